@@ -1,0 +1,5 @@
+//! Kernels: the maths of one cell, with no MPI, no loop and no index arithmetic in sight.
+pub mod element;
+pub mod math;
+
+pub use element::{Element, ElementType, Real};

@@ -1,0 +1,132 @@
+//! Ranks and messages. The transport is a small trait; MPI is one implementation, ranks that are threads of one process
+//! the other, and nothing above this room can tell which it runs on.
+//!
+//! *Architecture invariant:* only `comm/mpi.rs` names MPI. Nothing names the world: whoever needs a communicator is given one.
+mod local;
+#[cfg(feature = "mpi")]
+mod mpi;
+mod threads;
+
+pub use local::{Aborted, ranks};
+pub use threads::Threads;
+
+use std::rc::Rc;
+
+/// How integers of all ranks are combined. Integers only: a floating sum would depend on the number of ranks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduce {
+    /// Wrapping sum.
+    Sum,
+    /// Largest.
+    Max,
+    /// Smallest.
+    Min,
+}
+
+/// The raw MPI communicator, for parallel HDF5 alone.
+#[cfg(feature = "mpi")]
+pub type RawComm = ::mpi::ffi::MPI_Comm;
+/// Without MPI there is no raw communicator.
+#[cfg(not(feature = "mpi"))]
+pub type RawComm = std::convert::Infallible;
+
+/// What a rank can do with other ranks. All methods but [`Link::start`] and the accessors are collective: every rank
+/// of the communicator calls them in the same order. Messages are bytes.
+pub trait Transport {
+    /// This rank, from 0.
+    fn rank(&self) -> usize;
+    /// Number of ranks.
+    fn size(&self) -> usize;
+    /// `"MPI"` or `"in-process"`.
+    fn kind(&self) -> &'static str;
+    /// Waits until all ranks are here.
+    fn barrier(&self);
+    /// The bytes of every rank, in rank order, on every rank. Lengths may differ.
+    fn all_gather(&self, mine: &[u8]) -> Vec<Vec<u8>>;
+    /// The bytes of every rank, in rank order, on `root`; `None` elsewhere.
+    fn gather(&self, root: usize, mine: &[u8]) -> Option<Vec<Vec<u8>>>;
+    /// `root`'s bytes on every rank.
+    fn broadcast(&self, root: usize, bytes: &mut Vec<u8>);
+    /// `to[r]` goes to rank r; what rank r sent here is at position r of the result.
+    fn all_to_all(&self, to: Vec<Vec<u8>>) -> Vec<Vec<u8>>;
+    /// Element-wise over all ranks; every rank gets the result.
+    fn reduce(&self, op: Reduce, values: &mut [i64]);
+    /// The same without waiting: finish it with [`Pending::finish`]. One may be under way at a time.
+    fn begin_reduce(&self, op: Reduce, values: Vec<i64>) -> Box<dyn Pending>;
+    /// A persistent set of messages, `(peer, bytes)` each, at most one per peer and direction; a peer is another rank.
+    /// Local: the two ends match by the order in which both ranks made the links between them (`tag` must be equal and
+    /// unique among the links of this communicator).
+    fn link(&self, tag: u32, sends: &[(usize, usize)], receives: &[(usize, usize)]) -> Box<dyn Link>;
+    /// A communicator of the ranks that give the same colour, in this one's order.
+    fn split(&self, colour: usize) -> Rc<dyn Transport>;
+    /// The MPI communicator, where this is MPI.
+    fn raw(&self) -> Option<RawComm>;
+    /// Ends all ranks of the job at once with this exit code, from any rank, without the others' help.
+    fn abort(&self, code: i32) -> !;
+}
+
+/// A non-blocking reduction under way.
+pub trait Pending {
+    /// Waits for the result.
+    fn finish(self: Box<Self>) -> Vec<i64>;
+}
+
+/// A persistent set of messages with buffers of its own, each aligned to 64 bytes.
+pub trait Link {
+    /// The buffer of the i-th send; fill it before [`Link::start`].
+    fn outgoing(&mut self, i: usize) -> &mut [u8];
+    /// Starts all sends and receives.
+    fn start(&mut self);
+    /// Lets messages progress; true when all are done.
+    fn poll(&mut self) -> bool;
+    /// Waits for all messages of the last [`Link::start`].
+    fn finish(&mut self);
+    /// The buffer of the i-th receive, valid after [`Link::finish`].
+    fn incoming(&self, i: usize) -> &[u8];
+}
+
+/// A communicator as everything above sees it: a transport, and this rank's threads.
+#[derive(Clone)]
+pub struct Comm {
+    transport: Rc<dyn Transport>,
+    threads: Rc<Threads>,
+}
+
+impl Comm {
+    /// A communicator over a transport.
+    pub fn new(transport: Rc<dyn Transport>, threads: Rc<Threads>) -> Comm {
+        Comm { transport, threads }
+    }
+
+    /// One rank, alone, on this thread: enough for a library user, a doctest or a notebook.
+    ///
+    /// ```
+    /// let comm = halocline::Comm::alone();
+    /// assert_eq!((comm.rank(), comm.size()), (0, 1));
+    /// ```
+    pub fn alone() -> Comm {
+        Comm::new(local::alone(), Rc::new(Threads::new(1)))
+    }
+
+    /// This rank's threads.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    /// A communicator of the ranks that give the same colour.
+    pub fn split(&self, colour: usize) -> Comm {
+        Comm { transport: self.transport.split(colour), threads: self.threads.clone() }
+    }
+
+    /// True on the rank that speaks.
+    pub fn is_root(&self) -> bool {
+        self.rank() == 0
+    }
+}
+
+impl std::ops::Deref for Comm {
+    type Target = dyn Transport;
+    fn deref(&self) -> &Self::Target {
+        &*self.transport
+    }
+}

@@ -1,0 +1,99 @@
+//! Boxes of cell indices, half open, in the order z, y, x.
+use std::fmt;
+
+/// A half-open box of cells: `low ≤ index < high` on every axis. Indices are signed, since halos lie outside.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Region {
+    /// First index on each axis.
+    pub low: [isize; 3],
+    /// One past the last index on each axis.
+    pub high: [isize; 3],
+}
+
+impl Region {
+    /// From the corners.
+    pub const fn new(low: [isize; 3], high: [isize; 3]) -> Region {
+        Region { low, high }
+    }
+
+    /// All cells of an array of this shape.
+    ///
+    /// ```
+    /// use halocline::Region;
+    /// let whole = Region::of([4, 6, 8]);
+    /// assert_eq!(whole.cells(), 192);
+    /// assert_eq!(whole.intersect(&Region::new([2, -1, 7], [9, 2, 9])), Region::new([2, 0, 7], [4, 2, 8]));
+    /// ```
+    pub fn of(size: [usize; 3]) -> Region {
+        Region { low: [0; 3], high: size.map(|n| n as isize) }
+    }
+
+    /// Cells along each axis.
+    pub fn size(&self) -> [usize; 3] {
+        std::array::from_fn(|a| (self.high[a] - self.low[a]).max(0) as usize)
+    }
+
+    /// Number of cells.
+    pub fn cells(&self) -> usize {
+        self.size().iter().product()
+    }
+
+    /// True without any cell.
+    pub fn is_empty(&self) -> bool {
+        (0..3).any(|a| self.low[a] >= self.high[a])
+    }
+
+    /// The cells in both.
+    pub fn intersect(&self, other: &Region) -> Region {
+        Region {
+            low: std::array::from_fn(|a| self.low[a].max(other.low[a])),
+            high: std::array::from_fn(|a| self.high[a].min(other.high[a])),
+        }
+    }
+
+    /// True if all cells of `other` are in this one.
+    pub fn contains(&self, other: &Region) -> bool {
+        other.is_empty() || (0..3).all(|a| self.low[a] <= other.low[a] && other.high[a] <= self.high[a])
+    }
+
+    /// Moved by `by`.
+    pub fn shift(&self, by: [isize; 3]) -> Region {
+        Region { low: std::array::from_fn(|a| self.low[a] + by[a]), high: std::array::from_fn(|a| self.high[a] + by[a]) }
+    }
+
+    /// Larger by `below` and `above` on each axis.
+    pub fn grow(&self, below: [usize; 3], above: [usize; 3]) -> Region {
+        Region {
+            low: std::array::from_fn(|a| self.low[a] - below[a] as isize),
+            high: std::array::from_fn(|a| self.high[a] + above[a] as isize),
+        }
+    }
+
+    /// This box with another range on one axis.
+    pub fn with(mut self, axis: usize, low: isize, high: isize) -> Region {
+        (self.low[axis], self.high[axis]) = (low, high);
+        self
+    }
+
+    /// What is left of this box when `inner` (a part of it) is taken out: at most six boxes that do not overlap.
+    pub fn without(&self, inner: &Region) -> Vec<Region> {
+        if inner.is_empty() {
+            return if self.is_empty() { vec![] } else { vec![*self] };
+        }
+        let (mut rest, mut parts) = (*self, vec![]);
+        for axis in 0..3 {
+            parts.push(rest.with(axis, rest.low[axis], inner.low[axis]));
+            parts.push(rest.with(axis, inner.high[axis], rest.high[axis]));
+            rest = rest.with(axis, inner.low[axis], inner.high[axis]);
+        }
+        parts.retain(|p| !p.is_empty());
+        parts
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [z, y, x]: [String; 3] = std::array::from_fn(|a| format!("{}..{}", self.low[a], self.high[a]));
+        write!(f, "[{z}, {y}, {x}]")
+    }
+}
