@@ -1,5 +1,29 @@
 //! Kernels: the maths of one cell, with no MPI, no loop and no index arithmetic in sight.
+//!
+//! A kernel says what it reads as a tuple of reaches, what it writes, and how the new values of one cell follow. The
+//! compiler refuses a read outside the declared reach. The same kernel runs in `f32`, `f64` and on complex numbers,
+//! alone on ndarray arrays ([`apply`]) or in a distributed model of the crate `halocline`.
+pub mod array;
+pub mod cell;
+pub mod diffusion;
 pub mod element;
+pub mod kernel;
 pub mod math;
+pub mod reach;
+pub mod row;
 
+pub use array::apply;
 pub use element::{Element, ElementType, Real};
+pub use kernel::{Along, Args, As, Kernel, Near, Outputs, Position, Uniform};
+pub use reach::{Ahead, Arms, ArmsX, ArmsY, ArmsZ, Behind, Cube, Own, Reach, Shape, Star};
+pub use row::InstructionSet;
+
+/// All that a file with kernels needs: `use halocline_kernels::prelude::*;`.
+pub mod prelude {
+    pub use crate::math;
+    pub use crate::{
+        Ahead, Along, Arms, ArmsX, ArmsY, ArmsZ, As, Behind, Cube, Element, InstructionSet, Kernel, Near, Own,
+        Position, Real, Star, Uniform,
+    };
+    pub use num_complex::Complex;
+}

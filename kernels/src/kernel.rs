@@ -1,0 +1,273 @@
+//! A kernel: the new values of one cell from its neighbourhood.
+use crate::cell::{Cell, Profile, Table, Where};
+use crate::element::{Element, ElementType};
+use crate::reach::{Arms, Cube, Reach, Shape};
+use std::marker::PhantomData;
+
+/// The maths of one cell, generic in the number type `T`.
+///
+/// ```
+/// use halocline_kernels::prelude::*;
+///
+/// /// The mean of a cell and its six neighbours.
+/// struct Smooth;
+/// impl<R: Real> Kernel<R> for Smooth {
+///     type Reads = (Star<1>,);
+///     type Writes = [R; 1];
+///     #[inline(always)]
+///     fn cell(&self, (t,): Near<'_, R, Self>) -> [R; 1] {
+///         let six = t.x::<-1>() + t.x::<1>() + t.y::<-1>() + t.y::<1>() + t.z::<-1>() + t.z::<1>();
+///         [(t.here() + six) / R::of(7.0)]
+///     }
+/// }
+/// ```
+///
+/// Mark `cell` (and helpers that it calls) `#[inline(always)]`: only then is it vectorised for the machine's full width.
+pub trait Kernel<T: Element>: Send + Sync + 'static {
+    /// A tuple with one entry per argument: a reach ([`crate::Own`], [`crate::Star`], …), [`As`], [`Uniform`],
+    /// [`Along`] or [`Position`].
+    type Reads: Args<T>;
+    /// What it makes: an array or a tuple of at most six numbers.
+    type Writes: Outputs;
+    /// The new values of one cell.
+    fn cell(&self, near: Near<'_, T, Self>) -> Self::Writes;
+}
+
+/// The arguments of a kernel's `cell`: what it reads, as seen from one cell.
+pub type Near<'a, T, K> = <<K as Kernel<T>>::Reads as Args<T>>::Views<'a>;
+
+/// An argument with numbers of another type than the kernel's: `As<f32, Own>` is an `f32` field.
+pub struct As<U, S>(PhantomData<(U, S)>);
+/// One number, the same everywhere (a time step, a residual): a scalar of the model.
+pub struct Uniform;
+/// Coefficients that vary along one axis (0: z, 1: y, 2: x).
+pub struct Along<const AXIS: usize>;
+/// Where the cell is: position, index, key.
+pub struct Position;
+
+/// An argument as data, for whoever builds the table of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    /// A field: numbers, reach, and the rows touched as offsets (dz, dy).
+    Field {
+        /// The numbers.
+        element: ElementType,
+        /// How far it is read.
+        reach: Reach,
+        /// Offsets (dz, dy) of the rows, one table slot each.
+        rows: Vec<[isize; 2]>,
+    },
+    /// A pointer to one number.
+    Uniform {
+        /// The number's type.
+        element: ElementType,
+    },
+    /// A pointer to the coefficient of the row's first cell.
+    Along {
+        /// The axis that it varies along.
+        axis: usize,
+        /// The numbers.
+        element: ElementType,
+    },
+    /// A pointer to a [`crate::cell::Place`].
+    Position,
+}
+
+/// One argument of a kernel of numbers `T`.
+pub trait Arg<T: Element>: 'static {
+    /// What the kernel sees.
+    type View<'a>;
+    /// Slots in the table of rows.
+    const ROWS: usize;
+    /// The view from cell `i` of the rows from slot `first` on.
+    fn view(table: &Table, first: usize, i: usize) -> Self::View<'_>;
+    /// The argument as data.
+    fn argument() -> Argument;
+}
+
+/// An argument that is a field.
+pub trait FieldArg<T: Element>: Arg<T> {
+    /// Its numbers.
+    type Element: Element;
+}
+
+macro_rules! field_arg {
+    ([$($generics:tt)*] $shape:ty) => {
+        impl<T: Element, $($generics)*> Arg<T> for $shape {
+            type View<'a> = Cell<'a, T, $shape>;
+            const ROWS: usize = <$shape as Shape>::ROWS;
+            #[inline(always)]
+            fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
+                Cell::new(table, first, i)
+            }
+            fn argument() -> Argument {
+                Argument::Field { element: T::TYPE, reach: <$shape as Shape>::REACH, rows: <$shape as Shape>::rows() }
+            }
+        }
+        impl<T: Element, $($generics)*> FieldArg<T> for $shape {
+            type Element = T;
+        }
+    };
+}
+field_arg!([const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const XL: usize, const XH: usize]
+    Arms<ZL, ZH, YL, YH, XL, XH>);
+field_arg!([const R: usize] Cube<R>);
+
+impl<T: Element, U: Element, S: Shape> Arg<T> for As<U, S> {
+    type View<'a> = Cell<'a, U, S>;
+    const ROWS: usize = S::ROWS;
+    #[inline(always)]
+    fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
+        Cell::new(table, first, i)
+    }
+    fn argument() -> Argument {
+        Argument::Field { element: U::TYPE, reach: S::REACH, rows: S::rows() }
+    }
+}
+impl<T: Element, U: Element, S: Shape> FieldArg<T> for As<U, S> {
+    type Element = U;
+}
+
+impl<T: Element> Arg<T> for Uniform {
+    type View<'a> = T::Real;
+    const ROWS: usize = 1;
+    #[inline(always)]
+    fn view(table: &Table, first: usize, _: usize) -> T::Real {
+        // SAFETY: whoever built the table put a pointer to one such number there.
+        unsafe { *(table[first] as *const T::Real) }
+    }
+    fn argument() -> Argument {
+        Argument::Uniform { element: <T::Real as Element>::TYPE }
+    }
+}
+
+impl<T: Element, const AXIS: usize> Arg<T> for Along<AXIS> {
+    type View<'a> = Profile<'a, T::Real, AXIS>;
+    const ROWS: usize = 1;
+    #[inline(always)]
+    fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
+        const { assert!(AXIS < 3, "axes are 0 (z), 1 (y), 2 (x)") };
+        Profile::new(table, first, i)
+    }
+    fn argument() -> Argument {
+        Argument::Along { axis: AXIS, element: <T::Real as Element>::TYPE }
+    }
+}
+
+impl<T: Element> Arg<T> for Position {
+    type View<'a> = Where<'a>;
+    const ROWS: usize = 1;
+    #[inline(always)]
+    fn view(table: &Table, first: usize, i: usize) -> Where<'_> {
+        Where::new(table, first, i)
+    }
+    fn argument() -> Argument {
+        Argument::Position
+    }
+}
+
+/// A tuple of arguments.
+pub trait Args<T: Element>: 'static {
+    /// What the kernel sees.
+    type Views<'a>;
+    /// Slots in the table of rows.
+    const ROWS: usize;
+    /// The views from cell `i`.
+    fn views(table: &Table, i: usize) -> Self::Views<'_>;
+    /// The arguments as data.
+    fn arguments() -> Vec<Argument>;
+}
+macro_rules! args {
+    ($($A:ident),*) => {
+        impl<T: Element, $($A: Arg<T>),*> Args<T> for ($($A,)*) {
+            type Views<'a> = ($($A::View<'a>,)*);
+            const ROWS: usize = 0 $(+ $A::ROWS)*;
+            #[inline(always)]
+            #[allow(unused_assignments, unused_mut, unused_variables, clippy::unused_unit)]
+            fn views(table: &Table, i: usize) -> Self::Views<'_> {
+                let mut first = 0;
+                ($({ let view = $A::view(table, first, i); first += $A::ROWS; view },)*)
+            }
+            fn arguments() -> Vec<Argument> {
+                vec![$($A::argument()),*]
+            }
+        }
+    };
+}
+args!();
+args!(A);
+args!(A, B);
+args!(A, B, C);
+args!(A, B, C, D);
+args!(A, B, C, D, E);
+args!(A, B, C, D, E, F);
+args!(A, B, C, D, E, F, G);
+args!(A, B, C, D, E, F, G, H);
+args!(A, B, C, D, E, F, G, H, I);
+args!(A, B, C, D, E, F, G, H, I, J);
+
+/// Most numbers that one kernel may make.
+pub const MAX_OUT: usize = 6;
+
+/// What a kernel makes: one to six numbers, as an array or a tuple. Absent ones are `()`, which takes no room and no time.
+pub trait Outputs {
+    /// First.
+    type A: Copy + 'static;
+    /// Second.
+    type B: Copy + 'static;
+    /// Third.
+    type C: Copy + 'static;
+    /// Fourth.
+    type D: Copy + 'static;
+    /// Fifth.
+    type E: Copy + 'static;
+    /// Sixth.
+    type F: Copy + 'static;
+    /// How many there are, and of what type.
+    fn elements() -> Vec<ElementType>;
+    /// All six.
+    fn split(self) -> (Self::A, Self::B, Self::C, Self::D, Self::E, Self::F);
+}
+macro_rules! outputs {
+    ($n:literal, [$($name:ident)*], [$($slot:ident = $type:ty),*], $all:expr) => {
+        impl<T: Element> Outputs for [T; $n] {
+            $(type $slot = $type;)*
+            fn elements() -> Vec<ElementType> {
+                vec![T::TYPE; $n]
+            }
+            #[inline(always)]
+            #[allow(clippy::unused_unit)]
+            fn split(self) -> (Self::A, Self::B, Self::C, Self::D, Self::E, Self::F) {
+                let [$($name),*] = self;
+                $all
+            }
+        }
+    };
+}
+outputs!(1, [a], [A = T, B = (), C = (), D = (), E = (), F = ()], (a, (), (), (), (), ()));
+outputs!(2, [a b], [A = T, B = T, C = (), D = (), E = (), F = ()], (a, b, (), (), (), ()));
+outputs!(3, [a b c], [A = T, B = T, C = T, D = (), E = (), F = ()], (a, b, c, (), (), ()));
+outputs!(4, [a b c d], [A = T, B = T, C = T, D = T, E = (), F = ()], (a, b, c, d, (), ()));
+outputs!(5, [a b c d e], [A = T, B = T, C = T, D = T, E = T, F = ()], (a, b, c, d, e, ()));
+outputs!(6, [a b c d e f], [A = T, B = T, C = T, D = T, E = T, F = T], (a, b, c, d, e, f));
+
+macro_rules! tuple_outputs {
+    ([$($T:ident $name:ident)*], [$($slot:ident = $type:ty),*], $all:expr) => {
+        impl<$($T: Element),*> Outputs for ($($T,)*) {
+            $(type $slot = $type;)*
+            fn elements() -> Vec<ElementType> {
+                vec![$($T::TYPE),*]
+            }
+            #[inline(always)]
+            #[allow(clippy::unused_unit)]
+            fn split(self) -> (Self::A, Self::B, Self::C, Self::D, Self::E, Self::F) {
+                let ($($name,)*) = self;
+                $all
+            }
+        }
+    };
+}
+tuple_outputs!([P a], [A = P, B = (), C = (), D = (), E = (), F = ()], (a, (), (), (), (), ()));
+tuple_outputs!([P a Q b], [A = P, B = Q, C = (), D = (), E = (), F = ()], (a, b, (), (), (), ()));
+tuple_outputs!([P a Q b R c], [A = P, B = Q, C = R, D = (), E = (), F = ()], (a, b, c, (), (), ()));
+tuple_outputs!([P a Q b R c S d], [A = P, B = Q, C = R, D = S, E = (), F = ()], (a, b, c, d, (), ()));

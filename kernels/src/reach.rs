@@ -1,0 +1,106 @@
+//! What a kernel may read of a field around its cell: reaches, as types and as data.
+//!
+//! ```text
+//!   Own        Star<1>      Ahead<1>     Behind<1>    Cube<1>
+//!                 ·            ·                      · · ·
+//!    ●          · ● ·          ● ·        · ●         · ● ·      (and the same along z)
+//!                 ·                         ·         · · ·
+//! ```
+
+/// A reach as data: cells below and above the own one on each axis (z, y, x), and whether corners are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Reach {
+    /// Cells toward lower indices.
+    pub below: [usize; 3],
+    /// Cells toward higher indices.
+    pub above: [usize; 3],
+    /// Cells off the axes are read too.
+    pub corners: bool,
+}
+
+impl Reach {
+    /// The own cell only.
+    pub const OWN: Reach = Reach { below: [0; 3], above: [0; 3], corners: false };
+
+    /// `r` cells along every axis, without corners.
+    pub const fn star(r: usize) -> Reach {
+        Reach { below: [r; 3], above: [r; 3], corners: false }
+    }
+
+    /// `r` cells along every axis and all corners.
+    pub const fn cube(r: usize) -> Reach {
+        Reach { below: [r; 3], above: [r; 3], corners: true }
+    }
+
+    /// The smallest reach that holds both.
+    pub fn union(&self, other: &Reach) -> Reach {
+        Reach {
+            below: std::array::from_fn(|a| self.below[a].max(other.below[a])),
+            above: std::array::from_fn(|a| self.above[a].max(other.above[a])),
+            corners: self.corners || other.corners,
+        }
+    }
+
+    /// True if all that `other` reads lies in this one.
+    pub fn covers(&self, other: &Reach) -> bool {
+        self.union(other) == *self
+    }
+
+    /// True if only the own cell is read.
+    pub fn is_own(&self) -> bool {
+        self.below == [0; 3] && self.above == [0; 3]
+    }
+}
+
+/// A reach as a type. Rows are named by their offset (dz, dy), in the order of the pointers that the engine gives.
+pub trait Shape: Send + Sync + 'static {
+    /// The reach as data.
+    const REACH: Reach;
+    /// How many rows are touched.
+    const ROWS: usize;
+    /// Their offsets (dz, dy).
+    fn rows() -> Vec<[isize; 2]>;
+}
+
+/// Arms along the axes, no corners: `ZL` cells below and `ZH` above along z, and so on for y and x.
+/// One-sided arms matter on staggered grids, where they halve what is exchanged.
+pub struct Arms<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const XL: usize, const XH: usize>;
+
+/// The own cell only.
+pub type Own = Arms<0, 0, 0, 0, 0, 0>;
+/// `R` cells both ways along every axis, no corners.
+pub type Star<const R: usize> = Arms<R, R, R, R, R, R>;
+/// `R` cells toward higher indices along every axis.
+pub type Ahead<const R: usize> = Arms<0, R, 0, R, 0, R>;
+/// `R` cells toward lower indices along every axis.
+pub type Behind<const R: usize> = Arms<R, 0, R, 0, R, 0>;
+/// `L` cells below and `H` above along x only.
+pub type ArmsX<const L: usize, const H: usize> = Arms<0, 0, 0, 0, L, H>;
+/// `L` cells below and `H` above along y only.
+pub type ArmsY<const L: usize, const H: usize> = Arms<0, 0, L, H, 0, 0>;
+/// `L` cells below and `H` above along z only.
+pub type ArmsZ<const L: usize, const H: usize> = Arms<L, H, 0, 0, 0, 0>;
+
+/// `R` cells every way, with all corners.
+pub struct Cube<const R: usize>;
+
+impl<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const XL: usize, const XH: usize> Shape
+    for Arms<ZL, ZH, YL, YH, XL, XH>
+{
+    const REACH: Reach = Reach { below: [ZL, YL, XL], above: [ZH, YH, XH], corners: false };
+    const ROWS: usize = 1 + YL + YH + ZL + ZH;
+    fn rows() -> Vec<[isize; 2]> {
+        let arm = |low: usize, high: usize| (-(low as isize)..=high as isize).filter(|&d| d != 0);
+        let (y, z) = (arm(YL, YH).map(|d| [0, d]), arm(ZL, ZH).map(|d| [d, 0]));
+        [[0, 0]].into_iter().chain(y).chain(z).collect()
+    }
+}
+
+impl<const R: usize> Shape for Cube<R> {
+    const REACH: Reach = Reach::cube(R);
+    const ROWS: usize = (2 * R + 1) * (2 * R + 1);
+    fn rows() -> Vec<[isize; 2]> {
+        let r = R as isize;
+        (-r..=r).flat_map(|z| (-r..=r).map(move |y| [z, y])).collect()
+    }
+}

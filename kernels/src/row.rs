@@ -1,0 +1,144 @@
+//! Rows of cells: a kernel compiled into a loop for each instruction set, and erased into a function of bytes.
+use crate::cell::Table;
+use crate::element::Element;
+use crate::kernel::{Args, Kernel, MAX_OUT, Outputs};
+use std::slice::from_raw_parts_mut;
+use std::sync::Arc;
+
+/// Where the written rows begin, one pointer per number that a kernel makes.
+pub type Rows = [*mut u8; MAX_OUT];
+
+/// Computes `n` cells of a row: rows read, rows written, n.
+///
+/// The caller promises: the table is as the kernel's arguments say, readable over the reach around all n cells; the
+/// written rows hold n cells each, are aligned for their numbers, and overlap neither each other nor any row read.
+pub type RowFn = Arc<dyn Fn(&Table, &Rows, usize) + Send + Sync>;
+
+/// A set of vector instructions. Results are the same bits in all of them: a kernel's operations are done as written,
+/// several cells at a time, and Rust never contracts `a * b + c` by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InstructionSet {
+    /// What every CPU of this architecture has.
+    Baseline,
+    /// 256-bit vectors.
+    Avx2,
+    /// 512-bit vectors.
+    Avx512,
+}
+
+impl InstructionSet {
+    /// All of them, narrowest first.
+    pub const ALL: [InstructionSet; 3] = [InstructionSet::Baseline, InstructionSet::Avx2, InstructionSet::Avx512];
+
+    /// The widest of this machine.
+    pub fn best() -> InstructionSet {
+        Self::ALL.into_iter().rev().find(|i| i.is_here()).unwrap_or(InstructionSet::Baseline)
+    }
+
+    /// True if this machine has it.
+    pub fn is_here(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return match self {
+            InstructionSet::Baseline => true,
+            InstructionSet::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            InstructionSet::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("fma")
+            }
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        return self == InstructionSet::Baseline;
+    }
+
+    /// As in a job file: `baseline`, `avx2`, `avx512`.
+    pub fn name(self) -> &'static str {
+        match self {
+            InstructionSet::Baseline => "baseline",
+            InstructionSet::Avx2 => "avx2",
+            InstructionSet::Avx512 => "avx512",
+        }
+    }
+}
+
+/// The row loop, once. Every written row is a parameter of its own, because `&mut` is `noalias` only as a parameter:
+/// from an array of slices the compiler would want a run-time overlap check for every pair, and give up beyond a few.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn row_loop<T: Element, K: Kernel<T>>(
+    kernel: &K,
+    table: &Table,
+    a: &mut [<K::Writes as Outputs>::A],
+    b: &mut [<K::Writes as Outputs>::B],
+    c: &mut [<K::Writes as Outputs>::C],
+    d: &mut [<K::Writes as Outputs>::D],
+    e: &mut [<K::Writes as Outputs>::E],
+    f: &mut [<K::Writes as Outputs>::F],
+) {
+    let n = a.len();
+    let (b, c, d, e, f) = (&mut b[..n], &mut c[..n], &mut d[..n], &mut e[..n], &mut f[..n]);
+    for i in 0..n {
+        (a[i], b[i], c[i], d[i], e[i], f[i]) = kernel.cell(K::Reads::views(table, i)).split();
+    }
+}
+
+/// # Safety
+/// As [`RowFn`] says, and the instruction set must be there.
+#[inline(always)]
+unsafe fn row<T: Element, K: Kernel<T>>(kernel: &K, table: &Table, out: &Rows, n: usize) {
+    // SAFETY: the caller gives distinct rows of n numbers; a slot without a number is `()`, which has no bytes, so that
+    // any aligned non-null pointer will do.
+    unsafe {
+        let [a, b, c, d, e, f] = out.map(|p| if p.is_null() { std::ptr::dangling_mut() } else { p });
+        row_loop(
+            kernel,
+            table,
+            from_raw_parts_mut(a.cast(), n),
+            from_raw_parts_mut(b.cast(), n),
+            from_raw_parts_mut(c.cast(), n),
+            from_raw_parts_mut(d.cast(), n),
+            from_raw_parts_mut(e.cast(), n),
+            from_raw_parts_mut(f.cast(), n),
+        )
+    }
+}
+
+macro_rules! row_for {
+    ($name:ident, $($features:literal)?) => {
+        /// # Safety
+        /// As [`row`].
+        $(#[cfg(target_arch = "x86_64")] #[target_feature(enable = $features)])?
+        #[inline(never)]
+        unsafe fn $name<T: Element, K: Kernel<T>>(kernel: &K, table: &Table, out: &Rows, n: usize) {
+            // SAFETY: passed on.
+            unsafe { row(kernel, table, out, n) }
+        }
+    };
+}
+row_for!(row_baseline,);
+row_for!(row_avx2, "avx2,fma");
+row_for!(row_avx512, "avx512f,avx512vl,avx512dq,avx512bw,fma");
+
+/// A kernel as a function of rows of bytes, compiled for one instruction set.
+///
+/// # Panics
+/// If this machine does not have the instruction set.
+pub fn erase<T: Element, K: Kernel<T>>(kernel: K, instructions: InstructionSet) -> RowFn {
+    const { assert!(K::Reads::ROWS <= crate::cell::MAX_ROWS, "the kernel reads too many rows") };
+    assert!(instructions.is_here(), "this machine has no {}", instructions.name());
+    macro_rules! erased {
+        ($row:ident) => {
+            // SAFETY: the instruction set was found above; the rest is the promise of whoever calls a `RowFn`.
+            Arc::new(move |table: &Table, out: &Rows, n: usize| unsafe { $row(&kernel, table, out, n) })
+        };
+    }
+    match instructions {
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => erased!(row_avx512),
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => erased!(row_avx2),
+        _ => erased!(row_baseline),
+    }
+}
