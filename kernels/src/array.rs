@@ -5,6 +5,7 @@ use crate::kernel::{Arg, Args, Argument, FieldArg, Kernel, MAX_OUT, Uniform};
 use crate::reach::Reach;
 use crate::row::{InstructionSet, Rows, erase};
 use ndarray::{ArrayView3, ArrayViewMut3};
+use std::sync::Arc;
 
 /// Something that can stand for the argument `A` of a kernel of numbers `T`: a 3-D view for a field, a number for [`Uniform`].
 pub trait Input<T: Element, A: Arg<T>> {
@@ -115,7 +116,7 @@ where
     if cells == 0 {
         return;
     }
-    let row = erase::<T, K>(kernel, InstructionSet::best());
+    let row = erase::<T, K>(&Arc::new(kernel), InstructionSet::best());
     for z in range(0) {
         for y in range(1) {
             let (mut table, mut slot): (Table, usize) = ([std::ptr::null(); MAX_ROWS], 0);

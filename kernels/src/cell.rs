@@ -26,7 +26,7 @@ pub type Table = [*const u8; MAX_ROWS];
 ///         [t.x::<2>()] // two cells away through a reach of one
 ///     }
 /// }
-/// let _ = halocline_kernels::row::erase::<f64, _>(TooFar, InstructionSet::Baseline);
+/// let _ = halocline_kernels::row::erase::<f64, _>(&std::sync::Arc::new(TooFar), InstructionSet::Baseline);
 /// ```
 pub struct Cell<'a, U, S> {
     table: &'a Table,

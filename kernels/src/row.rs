@@ -125,13 +125,14 @@ row_for!(row_avx512, "avx512f,avx512vl,avx512dq,avx512bw,fma");
 ///
 /// # Panics
 /// If this machine does not have the instruction set.
-pub fn erase<T: Element, K: Kernel<T>>(kernel: K, instructions: InstructionSet) -> RowFn {
+pub fn erase<T: Element, K: Kernel<T>>(kernel: &Arc<K>, instructions: InstructionSet) -> RowFn {
     const { assert!(K::Reads::ROWS <= crate::cell::MAX_ROWS, "the kernel reads too many rows") };
     assert!(instructions.is_here(), "this machine has no {}", instructions.name());
+    let kernel = kernel.clone();
     macro_rules! erased {
         ($row:ident) => {
             // SAFETY: the instruction set was found above; the rest is the promise of whoever calls a `RowFn`.
-            Arc::new(move |table: &Table, out: &Rows, n: usize| unsafe { $row(&kernel, table, out, n) })
+            Arc::new(move |table: &Table, out: &Rows, n: usize| unsafe { $row(&*kernel, table, out, n) })
         };
     }
     match instructions {

@@ -1,0 +1,189 @@
+//! Boundary conditions: what a kernel reads beyond a wall.
+use crate::domain::Patch;
+use crate::field::Array;
+use crate::grid::{Beyond, Block, Grid, Location};
+use crate::region::Region;
+use halocline_kernels::{Element, ElementType, Reach};
+use num_complex::Complex;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where something is: a position in metres.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Point {
+    /// Along z.
+    pub z: f64,
+    /// Along y.
+    pub y: f64,
+    /// Along x.
+    pub x: f64,
+}
+
+/// A function of position and time.
+pub type Function = Arc<dyn Fn(Point, f64) -> f64 + Send + Sync>;
+
+/// What lies beyond a wall. Values are meant *at the wall*, second-order accurate: with u the mirror image inside, the
+/// value outside is `2v − u` for a fixed value, `u ± g·distance` for a fixed gradient. Values on the faces across the
+/// axis lie on the wall itself and are set there.
+#[derive(Clone)]
+pub enum Boundary {
+    /// The field has this value at the wall (Dirichlet).
+    Value(f64),
+    /// The field's derivative along the axis is this at the wall (Neumann), in units of the field per metre.
+    Gradient(f64),
+    /// A mirror: no flux; what flows across the wall is zero at it and changes sign beyond.
+    Reflecting,
+    /// The value at the wall is a function of position and time.
+    Function(Function),
+    /// All cells beyond the wall hold this value.
+    Outside(f64),
+}
+
+impl Boundary {
+    /// The value at the wall as a function of position and time in seconds.
+    pub fn function(f: impl Fn(Point, f64) -> f64 + Send + Sync + 'static) -> Boundary {
+        Boundary::Function(Arc::new(f))
+    }
+
+    /// True if it changes with time even where the field does not.
+    pub fn varies(&self) -> bool {
+        matches!(self, Boundary::Function(_))
+    }
+}
+
+impl fmt::Debug for Boundary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Boundary::Value(v) => write!(f, "value {v}"),
+            Boundary::Gradient(g) => write!(f, "gradient {g}"),
+            Boundary::Reflecting => write!(f, "reflecting"),
+            Boundary::Function(_) => write!(f, "a function of position and time"),
+            Boundary::Outside(v) => write!(f, "outside {v}"),
+        }
+    }
+}
+
+/// A field's conditions on all six sides: `[axis][lower, upper]`.
+pub type Boundaries = [[Boundary; 2]; 3];
+
+/// Fills what lies beyond the walls that a patch touches, as deep as `reach` reads. Without `corners` only cells straight
+/// beyond owned ones; with them also those beyond halo cells, axis by axis, so that edges and corners follow.
+pub fn fill(
+    array: &mut Array,
+    grid: &Grid,
+    patch: &Patch,
+    location: Location,
+    sides: &Boundaries,
+    reach: &Reach,
+    corners: bool,
+    time: f64,
+) {
+    for_walls(grid, patch, |axis, side| {
+        let depth = [reach.below, reach.above][side][axis];
+        if depth > 0 {
+            let condition = &sides[axis][side];
+            let wall = Wall { block: grid.block(patch.block), axis, side, location, condition, time };
+            wall.fill_array(array, reach, corners, depth);
+        }
+    });
+}
+
+/// Sets the values that lie on walls, for fields on the faces across the axis: done whenever the field is written.
+pub fn set_walls(array: &mut Array, grid: &Grid, patch: &Patch, location: Location, sides: &Boundaries, time: f64) {
+    for_walls(grid, patch, |axis, side| {
+        if location.axis() == Some(axis) && side == 0 {
+            let condition = &sides[axis][side];
+            let wall = Wall { block: grid.block(patch.block), axis, side, location, condition, time };
+            let owned = array.owned();
+            wall.set(array, owned.with(axis, 0, 1));
+        }
+    });
+}
+
+fn for_walls(grid: &Grid, patch: &Patch, mut action: impl FnMut(usize, usize)) {
+    let block = grid.block(patch.block);
+    for axis in 0..3 {
+        for side in 0..2 {
+            let touches =
+                [patch.region.low[axis] == 0, patch.region.high[axis] == block.cells[axis] as isize][side];
+            if touches && block.beyond(axis, side) == Beyond::Wall {
+                action(axis, side);
+            }
+        }
+    }
+}
+
+struct Wall<'a> {
+    block: &'a Block,
+    axis: usize,
+    side: usize,
+    location: Location,
+    condition: &'a Boundary,
+    time: f64,
+}
+
+impl Wall<'_> {
+    fn fill_array(&self, array: &mut Array, reach: &Reach, corners: bool, depth: usize) {
+        let (axis, n) = (self.axis, self.block.cells[self.axis] as isize);
+        let owned = array.owned();
+        let across = if corners {
+            // Halos of the axes before are filled already, of those after not yet: their walls fill them from here.
+            let all = owned.grow(reach.below, reach.above).intersect(&array.padded());
+            Region::new(all.low, all.high)
+        } else {
+            owned
+        };
+        for k in 0..depth as isize {
+            let index = if self.side == 0 { -1 - k } else { n + k };
+            self.set(array, across.with(axis, index, index + 1));
+        }
+    }
+
+    /// Sets the cells of one plane at or beyond the wall.
+    fn set(&self, array: &mut Array, plane: Region) {
+        match array.element() {
+            ElementType::F32 => self.set_as::<f32>(array, plane),
+            ElementType::F64 => self.set_as::<f64>(array, plane),
+            ElementType::C32 => self.set_as::<Complex<f32>>(array, plane),
+            ElementType::C64 => self.set_as::<Complex<f64>>(array, plane),
+        }
+    }
+
+    fn set_as<T: Element>(&self, array: &mut Array, plane: Region) {
+        let (axis, n) = (self.axis, self.block.cells[self.axis] as isize);
+        let on_faces = self.location.axis() == Some(axis);
+        let index = plane.low[axis];
+        // The mirror image, and whether this plane is the wall itself.
+        let (mirror, on_wall) = match (on_faces, self.side) {
+            (false, 0) => (-1 - index, false),
+            (false, _) => (2 * n - 1 - index, false),
+            (true, 0) => (if index == 0 { 1 } else { -index }, index == 0),
+            (true, _) => (if index == n { n - 1 } else { 2 * n - index }, index == n),
+        };
+        let h = self.block.cell_length(axis);
+        let distance = (index - mirror) as f64 * h;
+        let from = plane.with(axis, mirror, mirror + 1);
+        let mirrored = array.view::<T>(&from).to_owned();
+        let mut to = array.view_mut::<T>(&plane);
+        let two = T::of(2.0);
+        let at_wall = |v: T, inside: T| if on_wall { v } else { two * v - inside };
+        match self.condition {
+            Boundary::Value(v) => to.zip_mut_with(&mirrored, |t, m| *t = at_wall(T::of(*v), *m)),
+            Boundary::Gradient(g) => to.zip_mut_with(&mirrored, |t, m| *t = *m + T::of(g * distance)),
+            Boundary::Reflecting if on_faces && on_wall => to.fill(T::default()),
+            Boundary::Reflecting if on_faces => to.zip_mut_with(&mirrored, |t, m| *t = -*m),
+            Boundary::Reflecting => to.assign(&mirrored),
+            Boundary::Outside(v) => to.fill(T::of(*v)),
+            Boundary::Function(f) => {
+                for ((place, t), m) in to.indexed_iter_mut().zip(&mirrored) {
+                    let place = [place.0, place.1, place.2];
+                    let mut at: [f64; 3] = std::array::from_fn(|a| {
+                        self.block.coordinate(a, plane.low[a] + place[a] as isize, self.location)
+                    });
+                    at[axis] = self.block.origin[axis] + if self.side == 0 { 0.0 } else { self.block.length[axis] };
+                    *t = at_wall(T::of(f(Point { z: at[0], y: at[1], x: at[2] }, self.time)), *m);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Which rank owns which cells of a grid.
+use crate::error::Result;
+use crate::grid::Grid;
+use crate::region::Region;
+use crate::topology;
+
+/// A box of cells that a rank owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patch {
+    /// The block of the grid.
+    pub block: usize,
+    /// Its cells there.
+    pub region: Region,
+}
+
+/// A grid split over ranks. Every rank knows all of it, so that whom to send what follows without asking.
+///
+/// Every block is cut by the same process grid; `blocks × parts` boxes are dealt out evenly, so that a rank owns one box
+/// of a grid of one block, and `blocks / gcd(blocks, ranks)` boxes otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Domain {
+    /// Parts along z, y, x of every block.
+    pub dims: [usize; 3],
+    cuts: Vec<[Vec<usize>; 3]>,
+    boxes_per_rank: usize,
+    ranks: usize,
+}
+
+impl Domain {
+    /// The cheapest legal split, or the one that the user wants. No part of a bounded axis is thinner than `thickness`,
+    /// the deepest halo.
+    ///
+    /// # Errors
+    /// If there is no legal split, naming the largest legal number of ranks.
+    pub fn new(grid: &Grid, ranks: usize, dims: Option<[usize; 3]>, thickness: [usize; 3]) -> Result<Domain> {
+        let blocks = grid.all_blocks().len();
+        let parts = ranks / gcd(ranks, blocks);
+        let cells = std::array::from_fn(|a| grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1));
+        let least = std::array::from_fn(|a| if grid.is_bounded(a) { thickness[a].max(1) } else { 1 });
+        let dims = match dims {
+            Some(dims) => topology::check(cells, least, dims, parts).map(|()| dims)?,
+            None => topology::cheapest(cells, least, parts)?,
+        };
+        Ok(Domain::with(grid, ranks, dims, blocks / gcd(ranks, blocks)))
+    }
+
+    /// A split that leaves these axes whole. Ranks beyond what the other axes can feed own nothing.
+    pub fn whole(grid: &Grid, ranks: usize, whole: [bool; 3]) -> Domain {
+        let cells = std::array::from_fn(|a| {
+            if whole[a] { 1 } else { grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1) }
+        });
+        let blocks = grid.all_blocks().len();
+        let mut busy = ranks;
+        loop {
+            let parts = busy / gcd(busy, blocks);
+            if let Ok(dims) = topology::cheapest(cells, [1; 3], parts) {
+                return Domain { ranks, ..Domain::with(grid, busy, dims, blocks / gcd(busy, blocks)) };
+            }
+            busy -= 1;
+        }
+    }
+
+    fn with(grid: &Grid, ranks: usize, dims: [usize; 3], boxes_per_rank: usize) -> Domain {
+        let cuts = grid.all_blocks().iter().map(|b| std::array::from_fn(|a| topology::cuts(b.cells[a], dims[a])));
+        Domain { dims, cuts: cuts.collect(), boxes_per_rank, ranks }
+    }
+
+    /// Number of ranks.
+    pub fn ranks(&self) -> usize {
+        self.ranks
+    }
+
+    /// What a rank owns, in order; a box has at least one cell.
+    pub fn patches(&self, rank: usize) -> Vec<Patch> {
+        let parts: usize = self.dims.iter().product();
+        let mine = rank * self.boxes_per_rank..(rank + 1) * self.boxes_per_rank;
+        mine.filter(|&b| b < parts * self.cuts.len())
+            .map(|b| {
+                let (block, coords) = (b / parts, topology::coords(self.dims, b % parts));
+                Patch { block, region: self.part(block, coords) }
+            })
+            .collect()
+    }
+
+    fn part(&self, block: usize, coords: [usize; 3]) -> Region {
+        let cuts = &self.cuts[block];
+        Region {
+            low: std::array::from_fn(|a| cuts[a][coords[a]] as isize),
+            high: std::array::from_fn(|a| cuts[a][coords[a] + 1] as isize),
+        }
+    }
+
+    /// The owners of the cells of a box within a block: rank, position among its patches, the cells.
+    pub fn owners(&self, block: usize, region: &Region) -> Vec<(usize, usize, Region)> {
+        let cuts = &self.cuts[block];
+        let [z, y, x]: [std::ops::Range<usize>; 3] = std::array::from_fn(|a| {
+            let first = cuts[a].partition_point(|&c| c as isize <= region.low[a]) - 1;
+            let last = cuts[a].partition_point(|&c| (c as isize) < region.high[a]);
+            first..last
+        });
+        let parts: usize = self.dims.iter().product();
+        let mut owners = vec![];
+        for z in z {
+            for y in y.clone() {
+                for x in x.clone() {
+                    let b = block * parts + topology::rank_of(self.dims, [z, y, x]);
+                    let cells = self.part(block, [z, y, x]).intersect(region);
+                    if !cells.is_empty() {
+                        owners.push((b / self.boxes_per_rank, b % self.boxes_per_rank, cells));
+                    }
+                }
+            }
+        }
+        owners
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cell_has_one_owner() {
+        for (grid, ranks) in [(Grid::new([5, 7, 11]), 6), (Grid::blocks(6, [4, 5]), 4), (Grid::blocks(2, [3, 3, 3]), 3)] {
+            let domain = Domain::new(&grid, ranks, None, [1; 3]).unwrap();
+            for (b, block) in grid.all_blocks().iter().enumerate() {
+                let whole = Region::of(block.cells);
+                let owners = domain.owners(b, &whole);
+                assert_eq!(owners.iter().map(|o| o.2.cells()).sum::<usize>(), whole.cells());
+                for (rank, patch, cells) in owners {
+                    assert_eq!(domain.patches(rank)[patch], Patch { block: b, region: cells });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whole_axes_stay_whole() {
+        let grid = Grid::new([8, 2, 2]);
+        let domain = Domain::whole(&grid, 12, [true, false, false]);
+        assert_eq!(domain.dims, [1, 2, 2]);
+        assert_eq!(domain.patches(11), vec![]);
+        assert_eq!(domain.owners(0, &Region::of([8, 2, 2])).len(), 4);
+    }
+}

@@ -1,0 +1,151 @@
+//! Bags of records: data with no grid at all, moved between ranks by key.
+use crate::comm::{Comm, Reduce};
+use crate::error::{Error, Result};
+use crate::sums::{ExactSum, all_sum};
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A bag of records: a handle.
+#[derive(Debug)]
+pub struct Bag<R> {
+    id: usize,
+    of: PhantomData<fn() -> R>,
+}
+impl<R> Clone for Bag<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<R> Copy for Bag<R> {}
+impl<R> Bag<R> {
+    pub(crate) fn handle(id: usize) -> Bag<R> {
+        Bag { id, of: PhantomData }
+    }
+}
+
+/// Something that can travel as bytes.
+pub trait Record: Clone + Send + Sync + 'static {
+    /// Appends its bytes; always the same number.
+    fn write(&self, bytes: &mut Vec<u8>);
+    /// Takes it from the front of the bytes.
+    fn read(bytes: &mut &[u8]) -> Self;
+}
+macro_rules! records {
+    ($($t:ty),+) => { $(
+        impl Record for $t {
+            fn write(&self, bytes: &mut Vec<u8>) {
+                bytes.extend(self.to_le_bytes());
+            }
+            fn read(bytes: &mut &[u8]) -> $t {
+                let (head, rest) = bytes.split_at(size_of::<$t>());
+                *bytes = rest;
+                <$t>::from_le_bytes(head.try_into().expect("as many bytes as the number has"))
+            }
+        }
+    )+ };
+}
+records!(u8, u16, u32, u64, u128, i8, i16, i32, i64, i128, f32, f64);
+impl<A: Record, B: Record> Record for (A, B) {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        self.0.write(bytes);
+        self.1.write(bytes);
+    }
+    fn read(bytes: &mut &[u8]) -> Self {
+        (A::read(bytes), B::read(bytes))
+    }
+}
+impl<R: Record, const N: usize> Record for [R; N] {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        self.iter().for_each(|r| r.write(bytes));
+    }
+    fn read(bytes: &mut &[u8]) -> Self {
+        std::array::from_fn(|_| R::read(bytes))
+    }
+}
+
+type Held = Box<dyn Any + Send + Sync>;
+
+/// How a bag is filled at the start, and its state hashed.
+#[derive(Clone)]
+pub struct Filling {
+    fill: Arc<dyn Fn(usize, usize) -> Held + Send + Sync>,
+    bytes: fn(&Held) -> Vec<u8>,
+    size: usize,
+}
+impl Filling {
+    pub(crate) fn new<R: Record>(filling: impl Fn(usize, usize) -> Vec<R> + Send + Sync + 'static) -> Filling {
+        Filling {
+            fill: Arc::new(move |rank, size| Box::new(filling(rank, size))),
+            bytes: |held| {
+                let mut bytes = vec![];
+                held.downcast_ref::<Vec<R>>().expect("a bag of its own type").iter().for_each(|r| r.write(&mut bytes));
+                bytes
+            },
+            size: size_of::<R>(),
+        }
+    }
+}
+
+/// The bags of a rank.
+pub struct Bags {
+    held: Vec<(Held, Filling)>,
+    /// What the last sum gave.
+    pub(crate) result: f64,
+}
+
+impl Bags {
+    pub(crate) fn new(comm: &Comm, fillings: &[(String, Filling)]) -> Bags {
+        let held = fillings.iter().map(|(_, f)| ((f.fill)(comm.rank(), comm.size()), f.clone()));
+        Bags { held: held.collect(), result: 0.0 }
+    }
+
+    /// This rank's records.
+    pub fn get<R: Record>(&self, bag: Bag<R>) -> &Vec<R> {
+        self.held[bag.id].0.downcast_ref().expect("a bag of its own type")
+    }
+
+    /// This rank's records, to be changed.
+    pub fn get_mut<R: Record>(&mut self, bag: Bag<R>) -> &mut Vec<R> {
+        self.held[bag.id].0.downcast_mut().expect("a bag of its own type")
+    }
+
+    /// Sends every record to the rank `key modulo ranks`.
+    pub(crate) fn scatter<R: Record>(&mut self, comm: &Comm, bag: Bag<R>, key: &dyn Fn(&R) -> u64) -> Result<()> {
+        let mut to = vec![vec![]; comm.size()];
+        for record in self.get_mut(bag).drain(..) {
+            record.write(&mut to[(key(&record) % comm.size() as u64) as usize]);
+        }
+        let records = self.get_mut(bag);
+        for bytes in comm.all_to_all(to) {
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                records.push(R::read(&mut rest));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn sum<R: Record>(&mut self, comm: &Comm, bag: Bag<R>, f: &dyn Fn(&R) -> f64) {
+        let mut sum = [ExactSum::new()];
+        self.get(bag).iter().for_each(|r| sum[0].add(f(r)));
+        all_sum(comm, &mut sum);
+        self.result = sum[0].value();
+    }
+
+    /// An order-free hash of every bag's records, whatever rank holds them.
+    pub(crate) fn hash(&self, comm: &Comm) -> Result<Vec<u64>> {
+        let mut sums = vec![];
+        for (held, filling) in &self.held {
+            let bytes = (filling.bytes)(held);
+            if filling.size == 0 && !bytes.is_empty() {
+                return Err(Error::failure("a record without size has bytes"));
+            }
+            let mix = |r: &[u8]| xxhash_rust::xxh3::xxh3_64(r) as i64;
+            let sum = bytes.chunks(filling.size.max(1)).fold(0i64, |s, r| s.wrapping_add(mix(r)));
+            sums.push(sum);
+        }
+        comm.reduce(Reduce::Sum, &mut sums);
+        Ok(sums.into_iter().map(|s| s as u64).collect())
+    }
+}

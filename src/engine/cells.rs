@@ -1,0 +1,218 @@
+//! Kernels on all cells: tables of rows, tile by tile.
+use super::{Simulation, halos, tiles};
+use crate::field::Array;
+use crate::grid::Location;
+use crate::region::Region;
+use crate::schedule::{Bound, Stage, TileFn};
+use halocline_kernels::cell::{MAX_ROWS, Place, Table};
+use halocline_kernels::kernel::MAX_OUT;
+use halocline_kernels::row::{RowFn, Rows};
+use halocline_kernels::{ElementType, Reach};
+use std::ptr::{null, null_mut};
+use std::time::Instant;
+
+/// A slot of the table of rows: where it points in the tile's first row, and how it moves from row to row and plane to plane.
+#[derive(Clone, Copy)]
+struct Slot {
+    at: *const u8,
+    row: isize,
+    plane: isize,
+}
+
+/// What the kernel of a stage sees besides fields, made once per stage.
+pub(super) struct Surroundings {
+    scalars: Vec<[u8; 8]>,
+}
+
+impl Simulation {
+    pub(super) fn surroundings(&self, bound: &[Bound]) -> Surroundings {
+        let number = |b: &Bound| match b {
+            Bound::Scalar { id, element: ElementType::F32 } => {
+                let mut bytes = [0; 8];
+                bytes[..4].copy_from_slice(&(self.scalars[*id] as f32).to_ne_bytes());
+                bytes
+            }
+            Bound::Scalar { id, .. } => self.scalars[*id].to_ne_bytes(),
+            _ => [0; 8],
+        };
+        Surroundings { scalars: bound.iter().map(number).collect() }
+    }
+
+    /// Calls `row` for every row of a tile with a table of the rows read, and the tile's first index and key.
+    pub(super) fn for_rows(
+        &self,
+        bound: &[Bound],
+        around: &Surroundings,
+        location: (usize, Location),
+        patch: usize,
+        tile: &Region,
+        mut row: impl FnMut(&Table, [isize; 3]),
+    ) {
+        let (grid, location) = location;
+        let block = self.domains[&(grid, self.whole_of(bound))].patches(self.comm.rank())[patch].block;
+        let axes = &self.coordinates[&(grid, block, location)];
+        let low = tile.low;
+        let mut place = Place { index: low, key: 0, zy: [0.0; 2], x: null() };
+        let place_at = &raw mut place;
+        let mut slots: Vec<Slot> = Vec::with_capacity(MAX_ROWS);
+        for (b, number) in bound.iter().zip(&around.scalars) {
+            match b {
+                Bound::Field { id, rows, .. } => {
+                    let array = &self.now[*id][patch];
+                    slots.extend(rows.iter().map(|[dz, dy]| Slot {
+                        at: array.cell([low[0] + dz, low[1] + dy, low[2]]),
+                        row: array.row_stride(),
+                        plane: array.plane_stride(),
+                    }));
+                }
+                Bound::Scalar { .. } => slots.push(Slot { at: number.as_ptr(), row: 0, plane: 0 }),
+                Bound::Profile { id, axis, element } => {
+                    let table = &self.profiles[&(*id, block, *element)];
+                    let first = (low[*axis] - table.first) as usize * table.size;
+                    let step = |a: usize| if a == *axis { table.size as isize } else { 0 };
+                    slots.push(Slot { at: table.bytes[first..].as_ptr(), row: step(1), plane: step(0) });
+                }
+                Bound::Place => slots.push(Slot { at: place_at.cast_const().cast(), row: 0, plane: 0 }),
+            }
+        }
+        let asks = bound.contains(&Bound::Place);
+        let mut table: Table = [null(); MAX_ROWS];
+        for z in low[0]..tile.high[0] {
+            for (entry, slot) in table.iter_mut().zip(&slots) {
+                *entry = slot.at.wrapping_offset((z - low[0]) * slot.plane);
+            }
+            for y in low[1]..tile.high[1] {
+                let index = [z, y, low[2]];
+                if asks {
+                    let key = self.model.grids[grid].key(block, index);
+                    let zy = [axes[0][z as usize], axes[1][y as usize]];
+                    // SAFETY: `place` is alive and only read by the row function, through the table.
+                    unsafe { *place_at = Place { index, key, zy, x: axes[2][low[2] as usize..].as_ptr() } };
+                }
+                row(&table, index);
+                for (entry, slot) in table.iter_mut().zip(&slots) {
+                    *entry = entry.wrapping_offset(slot.row);
+                }
+            }
+        }
+    }
+
+    fn whole_of(&self, bound: &[Bound]) -> [bool; 3] {
+        let field = bound.iter().find_map(|b| if let Bound::Field { id, .. } = b { Some(*id) } else { None });
+        field.map_or([false; 3], |f| self.model.declarations[f].whole)
+    }
+
+    /// The grid that a stage works on, and the location of what it makes (or reads, if it makes no field).
+    pub(super) fn place_of(&self, stage: &Stage) -> (usize, Location) {
+        let field = stage.writes.first().copied().or(stage.reads.first().map(|r| r.0));
+        field.map_or((0, Location::Center), |f| {
+            let d = &self.model.declarations[f];
+            (d.grid, d.location)
+        })
+    }
+
+    /// Calls `work` on boxes that cover the patches of a stage: those that need no message first, the rest when the
+    /// messages are here.
+    pub(super) fn overlap(
+        &mut self,
+        stage: &Stage,
+        patches: &[Region],
+        mut work: impl FnMut(&Simulation, &[(usize, Region)]),
+    ) {
+        let stale = self.stale(&stage.reads);
+        let all: Vec<(usize, Region)> = patches.iter().copied().enumerate().collect();
+        if stale.is_empty() {
+            let started = Instant::now();
+            work(self, &all);
+            self.clockwork.compute += started.elapsed().as_secs_f64();
+            return;
+        }
+        let inner = self.start_halos(&stale, patches, &stage.reads);
+        let started = Instant::now();
+        work(self, &inner.iter().copied().enumerate().collect::<Vec<_>>());
+        self.clockwork.compute += started.elapsed().as_secs_f64();
+        if inner != patches {
+            self.finish_halos(&stale);
+            let started = Instant::now();
+            let rest: Vec<(usize, Region)> =
+                all.iter().flat_map(|&(p, region)| halos::edges(region, inner[p]).into_iter().map(move |e| (p, e))).collect();
+            work(self, &rest);
+            self.clockwork.edges += started.elapsed().as_secs_f64();
+        }
+    }
+
+    /// The arrays that a stage writes: the next ones of fields that it also reads.
+    fn targets(&self, stage: &Stage) -> Vec<&[Array]> {
+        stage.writes.iter().map(|&f| if reads(stage, f) { &self.next[f][..] } else { &self.now[f][..] }).collect()
+    }
+
+    /// What was next is now.
+    pub(super) fn swap(&mut self, stage: &Stage) {
+        for &f in &stage.writes {
+            if reads(stage, f) {
+                std::mem::swap(&mut self.now[f], &mut self.next[f]);
+            }
+        }
+        self.written(&stage.writes);
+    }
+
+    /// Runs a kernel on all cells.
+    pub(super) fn run_cells(&mut self, stage: &Stage, row: &RowFn, bound: &[Bound]) {
+        let Some(&first) = stage.writes.first() else { return };
+        let patches = self.patch_regions(first);
+        let (around, place) = (self.surroundings(bound), self.place_of(stage));
+        self.overlap(stage, &patches, |this, boxes| {
+            let targets = this.targets(stage);
+            let threads = this.comm.threads();
+            let tiles = tiles::tiles(boxes, bytes_per_cell(bound, &this.now), threads.count());
+            threads.for_each(tiles.len(), |t| {
+                let (patch, tile) = tiles[t];
+                let n = tile.size()[2];
+                this.for_rows(bound, &around, place, patch, &tile, |table, index| {
+                    let mut out: Rows = [null_mut(); MAX_OUT];
+                    for (o, arrays) in out.iter_mut().zip(&targets) {
+                        *o = arrays[patch].cell_mut(index);
+                    }
+                    // The promise of a `RowFn`: the table follows the kernel's own arguments, whose halos are fresh (or
+                    // whose cells are owned); written rows are `n` owned cells of arrays that the stage does not read.
+                    row(table, &out, n);
+                });
+            });
+        });
+        self.swap(stage);
+    }
+
+    /// Runs a stage that takes tiles as ndarray views.
+    pub(super) fn run_tiles(&mut self, stage: &Stage, work: &TileFn) {
+        let Some(&first) = stage.writes.first() else { return };
+        let patches = self.patch_regions(first);
+        self.overlap(stage, &patches, |this, boxes| {
+            let targets = this.targets(stage);
+            let bytes: usize = stage.reads.iter().map(|(f, _)| this.model.declarations[*f].element.size()).sum();
+            let tiles = tiles::tiles(boxes, bytes.max(8), this.comm.threads().count());
+            this.comm.threads().for_each(tiles.len(), |t| {
+                let (patch, tile) = tiles[t];
+                let inputs: Vec<&Array> = stage.reads.iter().map(|(f, _)| &this.now[*f][patch]).collect();
+                let outputs: Vec<&Array> = targets.iter().map(|arrays| &arrays[patch]).collect();
+                work(&inputs, &outputs, tile);
+            });
+        });
+        self.swap(stage);
+    }
+}
+
+fn reads(stage: &Stage, field: usize) -> bool {
+    stage.reads.iter().any(|r| r.0 == field)
+}
+
+/// Bytes of all planes that a stencil touches, per cell of a plane.
+pub(super) fn bytes_per_cell(bound: &[Bound], arrays: &[Vec<Array>]) -> usize {
+    let field = |b: &Bound| match b {
+        Bound::Field { id, reach, .. } => {
+            let Reach { below, above, .. } = reach;
+            arrays[*id].first().map_or(0, |a| a.element().size() * (1 + below[0] + above[0]))
+        }
+        _ => 0,
+    };
+    bound.iter().map(field).sum::<usize>().max(8)
+}

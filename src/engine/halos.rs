@@ -1,0 +1,153 @@
+//! Halos: which are stale, and how they are made fresh.
+use super::{Halo, Simulation};
+use crate::boundary;
+use crate::exchange::{Exchange, Move};
+use crate::field::Array;
+use crate::grid::Location;
+use crate::region::Region;
+use crate::traffic;
+use halocline_kernels::Reach;
+use std::time::Instant;
+
+impl Simulation {
+    /// Reads of a stage whose halo is not up to date.
+    pub(super) fn stale(&self, reads: &[(usize, Reach)]) -> Halo {
+        let stale = |(f, reach): &&(usize, Reach)| !reach.is_own() && !self.fresh[*f].iter().any(|r| r.covers(reach));
+        reads.iter().filter(stale).copied().collect()
+    }
+
+    /// Starts to make halos fresh: messages fly, and what needs none is done when this returns. For each patch, the cells
+    /// that can be computed before the messages are here.
+    pub(super) fn start_halos(&mut self, halo: &Halo, patches: &[Region], reads: &[(usize, Reach)]) -> Vec<Region> {
+        let started = Instant::now();
+        if !self.exchanges.contains_key(halo) {
+            let tag = self.tag();
+            let exchange = Exchange::new(&self.comm, tag, |rank| self.wanted(halo, rank));
+            self.exchanges.insert(halo.clone(), exchange);
+        }
+        let exchange = self.exchanges.get_mut(halo).expect("made above");
+        exchange.start(&self.comm, &self.now, &self.now);
+        let (messages, bytes) = exchange.traffic();
+        self.clockwork.messages += messages as u64;
+        self.clockwork.sent += bytes as u64;
+        let mut inner = patches.to_vec();
+        let reach = reads.iter().fold(Reach::OWN, |all, r| all.union(&r.1));
+        for (patch, target) in exchange.remote_targets() {
+            inner[patch] = away_from(inner[patch], patches[patch], target, &reach);
+        }
+        let waiting = inner != patches;
+        self.fill_boundaries(halo, false);
+        if !waiting {
+            self.finish_corners(halo);
+        }
+        self.clockwork.halos += started.elapsed().as_secs_f64();
+        inner
+    }
+
+    /// Waits for the messages of [`Simulation::start_halos`].
+    pub(super) fn finish_halos(&mut self, halo: &Halo) {
+        let started = Instant::now();
+        self.exchanges.get_mut(halo).expect("started").finish(&self.now);
+        self.finish_corners(halo);
+        self.clockwork.wait += started.elapsed().as_secs_f64();
+    }
+
+    fn finish_corners(&mut self, halo: &Halo) {
+        if halo.iter().any(|(_, reach)| reach.corners) {
+            self.fill_boundaries(halo, true);
+        }
+        for (f, reach) in halo {
+            self.fresh[*f].push(*reach);
+        }
+    }
+
+    fn fill_boundaries(&mut self, halo: &Halo, corners: bool) {
+        let time = self.time();
+        for (f, reach) in halo {
+            let d = &self.model.declarations[*f];
+            let grid = &self.model.grids[d.grid];
+            let patches = self.domains[&(d.grid, d.whole)].patches(self.comm.rank());
+            for (array, patch) in self.now[*f].iter_mut().zip(&patches) {
+                let corners = corners && reach.corners;
+                boundary::fill(array, grid, patch, d.location, &d.boundaries, reach, corners, time);
+            }
+        }
+    }
+
+    /// Marks fields as written: their halos are stale, and what lies on walls is set.
+    pub(super) fn written(&mut self, fields: &[usize]) {
+        let time = self.time();
+        for &f in fields {
+            self.fresh[f].clear();
+            let d = &self.model.declarations[f];
+            if d.location != Location::Center {
+                let grid = &self.model.grids[d.grid];
+                let patches = self.domains[&(d.grid, d.whole)].patches(self.comm.rank());
+                for (array, patch) in self.now[f].iter_mut().zip(&patches) {
+                    boundary::set_walls(array, grid, patch, d.location, &d.boundaries, time);
+                }
+            }
+        }
+    }
+
+    /// Halos whose boundary condition depends on time become stale when it passes.
+    pub(super) fn time_passes(&mut self) {
+        for (f, d) in self.model.declarations.iter().enumerate() {
+            if d.boundaries.iter().flatten().any(crate::boundary::Boundary::varies) {
+                self.fresh[f].clear();
+            }
+        }
+    }
+
+    /// All cells of these halos that some rank owns, as a rank wants them.
+    fn wanted(&self, halo: &Halo, rank: usize) -> Vec<Move> {
+        let mut moves = vec![];
+        for (f, reach) in halo {
+            let d = &self.model.declarations[*f];
+            let (grid, domain) = (self.grid_of(*f), self.domain_of(*f));
+            for mut copy in traffic::halo(grid, domain, rank, reach) {
+                let (mut from, mut negate) = (*f, false);
+                if let Some((vector, axis)) = d.vector
+                    && !copy.turn.is_shift()
+                {
+                    let heading = copy.turn.to[axis];
+                    from = self.model.vectors[vector][heading.axis].unwrap_or(*f);
+                    negate = heading.reversed;
+                }
+                if let Some(axis) = d.location.axis() {
+                    copy.turn = copy.turn.for_faces(axis);
+                }
+                moves.push(Move { copy, from, to: *f, negate, element: d.element });
+            }
+        }
+        moves
+    }
+}
+
+/// What is left of `inner`, a part of the patch `whole`, when all cells that read `target` are taken away.
+fn away_from(mut inner: Region, whole: Region, target: Region, reach: &Reach) -> Region {
+    // Along each axis where the target lies outside the patch, cells near that side read it. One such axis is enough, and
+    // one along which the side was cut off already costs nothing.
+    let mut cuts = vec![];
+    for a in 0..3 {
+        if target.high[a] <= whole.low[a] {
+            cuts.push(inner.with(a, (whole.low[a] + reach.below[a] as isize).max(inner.low[a]), inner.high[a]));
+        } else if target.low[a] >= whole.high[a] {
+            cuts.push(inner.with(a, inner.low[a], (whole.high[a] - reach.above[a] as isize).min(inner.high[a])));
+        }
+    }
+    if let Some(best) = cuts.into_iter().max_by_key(Region::cells) {
+        inner = best;
+    }
+    if inner.is_empty() { Region::new(whole.low, whole.low) } else { inner }
+}
+
+/// The boxes of a patch that are left after its inner part.
+pub(super) fn edges(patch: Region, inner: Region) -> Vec<Region> {
+    patch.without(&inner)
+}
+
+/// Patches of a list of arrays.
+pub(super) fn regions(arrays: &[Array]) -> Vec<Region> {
+    arrays.iter().map(Array::owned).collect()
+}

@@ -1,0 +1,434 @@
+//! The engine: a compiled model that advances. It derives halo exchanges from the schedule, computes what does not need a
+//! message while messages fly, and never reads a stale halo.
+pub mod bags;
+mod cells;
+mod halos;
+mod observe;
+mod run;
+pub mod sources;
+mod tiles;
+mod transform;
+
+pub use observe::{Finding, Measured};
+
+use crate::boundary;
+use crate::comm::Comm;
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::exchange::Exchange;
+use crate::field::{Array, At, Declaration, Field, Initial, Scalar};
+use crate::grid::{Grid, Location};
+use crate::model::{Clock, DT, Model, TIME, flatten};
+use crate::region::Region;
+use crate::schedule::{Compile, Item, Stage, Work};
+use crate::turn::Turn;
+use bags::Bags;
+use halocline_kernels::cell::PROFILE_REACH;
+use halocline_kernels::row::RowFn;
+use halocline_kernels::{Element, ElementType, Reach};
+use num_complex::Complex;
+use sources::Source;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A split of one of the grids: which axes are whole.
+type Layout = (usize, [bool; 3]);
+
+/// What a list of exchanged halos is known by: fields and how far.
+type Halo = Vec<(usize, Reach)>;
+
+/// Numbers along an axis of a block, with room beyond for kernels that look ahead.
+struct Table {
+    bytes: Vec<u8>,
+    /// Index of the first number.
+    first: isize,
+    size: usize,
+}
+
+/// A compiled model: allocated, filled, ready to advance.
+pub struct Simulation {
+    comm: Comm,
+    pub(crate) model: Model,
+    /// Splits of grids, and where each field lives.
+    domains: BTreeMap<Layout, Domain>,
+    /// `[field][patch]`: the present values, and the next ones of fields that are read and written in one stage.
+    now: Vec<Vec<Array>>,
+    next: Vec<Vec<Array>>,
+    /// What of each field's halo is up to date.
+    fresh: Vec<Vec<Reach>>,
+    scalars: Vec<f64>,
+    profiles: BTreeMap<(usize, usize, ElementType), Table>,
+    /// Positions of cells along axes, by grid, block, location.
+    coordinates: BTreeMap<(usize, usize, Location), [Vec<f64>; 3]>,
+    rows: BTreeMap<*const Stage, RowFn>,
+    exchanges: BTreeMap<Halo, Exchange>,
+    shuttles: BTreeMap<*const Stage, transform::Shuttle>,
+    tags: u32,
+    bags: Bags,
+    sources: Vec<Option<Box<dyn Source>>>,
+    /// Items that are done the first time only, and were.
+    once: BTreeSet<*const Item>,
+    steps: u64,
+    started: bool,
+    /// Where time goes, in seconds.
+    pub(crate) clockwork: Clockwork,
+}
+
+/// Seconds and bytes by phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Clockwork {
+    /// Cells computed, all of them or those that need no message.
+    pub compute: f64,
+    /// Cells computed after messages had come.
+    pub edges: f64,
+    /// Packing, local copies and boundary conditions.
+    pub halos: f64,
+    /// Waiting for messages.
+    pub wait: f64,
+    /// Reductions.
+    pub reduce: f64,
+    /// Bytes sent.
+    pub sent: u64,
+    /// Messages sent.
+    pub messages: u64,
+}
+
+/// Does the same generic work for the type that a field has.
+macro_rules! with_element {
+    ($element:expr, $T:ident => $work:expr) => {
+        match $element {
+            ElementType::F32 => {
+                type $T = f32;
+                $work
+            }
+            ElementType::F64 => {
+                type $T = f64;
+                $work
+            }
+            ElementType::C32 => {
+                type $T = Complex<f32>;
+                $work
+            }
+            ElementType::C64 => {
+                type $T = Complex<f64>;
+                $work
+            }
+        }
+    };
+}
+pub(crate) use with_element;
+
+impl Simulation {
+    pub(crate) fn new(model: Model) -> Result<Simulation> {
+        model.check()?;
+        let comm = model.comm.clone();
+        let (mut stages, mut domains) = (vec![], BTreeMap::new());
+        flatten(&model.start, &mut stages);
+        flatten(&model.step, &mut stages);
+        let reach = halo_reach(&model, &stages);
+        for (g, grid) in model.grids.iter().enumerate() {
+            let home = (0..model.declarations.len()).filter(|&f| model.declarations[f].grid == g);
+            let mut thickness = [1; 3];
+            for f in home {
+                for a in 0..3 {
+                    let on_face = usize::from(model.declarations[f].location.axis() == Some(a));
+                    let depth = reach[f].below[a].max(reach[f].above[a]);
+                    thickness[a] = thickness[a].max(if depth > 0 { depth + on_face } else { 1 });
+                }
+            }
+            for a in 0..3 {
+                let n = grid.cells()[a];
+                if grid.is_bounded(a) && n < thickness[a] {
+                    return Err(Error::input(format!(
+                        "axis {} has {n} cells, and the schedule reads {} away from a cell",
+                        crate::grid::AXES[a], thickness[a]
+                    ))
+                    .remedy("use more cells, or a kernel of lower order"));
+                }
+            }
+            domains.insert((g, [false; 3]), Domain::new(grid, comm.size(), model.dims.filter(|_| g == 0), thickness)?);
+        }
+        for d in &model.declarations {
+            let whole = (d.grid, d.whole);
+            domains.entry(whole).or_insert_with(|| Domain::whole(&model.grids[d.grid], comm.size(), d.whole));
+        }
+        for stage in &stages {
+            if let Work::Lines { axis, .. } = stage.work {
+                let field = stage.reads.first().map(|r| r.0).or(stage.writes.first().copied());
+                let Some(d) = field.map(|f| &model.declarations[f]) else { continue };
+                let layout = line_layout(&domains, d, axis);
+                domains.entry(layout).or_insert_with(|| Domain::whole(&model.grids[d.grid], comm.size(), layout.1));
+            }
+        }
+        let double = read_and_written(&model, &stages);
+        let allocate = |f: usize| -> Vec<Array> {
+            let d: &Declaration = &model.declarations[f];
+            let flat = [0, 1, 2].map(|a| model.grids[d.grid].is_flat(a));
+            let patches = domains[&(d.grid, d.whole)].patches(comm.rank());
+            patches.iter().map(|p| Array::new(d.element, p.region, reach[f].below, reach[f].above, flat)).collect()
+        };
+        let count = model.declarations.len();
+        let now = (0..count).map(allocate).collect();
+        let next = (0..count).map(|f| if double[f] { allocate(f) } else { vec![] }).collect();
+        let compiled = |kernel: &Compile| kernel(model.instructions);
+        let rows = stages.iter().filter_map(|s| match &s.work {
+            Work::Cells { kernel, .. } | Work::Reduce { kernel, .. } => Some((Arc::as_ptr(s), compiled(kernel))),
+            _ => None,
+        });
+        let rows = rows.collect();
+        let sources = model.sources.iter().map(|(name, open)| match comm.rank() {
+            0 => open().map(Some).map_err(|e| Error::input(format!("source `{name}`: {}", e.what()))),
+            _ => Ok(None),
+        });
+        let sources = sources.collect::<Result<Vec<_>>>();
+        let sources = comm.agree(sources)?;
+        let bags = Bags::new(&comm, &model.bags);
+        let mut simulation = Simulation {
+            coordinates: coordinates(&model),
+            profiles: profiles(&model),
+            scalars: model.scalars.iter().map(|s| s.1).collect(),
+            fresh: vec![vec![]; count],
+            exchanges: BTreeMap::new(),
+            shuttles: BTreeMap::new(),
+            once: BTreeSet::new(),
+            clockwork: Clockwork::default(),
+            tags: 0,
+            steps: 0,
+            started: false,
+            comm,
+            domains,
+            now,
+            next,
+            rows,
+            bags,
+            sources,
+            model,
+        };
+        let filled = (0..count).try_for_each(|f| simulation.fill(f));
+        simulation.comm.clone().agree(filled)?;
+        Ok(simulation)
+    }
+
+    /// First values of a field, in parallel over its rows.
+    fn fill(&mut self, f: usize) -> Result<()> {
+        let d = &self.model.declarations[f];
+        let grid = &self.model.grids[d.grid];
+        let patches = self.domains[&(d.grid, d.whole)].patches(self.comm.rank());
+        for (array, patch) in self.now[f].iter_mut().zip(&patches) {
+            match &d.initial {
+                Initial::Zero => {}
+                Initial::Function(value) => {
+                    let block = grid.block(patch.block);
+                    let axes = &self.coordinates[&(d.grid, patch.block, d.location)];
+                    let flat = [0, 1, 2].map(|a| grid.is_flat(a));
+                    let middle = [0, 1, 2].map(|a| block.origin[a] + 0.5 * block.length[a]);
+                    let owned = patch.region;
+                    let [nz, ny, nx] = owned.size();
+                    let shared: &Array = array;
+                    with_element!(d.element, T => self.comm.threads().for_each(nz * ny, |i| {
+                        let (z, y) = (owned.low[0] + (i / ny) as isize, owned.low[1] + (i % ny) as isize);
+                        let row = owned.with(0, z, z + 1).with(1, y, y + 1);
+                        // SAFETY: every row is filled by one thread.
+                        let mut cells = unsafe { shared.view_shared_mut::<T>(&row) };
+                        for (i, cell) in cells.iter_mut().enumerate().take(nx) {
+                            let index = [z, y, owned.low[2] + i as isize];
+                            let at = At {
+                                z: axes[0][z as usize],
+                                y: axes[1][y as usize],
+                                x: axes[2][index[2] as usize],
+                                block: patch.block,
+                                index: index.map(|i| i as usize),
+                                key: grid.key(patch.block, index),
+                                middle,
+                                flat,
+                            };
+                            *cell = T::from_parts(value(at));
+                        }
+                    }))
+                }
+                Initial::File(path, variable, factor) => {
+                    let values = crate::input::field(path, variable, grid.cells(), &patch.region)?;
+                    with_element!(d.element, T => {
+                        let mut cells = array.view_mut::<T>(&patch.region);
+                        cells.iter_mut().zip(values).for_each(|(c, v)| *c = T::of(v * factor));
+                    })
+                }
+            }
+            boundary::set_walls(array, grid, patch, d.location, &d.boundaries, 0.0);
+        }
+        Ok(())
+    }
+
+    /// The communicator.
+    pub fn comm(&self) -> &Comm {
+        &self.comm
+    }
+
+    /// The model that was compiled.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The split of the first grid.
+    pub fn domain(&self) -> Option<&Domain> {
+        self.domains.get(&(0, [false; 3]))
+    }
+
+    /// The split that a field lives in.
+    pub(crate) fn domain_of(&self, f: usize) -> &Domain {
+        let d = &self.model.declarations[f];
+        &self.domains[&(d.grid, d.whole)]
+    }
+
+    /// The grid that a field lives on.
+    pub(crate) fn grid_of(&self, f: usize) -> &Grid {
+        &self.model.grids[self.model.declarations[f].grid]
+    }
+
+    /// The arrays of a field on this rank.
+    pub(crate) fn arrays(&self, f: usize) -> &[Array] {
+        &self.now[f]
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The simulated time in seconds.
+    pub fn time(&self) -> f64 {
+        self.scalars[TIME]
+    }
+
+    /// A scalar's value, the same on every rank.
+    pub fn scalar(&self, s: Scalar) -> f64 {
+        self.scalars[s.id]
+    }
+
+    /// The bags of this rank.
+    pub fn bags(&self) -> &Bags {
+        &self.bags
+    }
+
+    /// Bytes of memory in fields on this rank.
+    pub fn memory(&self) -> usize {
+        self.now.iter().chain(&self.next).flatten().map(Array::bytes).sum()
+    }
+
+    fn tag(&mut self) -> u32 {
+        self.tags += 1;
+        self.tags
+    }
+
+    /// Moves the clock at the end of a step.
+    fn tick(&mut self) {
+        self.steps += 1;
+        self.scalars[TIME] = match self.model.clock {
+            Clock::Steps => 0.0,
+            Clock::Fixed(dt) => self.steps as f64 * dt,
+            Clock::Adaptive => self.scalars[TIME] + self.scalars[DT],
+        };
+    }
+
+    /// A field's handle by name and type, for those who did not declare it.
+    pub fn field<T: Element>(&self, name: &str) -> Option<Field<T>> {
+        let found = self.model.declarations.iter().position(|d| d.name == name && d.element == T::TYPE);
+        found.map(Field::handle)
+    }
+
+    /// Lets the last step end here, in seconds: an adaptive time step is cut to it.
+    pub(crate) fn end_at(&mut self, time: f64) {
+        self.model.end = time;
+    }
+
+    fn patch_regions(&self, f: usize) -> Vec<Region> {
+        self.now[f].iter().map(Array::owned).collect()
+    }
+}
+
+/// The deepest reach at which each field is read.
+fn halo_reach(model: &Model, stages: &[&Arc<Stage>]) -> Vec<Reach> {
+    let mut reach = vec![Reach::OWN; model.declarations.len()];
+    for (f, r) in stages.iter().flat_map(|s| &s.reads) {
+        reach[*f] = reach[*f].union(r);
+    }
+    // Components of a vector turn into each other, so they need the same room.
+    for vector in &model.vectors {
+        let all = vector.iter().flatten().fold(Reach::OWN, |all, &f| all.union(&reach[f]));
+        vector.iter().flatten().for_each(|&f| reach[f] = all);
+    }
+    reach
+}
+
+/// Fields that some stage makes anew from their own present values: they need two arrays.
+fn read_and_written(model: &Model, stages: &[&Arc<Stage>]) -> Vec<bool> {
+    let mut double = vec![false; model.declarations.len()];
+    for stage in stages {
+        for f in stage.writes.iter().filter(|f| stage.reads.iter().any(|r| r.0 == **f)) {
+            double[*f] = true;
+        }
+    }
+    double
+}
+
+/// The split that leaves an axis whole: the field's own, where it does already.
+fn line_layout(domains: &BTreeMap<Layout, Domain>, d: &Declaration, axis: usize) -> Layout {
+    let home = (d.grid, d.whole);
+    if domains[&home].dims[axis] == 1 {
+        return home;
+    }
+    let mut whole = [false; 3];
+    whole[axis] = true;
+    (d.grid, whole)
+}
+
+fn coordinates(model: &Model) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 3]> {
+    let mut all = BTreeMap::new();
+    for (g, grid) in model.grids.iter().enumerate() {
+        for (b, block) in grid.all_blocks().iter().enumerate() {
+            for location in [Location::Center, Location::FaceZ, Location::FaceY, Location::FaceX] {
+                let axis = |a: usize| (0..block.cells[a]).map(|i| block.coordinate(a, i as isize, location)).collect();
+                all.insert((g, b, location), [axis(0), axis(1), axis(2)]);
+            }
+        }
+    }
+    all
+}
+
+/// Profiles in both precisions, for every block of the first grid.
+fn profiles(model: &Model) -> BTreeMap<(usize, usize, ElementType), Table> {
+    let mut all = BTreeMap::new();
+    let Some(grid) = model.grids.first() else { return all };
+    for (p, profile) in model.profiles.iter().enumerate() {
+        for (b, block) in grid.all_blocks().iter().enumerate() {
+            let beyond = PROFILE_REACH as isize;
+            let places = -beyond..block.cells[profile.axis] as isize + beyond;
+            let values: Vec<f64> =
+                places.map(|i| (profile.value)(block.coordinate(profile.axis, i, profile.location))).collect();
+            let table = |bytes, size| Table { bytes, first: -beyond, size };
+            let single = values.iter().flat_map(|v| (*v as f32).to_ne_bytes()).collect();
+            let double = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
+            all.insert((p, b, ElementType::F32), table(single, 4));
+            all.insert((p, b, ElementType::F64), table(double, 8));
+        }
+    }
+    all
+}
+
+/// The turn of a transpose between whole grids, checked.
+fn transpose_turn(stage: &str, turn: Turn, from: &Grid, to: &Grid) -> Result<Turn> {
+    let mut turn = turn;
+    for a in 0..3 {
+        let n = from.cells()[turn.to[a].axis] as isize;
+        if turn.to[a].reversed {
+            turn.offset[a] = n - 1;
+        }
+        if to.cells()[a] as isize != n {
+            return Err(Error::input(format!(
+                "`{stage}` copies a grid of {:?} cells into one of {:?}, turned by {:?}",
+                from.cells(), to.cells(), turn.to
+            )));
+        }
+    }
+    Ok(turn)
+}

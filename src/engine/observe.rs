@@ -1,0 +1,218 @@
+//! Looking at a simulation: reductions, the hash of its state, whole fields, values that are no numbers.
+use super::{Simulation, cells, tiles, with_element};
+use crate::error::Result;
+use crate::field::Field;
+use crate::model::has_place;
+use crate::region::Region;
+use crate::schedule::{Bound, Op, Reduction, Stage, Work};
+use crate::state::StateHash;
+use crate::sums::{ExactSum, Extreme, all_extreme, all_sum};
+use halocline_kernels::Element;
+use halocline_kernels::kernel::MAX_OUT;
+use halocline_kernels::row::{RowFn, Rows};
+use ndarray::Array3;
+use std::ptr::null_mut;
+use std::time::Instant;
+
+/// What a reduction found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// The value.
+    pub value: f64,
+    /// Where a largest or smallest value is: block and index z, y, x of the first such cell.
+    pub at: Option<(usize, [usize; 3])>,
+}
+
+/// A value that is NaN or infinite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The field's name.
+    pub field: String,
+    /// Block of the grid.
+    pub block: usize,
+    /// Index z, y, x in the block.
+    pub index: [usize; 3],
+    /// The value, as text.
+    pub value: String,
+}
+
+impl Simulation {
+    /// Reduces all cells to a number, the same on every rank. Collective.
+    pub fn measure(&mut self, reduction: Reduction) -> Measured {
+        let mut schedule = crate::schedule::Schedule::default();
+        schedule.reduce(self.model.time(), reduction);
+        let crate::schedule::Item::Stage(stage) = &schedule.items[0] else { unreachable!("a reduction is a stage") };
+        let Work::Reduce { kernel, bound, op } = &stage.work else { unreachable!("a reduction reduces") };
+        let row = kernel(self.model.instructions);
+        self.reduce(stage, &row, bound, *op)
+    }
+
+    pub(super) fn reduce(&mut self, stage: &Stage, row: &RowFn, bound: &[Bound], op: Op) -> Measured {
+        let Some(&(field, _)) = stage.reads.first() else { return Measured { value: 0.0, at: None } };
+        let patches = self.patch_regions(field);
+        let (around, place) = (self.surroundings(bound), self.place_of(stage));
+        let (mut sums, mut extremes) = (vec![], vec![]);
+        self.overlap(stage, &patches, |this, boxes| {
+            let threads = this.comm.threads();
+            let tiles = tiles::tiles(boxes, cells::bytes_per_cell(bound, &this.now), threads.count());
+            let blocks: Vec<usize> = this.domain_of(field).patches(this.comm.rank()).iter().map(|p| p.block).collect();
+            let grid = this.grid_of(field);
+            let found = threads.map(tiles.len(), |t| {
+                let (patch, tile) = tiles[t];
+                let n = tile.size()[2];
+                let mut line = vec![0.0f64; n];
+                let mut sum = ExactSum::new();
+                let mut extreme = if op == Op::Max { Extreme::largest() } else { Extreme::smallest() };
+                this.for_rows(bound, &around, place, patch, &tile, |table, index| {
+                    let mut out: Rows = [null_mut(); MAX_OUT];
+                    out[0] = line.as_mut_ptr().cast();
+                    // The promise of a `RowFn`: as in `run_cells`; the written row is this thread's own.
+                    row(table, &out, n);
+                    if has_place(op) {
+                        extreme.add_row(grid.key(blocks[patch], index), &line);
+                    } else {
+                        sum.add_slice(&line);
+                    }
+                });
+                (sum, extreme)
+            });
+            for (sum, extreme) in found {
+                sums.push(sum);
+                extremes.push(extreme);
+            }
+        });
+        let started = Instant::now();
+        let grid = self.grid_of(field);
+        let count = grid.total_cells() as f64;
+        let measured = if has_place(op) {
+            let mut all = [if op == Op::Max { Extreme::largest() } else { Extreme::smallest() }];
+            extremes.iter().for_each(|e| all[0].merge(e));
+            all_extreme(&self.comm, &mut all);
+            let (value, key) = all[0].get().unwrap_or((f64::NAN, 0));
+            Measured { value, at: Some(grid.cell_of(key)) }
+        } else {
+            let mut all = [ExactSum::new()];
+            sums.iter().for_each(|s| all[0].merge(s));
+            all_sum(&self.comm, &mut all);
+            let sum = all[0].value();
+            let value = match op {
+                Op::Mean => sum / count,
+                Op::RootOfSum => sum.sqrt(),
+                Op::RootOfMean => (sum / count).sqrt(),
+                _ => sum,
+            };
+            Measured { value, at: None }
+        };
+        self.clockwork.reduce += started.elapsed().as_secs_f64();
+        measured
+    }
+
+    /// The hash of all fields, scalars and bags: the same on any number of ranks. Collective.
+    ///
+    /// # Errors
+    /// If a bag cannot be hashed.
+    pub fn state(&self) -> Result<String> {
+        let mut fields = vec![];
+        for (f, d) in self.model.declarations.iter().enumerate() {
+            let patches = self.domain_of(f).patches(self.comm.rank());
+            let mut hash = StateHash::new();
+            for (array, patch) in self.now[f].iter().zip(&patches) {
+                let owned = patch.region;
+                let [nz, ny, nx] = owned.size();
+                let rows = self.comm.threads().map(nz, |z| {
+                    let mut hash = StateHash::new();
+                    for y in 0..ny {
+                        let index = [owned.low[0] + z as isize, owned.low[1] + y as isize, owned.low[2]];
+                        // SAFETY: the row is owned and nx numbers long.
+                        let row = unsafe { std::slice::from_raw_parts(array.cell(index), nx * d.element.size()) };
+                        hash.add_row(self.grid_of(f).key(patch.block, index), row, d.element);
+                    }
+                    hash
+                });
+                rows.iter().for_each(|r| hash.merge(r));
+            }
+            fields.push((d.name.as_str(), d.element, hash));
+        }
+        let mut more: Vec<u64> = self.scalars.iter().map(|s| s.to_bits()).collect();
+        more.extend(self.bags.hash(&self.comm)?);
+        Ok(crate::state::digest(&self.comm, &fields, &more))
+    }
+
+    /// A whole field on every rank, a block each, `[z, y, x]`. For tests and small grids. Collective.
+    pub fn gather<T: Element>(&self, field: Field<T>) -> Vec<Array3<T>> {
+        let mut mine = vec![];
+        for array in &self.now[field.id] {
+            for value in array.view::<T>(&array.owned()) {
+                value.parts().iter().for_each(|p| mine.extend(p.to_le_bytes()));
+            }
+        }
+        let blocks = self.grid_of(field.id).all_blocks();
+        let mut whole: Vec<Array3<T>> = blocks.iter().map(|b| Array3::from_elem(b.cells, T::default())).collect();
+        for (rank, bytes) in self.comm.all_gather(&mine).iter().enumerate() {
+            let mut numbers = bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().expect("eight bytes")));
+            for patch in self.domain_of(field.id).patches(rank) {
+                let Region { low, high } = patch.region;
+                let range = |a: usize| low[a] as usize..high[a] as usize;
+                let mut part = whole[patch.block].slice_mut(ndarray::s![range(0), range(1), range(2)]);
+                for value in &mut part {
+                    let mut next = || numbers.next().expect("as many numbers as the rank owns");
+                    *value = T::from_parts([next(), next()]);
+                }
+            }
+        }
+        whole
+    }
+
+    /// The first value (in global order) that is NaN or infinite, on this rank.
+    pub fn not_finite(&self) -> Option<Finding> {
+        for (f, d) in self.model.declarations.iter().enumerate() {
+            let patches = self.domain_of(f).patches(self.comm.rank());
+            for (array, patch) in self.now[f].iter().zip(&patches) {
+                let owned = patch.region;
+                let [nz, ny, _] = owned.size();
+                let found = with_element!(d.element, T => self.comm.threads().map(nz, |z| {
+                    let plane = owned.low[0] + z as isize;
+                    for y in 0..ny as isize {
+                        let row = owned.with(0, plane, plane + 1).with(1, owned.low[1] + y, owned.low[1] + y + 1);
+                        let cells = array.view::<T>(&row);
+                        // Without a branch a value, so that the common case is one vectorised pass.
+                        if !cells.iter().fold(true, |all, v| all & v.is_finite()) {
+                            let (x, v) = cells.iter().enumerate().find(|(_, v)| !v.is_finite())?;
+                            let [re, im] = v.parts();
+                            let value = if T::TYPE.parts() == 2 { format!("{re} + {im}i") } else { format!("{re}") };
+                            return Some(([plane, row.low[1], owned.low[2] + x as isize], value));
+                        }
+                    }
+                    None
+                }));
+                if let Some((index, value)) = found.into_iter().flatten().next() {
+                    let index = index.map(|i| i as usize);
+                    return Some(Finding { field: d.name.clone(), block: patch.block, index, value });
+                }
+            }
+        }
+        None
+    }
+
+    /// The first finding of all ranks, the same on every rank. Collective.
+    pub fn first_not_finite(&self) -> Option<Finding> {
+        let mine = self.not_finite();
+        let order = |f: &Finding| {
+            let field = self.model.declarations.iter().position(|d| d.name == f.field).unwrap_or(0);
+            (field, self.grid_of(field).key(f.block, f.index.map(|i| i as isize)))
+        };
+        let all = self.comm.all_gather(&mine.map(|f| {
+            let (field, key) = order(&f);
+            let mut bytes = (field as u64).to_le_bytes().to_vec();
+            bytes.extend(key.to_le_bytes());
+            bytes.extend(f.value.as_bytes());
+            bytes
+        }).unwrap_or_default());
+        let word = |b: &[u8]| u64::from_le_bytes(b.try_into().expect("eight bytes"));
+        let found = all.iter().filter(|b| b.len() > 16).min_by_key(|b| (word(&b[..8]), word(&b[8..16])))?;
+        let field = word(&found[..8]) as usize;
+        let (block, index) = self.grid_of(field).cell_of(word(&found[8..16]));
+        let value = String::from_utf8_lossy(&found[16..]).into_owned();
+        Some(Finding { field: self.model.declarations[field].name.clone(), block, index, value })
+    }
+}

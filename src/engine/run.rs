@@ -1,0 +1,152 @@
+//! Running the schedule.
+use super::{Simulation, sources};
+use crate::error::{Error, Result};
+use crate::model::{Clock, DT, TIME};
+use crate::schedule::{Item, MixFn, Stage, Work};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Simulation {
+    /// Does what comes before the first step, if it was not done yet.
+    ///
+    /// # Errors
+    /// If a stage fails.
+    pub fn start(&mut self) -> Result<()> {
+        if !self.started {
+            self.started = true;
+            let items = std::mem::take(&mut self.model.start);
+            let done = self.run_items(&items);
+            self.model.start = items;
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Does a number of steps. Collective: every rank does as many.
+    ///
+    /// # Errors
+    /// If a stage fails.
+    pub fn advance(&mut self, steps: u64) -> Result<()> {
+        self.start()?;
+        let items = std::mem::take(&mut self.model.step);
+        let done = (0..steps).try_for_each(|_| {
+            self.time_passes();
+            self.cut_step();
+            self.run_items(&items)?;
+            self.tick();
+            Ok(())
+        });
+        self.model.step = items;
+        done
+    }
+
+    /// True once the model's own test for an end holds.
+    pub fn is_finished(&self) -> bool {
+        self.model.stop.as_ref().is_some_and(|test| (test.holds)(self.scalars[test.scalar]))
+    }
+
+    fn run_items(&mut self, items: &[Item]) -> Result<()> {
+        for item in items {
+            match item {
+                Item::Stage(stage) => self.run_stage(stage)?,
+                Item::Repeat(n, body) => (0..*n).try_for_each(|_| self.run_items(body))?,
+                Item::Until(test, most, body) => {
+                    for _ in 0..*most {
+                        if (test.holds)(self.scalars[test.scalar]) {
+                            break;
+                        }
+                        self.run_items(body)?;
+                    }
+                }
+                Item::Once(body) => {
+                    if self.once.insert(std::ptr::from_ref(item)) {
+                        self.run_items(body)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_stage(&mut self, stage: &Arc<Stage>) -> Result<()> {
+        crate::comm::now_in(&stage.name, self.steps);
+        match &stage.work {
+            Work::Cells { bound, .. } => {
+                let row = self.rows[&Arc::as_ptr(stage)].clone();
+                self.run_cells(stage, &row, bound);
+            }
+            Work::Tiles(work) => self.run_tiles(stage, work),
+            Work::Reduce { bound, op, .. } => {
+                let row = self.rows[&Arc::as_ptr(stage)].clone();
+                let value = self.reduce(stage, &row, bound, *op).value;
+                self.set_scalar(stage, value);
+            }
+            Work::Scalar(f) => {
+                let from: Vec<f64> = stage.scalars_read.iter().map(|&s| self.scalars[s]).collect();
+                self.set_scalar(stage, f(&from));
+            }
+            Work::Lines { axis, lines } => self.run_lines(stage, *axis, lines),
+            Work::Transpose(turn) => self.run_transpose(stage, *turn)?,
+            Work::Point { cell: (block, index), mix } => {
+                let time = self.scalars[TIME];
+                self.mix(stage.writes[0], *block, *index, time, mix)?;
+                self.written(&stage.writes);
+            }
+            Work::Receive { source, mix } => {
+                let arrivals = sources::take(&self.comm, self.sources[*source].as_mut(), self.scalars[TIME])?;
+                for r in &arrivals {
+                    self.mix(stage.writes[0], r.block, r.index, r.value, mix)?;
+                }
+                if !arrivals.is_empty() {
+                    self.written(&stage.writes);
+                }
+            }
+            Work::Bags(work) => {
+                let started = Instant::now();
+                work(&self.comm, &mut self.bags)?;
+                self.clockwork.compute += started.elapsed().as_secs_f64();
+                let value = self.bags.result;
+                self.set_scalar(stage, value);
+            }
+        }
+        Ok(())
+    }
+
+    fn set_scalar(&mut self, stage: &Stage, value: f64) {
+        if let Some(id) = stage.scalar_written {
+            self.scalars[id] = value;
+            if id == DT {
+                self.cut_step();
+            }
+        }
+    }
+
+    /// An adaptive step does not go beyond the end.
+    fn cut_step(&mut self) {
+        if self.model.clock == Clock::Adaptive {
+            self.scalars[DT] = self.scalars[DT].min(self.model.end - self.scalars[TIME]);
+        }
+    }
+
+    /// Changes one cell, on the rank that owns it.
+    fn mix(&mut self, f: usize, block: usize, index: [usize; 3], number: f64, mix: &MixFn) -> Result<()> {
+        let grid = self.grid_of(f);
+        let inside = block < grid.all_blocks().len() && (0..3).all(|a| index[a] < grid.block(block).cells[a]);
+        if !inside {
+            let name = &self.model.declarations[f].name;
+            return Err(Error::failure(format!("`{name}` has no cell {index:?} in block {block}")));
+        }
+        let cell = crate::Region::of([1; 3]).shift(index.map(|i| i as isize));
+        for (rank, patch, _) in self.domain_of(f).owners(block, &cell) {
+            if rank == self.comm.rank() {
+                super::with_element!(self.model.declarations[f].element, T => {
+                    let mut cells = self.now[f][patch].view_mut::<T>(&cell);
+                    let value = &mut cells[[0, 0, 0]];
+                    let [re, im] = halocline_kernels::Element::parts(*value);
+                    *value = halocline_kernels::Element::from_parts([mix(re, number), im]);
+                });
+            }
+        }
+        Ok(())
+    }
+}

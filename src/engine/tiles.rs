@@ -1,0 +1,52 @@
+//! Tiles: what one thread takes at a time.
+use crate::region::Region;
+
+/// Bytes that a thread may count on in its own cache while it sweeps a tile plane by plane.
+const CACHE: usize = 512 << 10;
+/// Cells of a tile, so that a thread that comes late does not wait long.
+const MOST_CELLS: usize = 1 << 20;
+
+/// Cuts boxes into tiles of whole x rows: few enough rows in a plane that the planes that a stencil touches stay in cache
+/// (`bytes_per_cell` counts all of them), and enough tiles for all threads.
+pub(super) fn tiles(boxes: &[(usize, Region)], bytes_per_cell: usize, threads: usize) -> Vec<(usize, Region)> {
+    let mut tiles = vec![];
+    for &(patch, cells) in boxes {
+        let [nz, ny, nx] = cells.size();
+        if cells.is_empty() {
+            continue;
+        }
+        let most_rows = (CACHE / (bytes_per_cell * nx).max(1)).clamp(4, 256);
+        let rows = ny.div_ceil(ny.div_ceil(most_rows).max(1));
+        let across = ny.div_ceil(rows);
+        let wanted = (4 * threads).div_ceil(across).min(nz);
+        let planes = nz.div_ceil(wanted).min((MOST_CELLS / (rows * nx)).max(1));
+        for y in (0..ny).step_by(rows) {
+            for z in (0..nz).step_by(planes) {
+                let (z, y) = (cells.low[0] + z as isize, cells.low[1] + y as isize);
+                let tile = cells
+                    .with(0, z, (z + planes as isize).min(cells.high[0]))
+                    .with(1, y, (y + rows as isize).min(cells.high[1]));
+                tiles.push((patch, tile));
+            }
+        }
+    }
+    tiles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_all_cells_once() {
+        for size in [[1, 1, 1], [1, 500, 3], [70, 70, 70], [3, 1000, 4000]] {
+            for threads in [1, 2, 16] {
+                let tiles = tiles(&[(0, Region::of(size))], 24, threads);
+                assert_eq!(tiles.iter().map(|t| t.1.cells()).sum::<usize>(), size.iter().product());
+                for (i, a) in tiles.iter().enumerate() {
+                    assert!(tiles[..i].iter().all(|b| a.1.intersect(&b.1).is_empty()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Whole lines and transposes: fields carried to another split of their grid, and back.
+use super::{Layout, Simulation, line_layout, transpose_turn};
+use crate::error::Result;
+use crate::exchange::{Exchange, Move};
+use crate::field::Array;
+use crate::region::Region;
+use crate::schedule::{Stage, TileFn};
+use crate::traffic;
+use crate::turn::Turn;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Arrays in another split, and the messages that carry fields there and back.
+pub(super) struct Shuttle {
+    inputs: Vec<Vec<Array>>,
+    outputs: Vec<Vec<Array>>,
+    there: Exchange,
+    back: Exchange,
+}
+
+impl Simulation {
+    pub(super) fn run_lines(&mut self, stage: &Arc<Stage>, axis: usize, lines: &TileFn) {
+        let fields: Vec<usize> = stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()).collect();
+        let Some(d) = fields.first().map(|&f| &self.model.declarations[f]) else { return };
+        let (home, layout) = ((d.grid, d.whole), line_layout(&self.domains, d, axis));
+        if home == layout {
+            let started = Instant::now();
+            let inputs: Vec<&[Array]> = stage.reads.iter().map(|(f, _)| &self.now[*f][..]).collect();
+            let written = |&f: &usize| {
+                if stage.reads.iter().any(|r| r.0 == f) { &self.next[f][..] } else { &self.now[f][..] }
+            };
+            let outputs: Vec<&[Array]> = stage.writes.iter().map(written).collect();
+            self.sweep_lines(axis, &inputs, &outputs, lines);
+            self.swap(stage);
+            self.clockwork.compute += started.elapsed().as_secs_f64();
+            return;
+        }
+        let key = Arc::as_ptr(stage);
+        let mut shuttle = match self.shuttles.remove(&key) {
+            Some(shuttle) => shuttle,
+            None => self.shuttle(stage, home, layout),
+        };
+        self.carry(&mut shuttle.there, &self.now, &shuttle.inputs);
+        let started = Instant::now();
+        let inputs: Vec<&[Array]> = shuttle.inputs.iter().map(Vec::as_slice).collect();
+        let outputs: Vec<&[Array]> = shuttle.outputs.iter().map(Vec::as_slice).collect();
+        self.sweep_lines(axis, &inputs, &outputs, lines);
+        let computed = started.elapsed().as_secs_f64();
+        self.carry(&mut shuttle.back, &shuttle.outputs, &self.now);
+        self.count(&shuttle.there);
+        self.count(&shuttle.back);
+        self.clockwork.compute += computed;
+        self.clockwork.wait += started.elapsed().as_secs_f64() - computed;
+        self.shuttles.insert(key, shuttle);
+        self.written(&stage.writes);
+    }
+
+    fn carry(&self, exchange: &mut Exchange, from: &[Vec<Array>], to: &[Vec<Array>]) {
+        exchange.start(&self.comm, from, to);
+        exchange.finish(to);
+    }
+
+    fn count(&mut self, exchange: &Exchange) {
+        let (messages, bytes) = exchange.traffic();
+        self.clockwork.messages += messages as u64;
+        self.clockwork.sent += bytes as u64;
+    }
+
+    fn sweep_lines(&self, axis: usize, inputs: &[&[Array]], outputs: &[&[Array]], lines: &TileFn) {
+        let Some(patches) = outputs.first().or(inputs.first()) else { return };
+        // Cut across the lines only: along z where that is not their axis, along y otherwise.
+        let cut = if axis == 0 { 1 } else { 0 };
+        let mut boxes: Vec<(usize, Region)> = vec![];
+        for (p, array) in patches.iter().enumerate() {
+            let owned = array.owned();
+            let n = owned.size()[cut];
+            let thick = n.div_ceil(4 * self.comm.threads().count()).max(1) as isize;
+            let starts = (owned.low[cut]..owned.high[cut]).step_by(thick as usize);
+            boxes.extend(starts.map(|i| (p, owned.with(cut, i, (i + thick).min(owned.high[cut])))));
+        }
+        self.comm.threads().for_each(boxes.len(), |b| {
+            let (patch, cells) = boxes[b];
+            let inputs: Vec<&Array> = inputs.iter().map(|arrays| &arrays[patch]).collect();
+            let outputs: Vec<&Array> = outputs.iter().map(|arrays| &arrays[patch]).collect();
+            lines(&inputs, &outputs, cells);
+        });
+    }
+
+    fn shuttle(&mut self, stage: &Stage, home: Layout, layout: Layout) -> Shuttle {
+        let tags = (self.tag(), self.tag());
+        let (from, to) = (&self.domains[&home], &self.domains[&layout]);
+        let element = |f: usize| self.model.declarations[f].element;
+        let allocate = |f: usize| -> Vec<Array> {
+            let patches = to.patches(self.comm.rank());
+            patches.iter().map(|p| Array::new(element(f), p.region, [0; 3], [0; 3], [false; 3])).collect()
+        };
+        let moves = |fields: &[usize], there: bool, rank: usize| -> Vec<Move> {
+            let (a, b) = if there { (from, to) } else { (to, from) };
+            let one = |(i, &f): (usize, &usize)| {
+                let (source, target) = if there { (f, i) } else { (i, f) };
+                let copies = traffic::between(a, b, Turn::NONE, rank);
+                copies
+                    .into_iter()
+                    .map(move |copy| (copy, source, target))
+                    .map(|(copy, from, to)| Move { copy, from, to, negate: false, element: element(f) })
+                    .collect::<Vec<_>>()
+            };
+            fields.iter().enumerate().flat_map(one).collect()
+        };
+        let reads: Vec<usize> = stage.reads.iter().map(|r| r.0).collect();
+        Shuttle {
+            inputs: reads.iter().map(|&f| allocate(f)).collect(),
+            outputs: stage.writes.iter().map(|&f| allocate(f)).collect(),
+            there: Exchange::new(&self.comm, tags.0, |rank| moves(&reads, true, rank)),
+            back: Exchange::new(&self.comm, tags.1, |rank| moves(&stage.writes, false, rank)),
+        }
+    }
+
+    pub(super) fn run_transpose(&mut self, stage: &Arc<Stage>, turn: Turn) -> Result<()> {
+        let started = Instant::now();
+        let (source, target) = (stage.reads[0].0, stage.writes[0]);
+        let turn = transpose_turn(&stage.name, turn, self.grid_of(source), self.grid_of(target))?;
+        let halo = vec![(source, stage.reads[0].1), (target, stage.reads[0].1)];
+        if !self.exchanges.contains_key(&halo) {
+            let tag = self.tag();
+            let element = self.model.declarations[source].element;
+            let (a, b) = (self.domain_of(source), self.domain_of(target));
+            let exchange = Exchange::new(&self.comm, tag, |rank| {
+                let copies = traffic::between(a, b, turn, rank);
+                copies.into_iter().map(|copy| Move { copy, from: source, to: target, negate: false, element }).collect()
+            });
+            self.exchanges.insert(halo.clone(), exchange);
+        }
+        let mut exchange = self.exchanges.remove(&halo).expect("made above");
+        self.carry(&mut exchange, &self.now, &self.now);
+        self.count(&exchange);
+        self.exchanges.insert(halo, exchange);
+        self.clockwork.wait += started.elapsed().as_secs_f64();
+        self.written(&stage.writes);
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! The memory of one field on one patch: padded rows of numbers with room for halos.
+use crate::region::Region;
+use halocline_kernels::{Element, ElementType};
+use ndarray::{ArrayView3, ArrayViewMut3, ShapeBuilder};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+
+/// A cache line: rows start on one.
+const LINE: usize = 64;
+/// Strides that are multiples of this make rows fight for the same sets of the first cache.
+const CONFLICT: usize = 4096;
+/// From this size on, memory is asked for in huge pages.
+const HUGE: usize = 2 << 20;
+
+/// Owned cells of a patch and halos around them. Indices are those of the block. A flat z or y axis has a stride of zero,
+/// so that a neighbour along it is the cell itself.
+pub struct Array {
+    memory: Memory,
+    element: ElementType,
+    owned: Region,
+    padded: Region,
+    /// Bytes from a row to the next, and from a plane to the next.
+    row: isize,
+    plane: isize,
+    /// Bytes from the start of the memory to cell `padded.low`.
+    first: usize,
+}
+
+impl Array {
+    /// Zeros on `owned` and `below`/`above` cells of halo around it. Flat axes get no halo in z and y.
+    pub fn new(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> Array {
+        let depth = |d: [usize; 3]| [0, 1, 2].map(|a| if a < 2 && flat[a] { 0 } else { d[a] });
+        let padded = owned.grow(depth(below), depth(above));
+        let [nz, ny, _] = padded.size();
+        let size = element.size();
+        let left = (below[2] * size).next_multiple_of(LINE);
+        let used = left + ((owned.size()[2] + above[2]) * size).next_multiple_of(LINE);
+        let row = if used % CONFLICT < 2 * LINE { used + 2 * LINE } else { used };
+        let plane = ny * row + if ny > 1 { 4 * LINE } else { 0 };
+        Array {
+            memory: Memory::zeroed(nz * plane + LINE),
+            element,
+            owned,
+            padded,
+            row: if flat[1] { 0 } else { row as isize },
+            plane: if flat[0] { 0 } else { plane as isize },
+            first: left - below[2] * size,
+        }
+    }
+
+    /// The type of its numbers.
+    pub fn element(&self) -> ElementType {
+        self.element
+    }
+
+    /// The cells that this rank owns.
+    pub fn owned(&self) -> Region {
+        self.owned
+    }
+
+    /// The owned cells and the halo.
+    pub fn padded(&self) -> Region {
+        self.padded
+    }
+
+    /// Bytes from a row to the next (zero along a flat y).
+    pub fn row_stride(&self) -> isize {
+        self.row
+    }
+
+    /// Bytes from a plane to the next (zero along a flat z).
+    pub fn plane_stride(&self) -> isize {
+        self.plane
+    }
+
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        self.memory.layout.size()
+    }
+
+    fn offset(&self, [z, y, x]: [isize; 3]) -> isize {
+        let low = self.padded.low;
+        self.first as isize
+            + (z - low[0]) * self.plane
+            + (y - low[1]) * self.row
+            + (x - low[2]) * self.element.size() as isize
+    }
+
+    /// A pointer to the cell of this index, which must lie in the padded region to be read or written through.
+    pub fn cell(&self, index: [isize; 3]) -> *const u8 {
+        self.memory.at.wrapping_offset(self.offset(index))
+    }
+
+    /// The same for writing. Rows of different index do not overlap, so threads may write different ones at a time.
+    pub fn cell_mut(&self, index: [isize; 3]) -> *mut u8 {
+        self.memory.at.wrapping_offset(self.offset(index))
+    }
+
+    fn check<T: Element>(&self, region: &Region) -> (ndarray::StrideShape<ndarray::Ix3>, *mut T) {
+        assert_eq!(T::TYPE, self.element, "a field's array is viewed as another type");
+        assert!(self.padded.contains(region), "{region:?} lies outside the array {:?}", self.padded);
+        let size = self.element.size() as isize;
+        let shape = region.size();
+        let strides = [self.plane / size, self.row / size, 1].map(|s| s as usize);
+        ((shape[0], shape[1], shape[2]).strides((strides[0], strides[1], strides[2])), self.cell_mut(region.low).cast())
+    }
+
+    /// A box of cells as an ndarray view, `[z, y, x]`.
+    ///
+    /// # Panics
+    /// If `T` is not the array's type or the box does not lie in the array.
+    pub fn view<T: Element>(&self, region: &Region) -> ArrayView3<'_, T> {
+        let (shape, at) = self.check::<T>(region);
+        // SAFETY: the box lies in the array, whose memory is initialised, aligned to a cache line and rows to numbers.
+        unsafe { ArrayView3::from_shape_ptr(shape, at) }
+    }
+
+    /// A box of cells for writing.
+    ///
+    /// # Panics
+    /// As [`Array::view`].
+    pub fn view_mut<T: Element>(&mut self, region: &Region) -> ArrayViewMut3<'_, T> {
+        let (shape, at) = self.check::<T>(region);
+        // SAFETY: as in `view`; the borrow is exclusive. Cells do not overlap: a stride is zero only along an axis of one cell.
+        unsafe { ArrayViewMut3::from_shape_ptr(shape, at) }
+    }
+}
+
+impl Array {
+    /// A box of cells for writing, from a shared array: for threads that write boxes side by side.
+    ///
+    /// # Safety
+    /// No other view of these cells may be alive.
+    ///
+    /// # Panics
+    /// As [`Array::view`].
+    pub unsafe fn view_shared_mut<T: Element>(&self, region: &Region) -> ArrayViewMut3<'_, T> {
+        let (shape, at) = self.check::<T>(region);
+        // SAFETY: as in `view`; that nobody else looks at these cells is the caller's promise.
+        unsafe { ArrayViewMut3::from_shape_ptr(shape, at) }
+    }
+}
+
+/// Zeroed bytes, aligned to a cache line, or to a huge page where they are many.
+struct Memory {
+    at: *mut u8,
+    layout: Layout,
+}
+// SAFETY: it is plain memory with one owner; sharing is governed by the borrows that `Array` hands out and, for rows,
+// by the promise of `cell_mut`.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    fn zeroed(bytes: usize) -> Memory {
+        let align = if bytes >= HUGE { HUGE } else { LINE };
+        let layout = Layout::from_size_align(bytes.max(1).next_multiple_of(align), align).expect("an array's size");
+        // SAFETY: the size is not zero. Pages are asked for as huge before they are first touched.
+        unsafe {
+            let at = alloc(layout);
+            if at.is_null() {
+                handle_alloc_error(layout);
+            }
+            #[cfg(target_os = "linux")]
+            if align == HUGE {
+                libc::madvise(at.cast(), layout.size(), libc::MADV_HUGEPAGE);
+            }
+            std::ptr::write_bytes(at, 0, layout.size());
+            Memory { at, layout }
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout.
+        unsafe { dealloc(self.at, self.layout) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_and_pointers_name_the_same_cells() {
+        let owned = Region::new([2, 10, 100], [5, 14, 107]);
+        let mut a = Array::new(ElementType::F32, owned, [1, 2, 3], [1, 0, 5], [false; 3]);
+        a.view_mut::<f32>(&owned).indexed_iter_mut().for_each(|((z, y, x), v)| *v = (z * 100 + y * 10 + x) as f32);
+        // SAFETY: the cell is owned.
+        assert_eq!(unsafe { *a.cell([3, 12, 101]).cast::<f32>() }, 121.0);
+        assert_eq!(a.cell([3, 12, 100]) as usize % LINE, 0);
+        assert_eq!(a.view::<f32>(&a.padded()).sum(), a.view::<f32>(&owned).sum());
+        assert_eq!(a.row_stride() % LINE as isize, 0);
+    }
+
+    #[test]
+    fn along_flat_axes_a_neighbour_is_the_cell_itself() {
+        let a = Array::new(ElementType::C64, Region::of([1, 1, 9]), [2; 3], [2; 3], [true, true, false]);
+        assert_eq!(a.cell([1, -2, 4]), a.cell([0, 0, 4]));
+        assert_eq!(a.padded(), Region::new([0, 0, -2], [1, 1, 11]));
+    }
+
+    #[test]
+    fn strides_avoid_cache_conflicts() {
+        for n in [510, 511, 512, 1024, 4096] {
+            let a = Array::new(ElementType::F64, Region::of([4, 4, n]), [1; 3], [1; 3], [false; 3]);
+            assert!(a.row_stride() as usize % CONFLICT >= 2 * LINE, "{n}");
+        }
+    }
+}
