@@ -6,6 +6,9 @@ pub mod region;
 
 pub mod comm;
 
+mod instructions;
+pub mod sums;
+
 pub use comm::Comm;
 pub use error::{Error, Result};
 pub use region::Region;
