@@ -33,47 +33,42 @@ fn main() {
     assert!(is_x86_feature_detected!("avx2"), "the plain sums are compiled for AVX2, which this CPU lacks");
     println!("nanoseconds per 1000 terms (of the plain sum or dot product beside it)");
     println!("{:>12} {:>8} {:>16} {:>8} {:>16} {:>16}", "array", "sum", "exact", "dot", "exact", "largest");
-    for (name, n) in [("16 KiB", 1 << 11), ("512 KiB", 1 << 16), ("8 MiB", 1 << 20), ("256 MiB", 1 << 25)] {
+    for (name, n) in [
+        ("512 B", 1 << 6),
+        ("2 KiB", 1 << 8),
+        ("16 KiB", 1 << 11),
+        ("512 KiB", 1 << 16),
+        ("8 MiB", 1 << 20),
+        ("256 MiB", 1 << 25),
+    ] {
         let mut state = 1_u64;
         let mut draw = || {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (state >> 11) as f64 / (1_u64 << 53) as f64 - 0.3
         };
         let (a, b): (Vec<f64>, Vec<f64>) = (0..n).map(|_| (draw(), draw())).unzip();
+        let repeat = ((1 << 21) / n).max(1);
+        let (mut exact, mut products, mut largest) = (ExactSum::new(), ExactSum::new(), Extreme::largest());
         // SAFETY: the assertion above has seen AVX2 on this CPU.
         #[allow(unused_unsafe)]
-        let plain: [&dyn Fn(&[f64], &[f64]) -> f64; 2] =
-            [&|a, _| unsafe { plain_sum(a) }, &|a, b| unsafe { plain_dot(a, b) }];
-        let runs: [&dyn Fn(&[f64], &[f64]) -> f64; 5] = [
-            plain[0],
-            &|a, _| {
-                let mut sum = ExactSum::new();
-                sum.add_slice(a);
-                sum.value()
-            },
-            plain[1],
-            &|a, b| {
-                let mut sum = ExactSum::new();
-                sum.add_products(a, b);
-                sum.value()
-            },
-            &|a, _| {
-                let mut largest = Extreme::largest();
-                largest.add_row(0, a);
-                largest.get().map_or(0.0, |(value, _)| value)
-            },
+        let mut runs: [&mut dyn FnMut(&[f64], &[f64]); 5] = [
+            &mut |a, _| drop(black_box(unsafe { plain_sum(a) })),
+            &mut |a, _| exact.add_slice(a),
+            &mut |a, b| drop(black_box(unsafe { plain_dot(a, b) })),
+            &mut |a, b| products.add_products(a, b),
+            &mut |a, _| largest.add_row(0, a),
         ];
-        let repeat = ((1 << 21) / n).max(1);
         let mut times = [const { vec![] }; 5];
         for _ in 0..25 {
-            for (run, times) in runs.iter().zip(&mut times) {
+            for (run, times) in runs.iter_mut().zip(&mut times) {
                 let start = Instant::now();
                 for _ in 0..repeat {
-                    black_box(run(black_box(&a), black_box(&b)));
+                    run(black_box(&a), black_box(&b));
                 }
                 times.push(start.elapsed().as_secs_f64() * 1e12 / (repeat * n) as f64);
             }
         }
+        black_box((exact.value(), products.value(), largest.get()));
         let [sum, exact_sum, dot, exact_dot, largest] = times.map(|mut t| {
             t.sort_by(f64::total_cmp);
             t[t.len() / 2]

@@ -71,36 +71,36 @@ impl ExactSum {
     /// If the lengths differ.
     pub fn add_products(&mut self, a: &[f64], b: &[f64]) {
         assert_eq!(a.len(), b.len(), "the two arrays of a dot product have different lengths");
-        let (set, mut products) = (InstructionSet::best(), [0.0; CHUNK]);
-        for (a, b) in a.chunks(CHUNK).zip(b.chunks(CHUNK)) {
+        // Shorter than a chunk, since rows of a few hundred cells come here, too, and the buffer has to be cleared.
+        let (set, mut products) = (InstructionSet::best(), [0.0; CHUNK / 4]);
+        for (a, b) in a.chunks(products.len()).zip(b.chunks(products.len())) {
             let products = &mut products[..a.len()];
-            for (p, (a, b)) in products.iter_mut().zip(a.iter().zip(b)) {
-                *p = a * b;
-            }
-            self.add_slice_with(set, products);
+            let largest = peel::multiply(set, a, b, products);
+            self.add_chunk(set, products, largest, &[]);
         }
     }
 
     pub(super) fn add_slice_with(&mut self, set: InstructionSet, terms: &[f64]) {
-        for chunk in terms.chunks(CHUNK) {
-            let largest = peel::largest(set, chunk);
-            if largest >= TOO_LARGE {
-                self.add_each(chunk);
-                continue;
-            }
-            let peeled = peel::peel(set, chunk, largest);
-            if peeled.complete {
-                self.deposit_peeled(&peeled);
-            } else if chunk.iter().any(|x| x.is_nan()) {
-                self.add_each(chunk);
-            } else {
-                self.add_wide(set, chunk, largest);
-            }
+        let mut chunks = terms.chunks(CHUNK).peekable();
+        let mut largest = chunks.peek().map_or(0.0, |first| peel::largest(set, first));
+        while let Some(chunk) = chunks.next() {
+            largest = self.add_chunk(set, chunk, largest, chunks.peek().copied().unwrap_or_default());
         }
     }
 
-    fn add_each(&mut self, terms: &[f64]) {
-        terms.iter().for_each(|&x| self.add(x));
+    /// Adds a chunk with this largest magnitude; returns that of the next one.
+    fn add_chunk(&mut self, set: InstructionSet, chunk: &[f64], largest: f64, next: &[f64]) -> f64 {
+        if largest.is_nan() || largest >= TOO_LARGE {
+            chunk.iter().for_each(|&x| self.add(x));
+            return peel::largest(set, next);
+        }
+        let (peeled, next_largest) = peel::peel(set, chunk, largest, next);
+        if peeled.complete {
+            self.deposit_peeled(&peeled);
+        } else {
+            self.add_wide(set, chunk, largest);
+        }
+        next_largest
     }
 
     /// Adds a chunk of finite values whose range is too wide for one peeling: about 100 bits of it at a time.

@@ -29,6 +29,9 @@ const NOTHING: i64 = i64::MIN;
 /// Above the order of any number.
 const NAN: i64 = i64::MAX;
 
+/// Values that are compared before the position of the best is looked for.
+const PART: usize = 512;
+
 /// The bits of x as an integer that grows with x; also its own inverse.
 #[inline(always)]
 fn ordered(bits: i64) -> i64 {
@@ -42,6 +45,15 @@ impl Direction {
         let order = ordered(x.to_bits() as i64);
         let order = if self == Direction::Smallest { !order } else { order };
         if x.is_nan() { NAN } else { order }
+    }
+
+    /// The highest order among values of that range of `ordered(bits)`.
+    fn best_order(self, (low, high): (i64, i64)) -> i64 {
+        // NaNs lie beyond the infinities, on either side.
+        if low < ordered(f64::NEG_INFINITY.to_bits() as i64) || high > ordered(f64::INFINITY.to_bits() as i64) {
+            return NAN;
+        }
+        if self == Direction::Smallest { !low } else { high }
     }
 
     fn value(self, order: i64) -> f64 {
@@ -80,12 +92,14 @@ impl Extreme {
     }
 
     pub(super) fn add_row_with(&mut self, set: InstructionSet, first_key: u64, row: &[f64]) {
-        let direction = self.direction;
-        let order = best(set, direction, row);
-        // Few rows hold a new extreme, so the position is looked for only then.
-        if order > self.order || order == self.order && first_key < self.key {
-            if let Some(i) = row.iter().position(|&x| direction.order(x) == order) {
-                self.take(order, first_key + i as u64);
+        for (i, part) in row.chunks(PART).enumerate() {
+            let first_key = first_key + (i * PART) as u64;
+            let order = self.direction.best_order(range(set, part));
+            // Few parts hold a new extreme, so the position is looked for only then.
+            if order > self.order || order == self.order && first_key < self.key {
+                if let Some(j) = part.iter().position(|&x| self.direction.order(x) == order) {
+                    self.take(order, first_key + j as u64);
+                }
             }
         }
     }
@@ -118,27 +132,17 @@ impl Extreme {
 }
 
 compiled_for_each_set! {
-    /// The highest order in a row.
-    fn best(set; direction: Direction, row: &[f64]) -> i64 = best_body;
+    /// The lowest and the highest of `ordered(bits)` in a row.
+    fn range(set; row: &[f64]) -> (i64, i64) = range_body;
 }
 
 #[inline(always)]
-fn best_body(direction: Direction, row: &[f64]) -> i64 {
-    match direction {
-        Direction::Smallest => highest(row, |x| Direction::Smallest.order(x)),
-        Direction::Largest => highest(row, |x| Direction::Largest.order(x)),
+fn range_body(row: &[f64]) -> (i64, i64) {
+    // A plain loop: the compiler makes vectors of integer maxima.
+    let (mut low, mut high) = (i64::MAX, i64::MIN);
+    for x in row {
+        let order = ordered(x.to_bits() as i64);
+        (low, high) = (low.min(order), high.max(order));
     }
-}
-
-#[inline(always)]
-fn highest(row: &[f64], order: impl Fn(f64) -> i64) -> i64 {
-    const LANES: usize = 16;
-    let (blocks, tail) = row.as_chunks::<LANES>();
-    let mut lanes = [NOTHING; LANES];
-    for block in blocks {
-        for (m, &x) in lanes.iter_mut().zip(block) {
-            *m = (*m).max(order(x));
-        }
-    }
-    tail.iter().map(|&x| order(x)).chain(lanes).fold(NOTHING, i64::max)
+    (low, high)
 }

@@ -21,14 +21,12 @@ pub(super) const TOO_LARGE: f64 = f64::from_bits((1015 + 1023) << 52);
 
 /// Bits of the multiples of `U`.
 const BITS: i32 = 50;
-/// One 512-bit vector; more lanes would not fit the registers of the baseline.
-const LANES: usize = 8;
 
 /// The exact sum of a chunk, `Σ sums[i]·2^exponents[i]`, if nothing is left over.
 pub(super) struct Peeled {
     pub sums: [i64; 2],
     pub exponents: [i32; 2],
-    /// False if parts of some values lie below both units, or if there is a NaN.
+    /// False if parts of some values lie below both units.
     pub complete: bool,
 }
 
@@ -50,13 +48,14 @@ fn scales(largest: f64) -> ([i32; 2], [f64; 2]) {
 }
 
 compiled_for_each_set! {
-    /// The largest |x|, NaNs left out.
+    /// The largest |x|; NaN if there is one.
     pub(super) fn largest(set; xs: &[f64]) -> f64 = largest_body;
 }
 
 compiled_for_each_set! {
-    /// The sum of at most [`CHUNK`] values, none of them above `largest`, which is below [`TOO_LARGE`].
-    pub(super) fn peel(set; xs: &[f64], largest: f64) -> Peeled = peel_body;
+    /// The sum of at most [`CHUNK`] values, none of them above `largest`, which is below [`TOO_LARGE`]; and the largest
+    /// |x| of the chunk that comes next, which has at most as many: its way from memory hides behind the arithmetic.
+    pub(super) fn peel(set; xs: &[f64], largest: f64, next: &[f64]) -> (Peeled, f64) = peel_body;
 }
 
 compiled_for_each_set! {
@@ -64,83 +63,86 @@ compiled_for_each_set! {
     pub(super) fn peel_off(set; xs: &mut [f64], largest: f64) -> Peeled = peel_off_body;
 }
 
+compiled_for_each_set! {
+    /// The product of each pair, and the largest of their magnitudes; NaN if there is one.
+    pub(super) fn multiply(set; a: &[f64], b: &[f64], products: &mut [f64]) -> f64 = multiply_body;
+}
+
+// The loops below are plain ones: integer sums, ors and maxima may be reordered, so the compiler makes vectors of them.
+
+/// As integers, magnitudes have the order that they have as floats, with the NaNs above infinity.
+#[inline(always)]
+fn magnitude(x: f64) -> i64 {
+    (x.to_bits() << 1 >> 1) as i64
+}
+
 #[inline(always)]
 fn largest_body(xs: &[f64]) -> f64 {
-    // A comparison with a NaN is false, so the NaN is passed over.
-    let larger = |m: f64, x: f64| if x.abs() > m { x.abs() } else { m };
-    let (blocks, tail) = xs.as_chunks::<{ 4 * LANES }>();
-    let mut lanes = [0.0; 4 * LANES];
-    for block in blocks {
-        for (m, &x) in lanes.iter_mut().zip(block) {
-            *m = larger(*m, x);
-        }
-    }
-    lanes.iter().chain(tail).fold(0.0, |m, &x| larger(m, x))
+    f64::from_bits(xs.iter().fold(0, |m, &x| m.max(magnitude(x))) as u64)
 }
 
-/// The accumulators of one vector of lanes.
-struct Lanes {
-    m: [f64; 2],
-    sums: [[i64; LANES]; 2],
-    rest: [u64; LANES],
+/// The sums of multiples so far, and the bits of what lies below both units.
+#[derive(Default)]
+struct Sums {
+    first: i64,
+    second: i64,
+    rest: u64,
 }
 
-impl Lanes {
+impl Sums {
+    /// Adds x and returns what lies below both units.
     #[inline(always)]
-    fn new(m: [f64; 2]) -> Lanes {
-        Lanes { m, sums: [[0; LANES]; 2], rest: [0; LANES] }
+    fn add(&mut self, x: f64, [m, n]: [f64; 2]) -> f64 {
+        let t = x + m;
+        let r = x - (t - m);
+        let u = r + n;
+        let rest = r - (u - n);
+        self.first = self.first.wrapping_add(t.to_bits() as i64);
+        self.second = self.second.wrapping_add(u.to_bits() as i64);
+        self.rest |= rest.to_bits();
+        rest
     }
 
-    /// Adds x in lane i and returns what lies below both units.
+    /// `bits(M)` is in the sum of each of the `terms` still.
     #[inline(always)]
-    fn add(&mut self, i: usize, x: f64) -> f64 {
-        let mut r = x;
-        for (m, sums) in self.m.iter().zip(&mut self.sums) {
-            let t = r + m;
-            sums[i] = sums[i].wrapping_add(t.to_bits().wrapping_sub(m.to_bits()) as i64);
-            r -= t - m;
-        }
-        self.rest[i] |= r.to_bits();
-        r
-    }
-
-    #[inline(always)]
-    fn finish(self, exponents: [i32; 2]) -> Peeled {
-        let sums = self.sums.map(|lanes| lanes.iter().fold(0_i64, |sum, &s| sum.wrapping_add(s)));
+    fn finish(self, terms: usize, [m, n]: [f64; 2], exponents: [i32; 2]) -> Peeled {
+        let without = |sum: i64, m: f64| sum.wrapping_sub((m.to_bits() as i64).wrapping_mul(terms as i64));
         // Without the sign: what is left of −0 is −0.
-        let complete = self.rest.iter().all(|&bits| bits << 1 == 0);
-        Peeled { sums, exponents, complete }
+        Peeled { sums: [without(self.first, m), without(self.second, n)], exponents, complete: self.rest << 1 == 0 }
     }
 }
 
 #[inline(always)]
-fn peel_body(xs: &[f64], largest: f64) -> Peeled {
+fn peel_body(xs: &[f64], largest: f64, next: &[f64]) -> (Peeled, f64) {
     let (exponents, m) = scales(largest);
-    let mut lanes = Lanes::new(m);
-    let (blocks, tail) = xs.as_chunks::<LANES>();
-    for block in blocks {
-        for i in 0..LANES {
-            lanes.add(i, block[i]);
-        }
+    let mut sums = Sums::default();
+    let mut next_largest = 0;
+    for (&x, &y) in xs.iter().zip(next) {
+        sums.add(x, m);
+        next_largest = next_largest.max(magnitude(y));
     }
-    for (i, &x) in tail.iter().enumerate() {
-        lanes.add(i, x);
+    for &x in &xs[next.len()..] {
+        sums.add(x, m);
     }
-    lanes.finish(exponents)
+    (sums.finish(xs.len(), m, exponents), f64::from_bits(next_largest as u64))
 }
 
 #[inline(always)]
 fn peel_off_body(xs: &mut [f64], largest: f64) -> Peeled {
     let (exponents, m) = scales(largest);
-    let mut lanes = Lanes::new(m);
-    let (blocks, tail) = xs.as_chunks_mut::<LANES>();
-    for block in blocks {
-        for i in 0..LANES {
-            block[i] = lanes.add(i, block[i]);
-        }
+    let mut sums = Sums::default();
+    for x in xs.iter_mut() {
+        *x = sums.add(*x, m);
     }
-    for (i, x) in tail.iter_mut().enumerate() {
-        *x = lanes.add(i, *x);
+    sums.finish(xs.len(), m, exponents)
+}
+
+#[inline(always)]
+fn multiply_body(a: &[f64], b: &[f64], products: &mut [f64]) -> f64 {
+    let mut largest = 0;
+    for (product, (a, b)) in products.iter_mut().zip(a.iter().zip(b)) {
+        *product = a * b;
+        largest = largest.max(magnitude(*product));
     }
-    lanes.finish(exponents)
+    f64::from_bits(largest as u64)
 }
