@@ -8,6 +8,7 @@ pub mod comm;
 
 mod instructions;
 pub mod sums;
+pub mod topology;
 
 pub use comm::Comm;
 pub use error::{Error, Result};
