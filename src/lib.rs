@@ -7,6 +7,10 @@ pub mod signals;
 
 pub mod comm;
 
+mod instructions;
+pub mod sums;
+pub mod topology;
+
 pub use comm::Comm;
 pub use error::{Error, Result};
 pub use region::Region;
