@@ -6,6 +6,8 @@ pub mod region;
 
 pub mod comm;
 
+pub mod output;
+
 pub use comm::Comm;
 pub use error::{Error, Result};
 pub use region::Region;
