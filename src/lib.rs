@@ -8,6 +8,8 @@ pub mod comm;
 
 pub mod output;
 
+pub mod input;
+
 pub use comm::Comm;
 pub use error::{Error, Result};
 pub use region::Region;

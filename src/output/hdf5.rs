@@ -311,9 +311,15 @@ pub(crate) fn has_attribute(at: &Location, name: &str) -> bool {
     at.attr(name).is_ok()
 }
 
-/// The first number of an attribute, if there is one of this name.
-pub(crate) fn number(at: &Location, name: &str) -> Option<f64> {
-    at.attr(name).ok()?.read_raw::<f64>().ok()?.first().copied()
+/// The numbers of an attribute; none if it is not there or is text.
+pub(crate) fn numbers(at: &Location, name: &str) -> Vec<f64> {
+    at.attr(name).and_then(|a| a.read_raw::<f64>()).unwrap_or_default()
+}
+
+/// True for datasets of integers or floats.
+pub(crate) fn holds_numbers(dataset: &Dataset) -> bool {
+    use TypeDescriptor::{Float, Integer, Unsigned};
+    matches!(dataset.dtype().and_then(|t| t.to_descriptor()), Ok(Integer(_) | Unsigned(_) | Float(_)))
 }
 
 // ---- dimension scales (the HDF5 "high level" library; the crates have no binding)
