@@ -3,6 +3,7 @@
 //! The modules, in dependency order: each may use those above it, never those below.
 pub mod error;
 pub mod region;
+pub mod signals;
 
 pub mod comm;
 

@@ -4,13 +4,17 @@
 //! *Architecture invariant:* only `comm/mpi.rs` names MPI. Nothing names the world: whoever needs a communicator is given one.
 mod buffer;
 mod fault;
+mod launch;
 mod local;
 #[cfg(feature = "mpi")]
 mod mpi;
+mod placement;
 mod selftest;
 mod threads;
 
+pub use launch::Launch;
 pub use local::{Aborted, ranks};
+pub use placement::{default_threads, thread_warning};
 #[doc(hidden)]
 pub use selftest::selftest;
 pub use threads::Threads;

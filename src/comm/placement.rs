@@ -1,0 +1,167 @@
+//! Where ranks run: which cores of which host, and whether these are enough for their threads.
+use super::{Comm, Transport};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Cores = BTreeSet<usize>;
+
+/// What one rank may use, and wants to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    host: String,
+    /// The cores that the launcher or batch system lets it run on.
+    cores: Cores,
+    /// How many of them at a time; a container's quota can be less than its cores.
+    at_once: usize,
+    /// All cores of the host.
+    present: usize,
+    threads: usize,
+}
+
+/// The threads that each rank here should have by default: the cores that it may use, divided among the ranks that may use the same.
+/// At least 1. Collective.
+pub fn default_threads(comm: &dyn Transport) -> usize {
+    let mine = Place::here(0);
+    let all = places(comm, &mine);
+    let sharing = all.iter().filter(|p| p.host == mine.host && p.cores == mine.cores).count();
+    (mine.at_once / sharing.max(1)).max(1)
+}
+
+/// A warning if ranks have more threads than cores to run them, with the option that helps. The same on all ranks. Collective.
+pub fn thread_warning(comm: &Comm) -> Option<String> {
+    warning(&places(&**comm, &Place::here(comm.threads().count())), comm.kind() == "MPI")
+}
+
+fn places(comm: &dyn Transport, mine: &Place) -> Vec<Place> {
+    comm.all_gather(mine.encode().as_bytes())
+        .iter()
+        .map(|bytes| Place::decode(&String::from_utf8_lossy(bytes)))
+        .collect()
+}
+
+impl Place {
+    fn here(threads: usize) -> Place {
+        let at_once = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        // Elsewhere than on Linux: as if unbound.
+        let cores = list.map(|list| parse(list.trim())).filter(|c| !c.is_empty()).unwrap_or((0..at_once).collect());
+        let read = |file| std::fs::read_to_string(file).unwrap_or_default().trim().to_string();
+        let present = parse(&read("/sys/devices/system/cpu/online")).len().max(cores.len());
+        Place { host: read("/proc/sys/kernel/hostname"), at_once: at_once.min(cores.len()), present, cores, threads }
+    }
+
+    fn encode(&self) -> String {
+        let cores: Vec<String> = self.cores.iter().map(usize::to_string).collect();
+        format!("{} {} {} {} {}", self.threads, self.at_once, self.present, cores.join(","), self.host)
+    }
+
+    fn decode(text: &str) -> Place {
+        let mut words = text.splitn(5, ' ');
+        let mut word = || words.next().unwrap_or_default();
+        let [threads, at_once, present] = std::array::from_fn(|_| word().parse().unwrap_or(1));
+        Place { threads, at_once, present, cores: parse(word()), host: word().to_string() }
+    }
+}
+
+/// A list of cores in Linux's form: `0-3,8,10-11`.
+fn parse(list: &str) -> Cores {
+    let range = |part: &str| {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        Some(low.parse::<usize>().ok()?..=high.parse::<usize>().ok()?)
+    };
+    list.split(',').filter_map(range).flatten().collect()
+}
+
+/// The first set of cores with more threads than cores: those of a rank, or all that are used of a host.
+fn warning(places: &[Place], mpi: bool) -> Option<String> {
+    let mut hosts: BTreeMap<&str, Vec<&Place>> = BTreeMap::new();
+    for place in places {
+        hosts.entry(&place.host).or_default().push(place);
+    }
+    for (host, places) in hosts {
+        let used: Cores = places.iter().flat_map(|p| &p.cores).copied().collect();
+        let mut sets: BTreeMap<&Cores, usize> = places.iter().map(|p| (&p.cores, p.at_once)).collect();
+        sets.entry(&used).or_insert(used.len());
+        for (set, at_once) in sets {
+            let inside: Vec<_> = places.iter().filter(|p| p.cores.is_subset(set)).collect();
+            let threads: usize = inside.iter().map(|p| p.threads).sum();
+            if threads > at_once {
+                // Would the whole host be enough? Then it is a matter of binding.
+                let all: usize = places.iter().map(|p| p.threads).sum();
+                let fits = mpi && places.iter().all(|p| all <= p.present);
+                let most = inside.iter().map(|p| p.threads).max().filter(|_| fits);
+                return Some(text(host, inside.len(), threads, at_once, most));
+            }
+        }
+    }
+    None
+}
+
+fn text(host: &str, ranks: usize, threads: usize, cores: usize, bind: Option<usize>) -> String {
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let who = format!("{} with {} together", plural(ranks, "rank"), plural(threads, "thread"));
+    let remedy = match bind {
+        Some(most) => format!(
+            "give each rank cores of its own: mpirun --map-by slot:PE={most} (or --bind-to none), srun --cpus-per-task={most}; \
+             or ask for fewer --threads"
+        ),
+        None => "ask for fewer ranks, or fewer --threads for each".into(),
+    };
+    format!("{who} share {} on host {host}\n  {remedy}", plural(cores, "core"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comm::ranks;
+
+    fn place(host: &str, cores: &str, threads: usize) -> Place {
+        let cores = parse(cores);
+        Place { host: host.into(), at_once: cores.len(), present: 8, cores, threads }
+    }
+
+    #[test]
+    fn core_lists_are_read() {
+        assert_eq!(parse("0-2,8,10-11"), Cores::from([0, 1, 2, 8, 10, 11]));
+        assert_eq!(parse(""), Cores::new());
+        let here = Place::here(3);
+        assert_eq!(Place::decode(&here.encode()), here);
+        assert!(here.at_once >= 1 && !here.cores.is_empty());
+    }
+
+    #[test]
+    fn enough_cores_are_no_warning() {
+        for places in [
+            vec![place("a", "0-3", 4)],
+            vec![place("a", "0-3", 2), place("a", "0-3", 2)],
+            vec![place("a", "0", 1), place("a", "1", 1), place("b", "0-1", 2)],
+        ] {
+            assert_eq!(warning(&places, true), None);
+        }
+    }
+
+    #[test]
+    fn too_few_cores_are_a_warning_with_a_remedy() {
+        let bound = warning(&[place("a", "0", 2), place("a", "1", 1)], true).unwrap();
+        assert!(bound.starts_with("1 rank with 2 threads together share 1 core on host a\n"), "{bound}");
+        assert!(bound.contains("--map-by slot:PE=2") && bound.contains("--cpus-per-task=2"), "{bound}");
+        let same_core = warning(&[place("a", "0-7", 1), place("b", "3", 1), place("b", "3", 1)], true).unwrap();
+        assert!(same_core.starts_with("2 ranks with 2 threads together share 1 core on host b\n"), "{same_core}");
+        let overlap = warning(&[place("a", "0-1", 2), place("a", "1-2", 2)], false).unwrap();
+        assert!(overlap.starts_with("2 ranks with 4 threads together share 3 cores"), "{overlap}");
+        assert!(overlap.ends_with("ask for fewer ranks, or fewer --threads for each"), "{overlap}");
+        let full = warning(&[place("a", "0-3", 5), place("a", "4-7", 4)], true).unwrap();
+        assert!(full.ends_with("ask for fewer ranks, or fewer --threads for each"), "{full}");
+    }
+
+    #[test]
+    fn ranks_of_one_process_divide_its_cores() {
+        let cores = Place::here(1).at_once;
+        for size in [1, 2, 7] {
+            let expected = (cores / size).max(1);
+            assert_eq!(ranks(size, 1, |comm| default_threads(&*comm)).unwrap(), vec![expected; size]);
+            let warned = ranks(size, 1, |comm| thread_warning(&comm).is_some()).unwrap();
+            assert_eq!(warned, vec![size > cores; size]);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Signals by which batch systems and users ask a run to end. A first one only sets a flag, for the run to see at its next
+//! convenience; a second SIGTERM or SIGINT ends the process at once.
+use crate::{Error, Result};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
+
+/// A signal that has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM: from the batch system at the time limit, or `scancel`.
+    Terminate,
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGUSR1: often an early warning before the time limit (`--signal=USR1@300`).
+    User1,
+    /// SIGUSR2.
+    User2,
+}
+
+/// Most urgent first; the exit code of a process that a second one ends.
+const SIGNALS: [(Signal, i32, Option<i32>); 4] = [
+    (Signal::Terminate, SIGTERM, Some(75)),
+    (Signal::Interrupt, SIGINT, Some(130)),
+    (Signal::User1, SIGUSR1, None),
+    (Signal::User2, SIGUSR2, None),
+];
+
+/// Signals are sent to a process, and so are these flags its own.
+static FLAGS: LazyLock<[Arc<AtomicBool>; 4]> = LazyLock::new(Default::default);
+
+/// Begins to listen; further calls do nothing. Before MPI starts, since a signal that nobody listens to kills the rank
+/// and leaves the others waiting.
+pub fn install() -> Result<()> {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.swap(true, Relaxed) {
+        return Ok(());
+    }
+    for ((_, number, exit_code), flag) in SIGNALS.iter().zip(&*FLAGS) {
+        // Handlers run in this order, so the first signal finds its flag unset.
+        let exit = exit_code.map(|code| signal_hook::flag::register_conditional_shutdown(*number, code, flag.clone()));
+        exit.transpose()
+            .and_then(|_| signal_hook::flag::register(*number, flag.clone()))
+            .map_err(|e| Error::failure(format!("cannot listen to signal {number}: {e}")))?;
+    }
+    Ok(())
+}
+
+/// The most urgent signal that has arrived since [`install`]. It stays until the process ends.
+pub fn pending() -> Option<Signal> {
+    SIGNALS.iter().zip(&*FLAGS).find(|(_, flag)| flag.load(Relaxed)).map(|((signal, ..), _)| *signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, ExitStatus};
+
+    /// Runs [`child`] in a process of its own and lets it send itself these signals.
+    fn process(signals: &str) -> ExitStatus {
+        let me = std::env::current_exe().unwrap();
+        let mut command = Command::new(me);
+        command.args(["--exact", "signals::tests::child", "--quiet"]).env("HALOCLINE_TEST_SIGNALS", signals);
+        command.output().unwrap().status
+    }
+
+    /// Does nothing unless told to by [`process`]; exits with 10 + the index of the pending signal.
+    #[test]
+    fn child() {
+        let Ok(signals) = std::env::var("HALOCLINE_TEST_SIGNALS") else { return };
+        install().unwrap();
+        install().unwrap();
+        assert_eq!(pending(), None);
+        for number in signals.split(',') {
+            signal_hook::low_level::raise(number.parse().unwrap()).unwrap();
+        }
+        let index = SIGNALS.iter().position(|(signal, ..)| Some(*signal) == pending()).unwrap();
+        std::process::exit(10 + index as i32);
+    }
+
+    #[test]
+    fn the_first_sets_a_flag_the_second_ends_the_process() {
+        let code = |signals: &[i32]| {
+            let list: Vec<_> = signals.iter().map(i32::to_string).collect();
+            let status = process(&list.join(","));
+            assert_eq!(status.signal(), None);
+            status.code().unwrap()
+        };
+        assert_eq!(code(&[SIGTERM]), 10);
+        assert_eq!(code(&[SIGINT]), 11);
+        assert_eq!(code(&[SIGUSR1, SIGUSR1, SIGUSR2]), 12);
+        assert_eq!(code(&[SIGUSR2]), 13);
+        assert_eq!(code(&[SIGUSR1, SIGTERM]), 10, "the most urgent");
+        assert_eq!(code(&[SIGTERM, SIGTERM]), 75);
+        assert_eq!(code(&[SIGINT, SIGINT]), 130);
+        assert_eq!(code(&[SIGINT, SIGTERM]), 10, "one of each is not two");
+    }
+}
