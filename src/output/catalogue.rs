@@ -1,0 +1,80 @@
+//! The sealed segments of a stream: which there are, and which instants each contributes.
+use super::hdf5;
+use super::schema::Instant;
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// A sealed segment.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sealed {
+    /// The instants that count: all, or the first ones where a later life began anew before the end of this segment.
+    pub(super) instants: Vec<Instant>,
+    /// Instants that the file holds.
+    pub(super) held: usize,
+}
+
+/// Where the segments of stream `name` in `dir` lie.
+pub(super) fn folder(dir: &Path, name: &str) -> PathBuf {
+    dir.join(name)
+}
+
+/// The name of segment `i`.
+pub(super) fn file_name(i: usize) -> String {
+    format!("{i:06}.h5")
+}
+
+/// Reads which instants the segments on disk hold, up to the first number that is missing.
+pub(super) fn scan(folder: &Path) -> Result<Vec<Sealed>> {
+    let mut sealed: Vec<Sealed> = vec![];
+    loop {
+        let path = folder.join(file_name(sealed.len()));
+        if !path.try_exists().map_err(|e| Error::file("look for", &path, e))? {
+            break;
+        }
+        let instants = instants(&path).map_err(|e| hdf5::explain("read", &path, e))?;
+        let held = instants.len();
+        sealed.push(Sealed { instants, held });
+    }
+    // Steps grow along a run. A segment that begins before the last one's end was written after a restart from between.
+    let mut end = u64::MAX;
+    for segment in sealed.iter_mut().rev() {
+        segment.instants.retain(|&(step, _)| step < end);
+        end = end.min(segment.instants.first().map_or(u64::MAX, |i| i.0));
+    }
+    Ok(sealed)
+}
+
+fn instants(path: &Path) -> hdf5::Result<Vec<Instant>> {
+    let file = hdf5::open(path)?;
+    let times = file.dataset("time")?.read_raw::<f64>()?;
+    let steps = file.dataset("step")?.read_raw::<i64>()?;
+    Ok(steps.into_iter().map(|s| s as u64).zip(times).collect())
+}
+
+/// Drops what lies after `step`: the segments to keep come first, the numbers of those to delete second, last first.
+pub(super) fn keep_until(mut sealed: Vec<Sealed>, step: u64) -> (Vec<Sealed>, Vec<usize>) {
+    let all = sealed.len();
+    for segment in &mut sealed {
+        segment.instants.retain(|i| i.0 <= step);
+    }
+    let kept = sealed.iter().take_while(|s| !s.instants.is_empty()).count();
+    sealed.truncate(kept);
+    (sealed, (kept..all).rev().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_drops_what_came_after_its_checkpoint() {
+        let segment =
+            |steps: &[u64]| Sealed { instants: steps.iter().map(|&s| (s, s as f64)).collect(), held: steps.len() };
+        let all = vec![segment(&[0, 10]), segment(&[20, 30]), segment(&[40])];
+        let (kept, dropped) = keep_until(all.clone(), 20);
+        assert_eq!(kept[1], Sealed { instants: vec![(20, 20.0)], held: 2 });
+        assert_eq!((kept.len(), dropped), (2, vec![2]));
+        assert_eq!(keep_until(all.clone(), 99), (all.clone(), vec![]));
+        assert_eq!(keep_until(all, 0).1, [2, 1]);
+    }
+}

@@ -1,0 +1,192 @@
+//! The segment that is being written: by all ranks together through MPI, or by rank 0 for all.
+use super::catalogue;
+use super::durable;
+use super::hdf5::{self, Storage};
+use super::layout::Layout;
+use super::schema::{self, Instant, Life};
+use super::slab::{self, Slab};
+use crate::Result;
+use crate::comm::Comm;
+use std::path::{Path, PathBuf};
+use std::time::Instant as Clock;
+
+/// An open segment. On ranks that leave the writing to rank 0 there is no file.
+pub(super) struct Segment {
+    path: PathBuf,
+    part: PathBuf,
+    collective: bool,
+    open: Option<Open>,
+    instants: Vec<Instant>,
+    bytes: u64,
+    began: Clock,
+}
+
+struct Open {
+    // Fields are dropped in this order, and HDF5 wants a file's datasets closed before the file.
+    variables: Vec<hdf5::Dataset>,
+    time: hdf5::Dataset,
+    step: hdf5::Dataset,
+    file: hdf5::File,
+}
+
+impl Segment {
+    /// Begins segment number `i`. Collective.
+    pub(super) fn begin(comm: &Comm, folder: &Path, i: usize, layout: &Layout, lives: &[Life]) -> Result<Segment> {
+        let path = folder.join(catalogue::file_name(i));
+        let part = durable::part_of(&path);
+        // Rank 0 alone makes the file: everything in it but the numbers is small, and the same whoever writes those.
+        let made = if comm.is_root() {
+            schema::create(&part, layout, lives, &[], None, |v| {
+                Storage::Growing(schema::chunk(&layout.shape(v), v.element.size()))
+            })
+            .map_err(|e| hdf5::explain("create", &part, e))
+        } else {
+            Ok(())
+        };
+        if let Err(e) = comm.agree(made) {
+            if comm.is_root() {
+                durable::discard(&part);
+            }
+            return Err(e);
+        }
+        let raw = comm.raw();
+        let file = match raw {
+            Some(raw) => hdf5::open_shared(&part, raw).map(Some),
+            None if comm.is_root() => hdf5::open_for_writing(&part).map(Some),
+            None => Ok(None),
+        };
+        let open = file.and_then(|file| file.map(|file| Open::of(file, layout)).transpose());
+        let open = comm.agree(open.map_err(|e| hdf5::explain("open", &part, e)))?;
+        Ok(Segment { path, part, collective: raw.is_some(), open, instants: vec![], bytes: 0, began: Clock::now() })
+    }
+
+    /// Appends an instant; `slabs` were checked. Collective; after an error only [`Segment::discard`] makes sense.
+    pub(super) fn write(&mut self, comm: &Comm, layout: &Layout, at: Instant, slabs: Vec<Vec<Slab>>) -> Result<()> {
+        let instant = self.instants.len();
+        for (v, slabs) in slabs.into_iter().enumerate() {
+            let (shape, size) = (layout.shape(&layout.variables[v]), layout.variables[v].element.size());
+            let slabs = if self.collective {
+                slabs
+            } else {
+                let all = comm.gather(0, &slab::encode(&slabs)).unwrap_or_default();
+                all.iter().flat_map(|message| slab::decode(message)).collect()
+            };
+            let written = match &self.open {
+                Some(open) => self.write_slabs(&open.variables[v], instant, &slabs, &shape, size),
+                None => Ok(()),
+            };
+            comm.agree(written)?;
+        }
+        self.instants.push(at);
+        self.bytes += layout.bytes_per_instant();
+        Ok(())
+    }
+
+    fn write_slabs(
+        &self,
+        data: &hdf5::Dataset,
+        instant: usize,
+        slabs: &[Slab],
+        shape: &[usize],
+        size: usize,
+    ) -> Result<()> {
+        let ordered = slab::in_file_order(slabs, shape, size);
+        // A rank that fails here still takes part in the collective calls, with nothing to write.
+        let bytes: &[u8] = ordered.as_deref().unwrap_or_default();
+        let spans = if ordered.is_err() {
+            vec![]
+        } else if bytes.len() == shape.iter().product::<usize>() * size {
+            vec![([&[instant], &vec![0; shape.len()][..]].concat(), [&[1], shape].concat())]
+        } else {
+            slab::spans(slabs, instant)
+        };
+        let written = hdf5::resize(data, instant + 1).and_then(|()| hdf5::write(data, &spans, bytes, self.collective));
+        written.map_err(|e| hdf5::explain("write", &self.part, e))?;
+        ordered.map(|_| ())
+    }
+
+    /// True when the segment should be sealed: it holds as many bytes or is as old as that.
+    pub(super) fn is_due(&self, bytes: u64, seconds: f64) -> bool {
+        self.bytes >= bytes || self.began.elapsed().as_secs_f64() >= seconds
+    }
+
+    /// The last instant.
+    pub(super) fn last(&self) -> Option<Instant> {
+        self.instants.last().copied()
+    }
+
+    /// Closes the file, brings it to disk, gives it its name; returns what it holds. Collective.
+    pub(super) fn seal(mut self, comm: &Comm) -> Result<Vec<Instant>> {
+        let written = match &self.open {
+            Some(open) => open.finish(&self.instants, self.collective, comm.is_root()),
+            None => Ok(()),
+        };
+        if let Err(e) = comm.agree(written.map_err(|e| hdf5::explain("write", &self.part, e))) {
+            self.discard(comm);
+            return Err(e);
+        }
+        let closed = self.close().map_err(|e| hdf5::explain("close", &self.part, e));
+        let sealed = comm
+            .agree(closed)
+            .and_then(|()| comm.agree(if comm.is_root() { durable::publish(&self.part, &self.path) } else { Ok(()) }));
+        match sealed {
+            Ok(()) => Ok(std::mem::take(&mut self.instants)),
+            Err(e) => {
+                self.discard(comm);
+                Err(e)
+            }
+        }
+    }
+
+    /// Gives up: closes the file and removes it. Collective.
+    pub(super) fn discard(mut self, comm: &Comm) {
+        // Emptied first: on a full disk that gives HDF5 the room to close what it still holds.
+        if comm.is_root() {
+            let _ = std::fs::OpenOptions::new().write(true).truncate(true).open(&self.part);
+        }
+        comm.barrier();
+        // The error that led here is the one to tell.
+        let _ = self.close();
+        if comm.is_root() {
+            durable::discard(&self.part);
+        }
+    }
+
+    fn close(&mut self) -> hdf5::Result<()> {
+        match self.open.take() {
+            Some(Open { variables, time, step, file }) => {
+                drop((variables, time, step));
+                file.close()
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // Left without `seal` or `discard`: this rank is on its way out. Closing a shared file would wait for the others.
+        if self.collective {
+            std::mem::forget(self.open.take());
+        } else if self.open.is_some() {
+            let _ = self.close();
+            durable::discard(&self.part);
+        }
+    }
+}
+
+impl Open {
+    fn of(file: hdf5::File, layout: &Layout) -> hdf5::Result<Open> {
+        let variables = layout.variables.iter().map(|v| file.dataset(&v.name)).collect::<hdf5::Result<_>>()?;
+        Ok(Open { variables, time: file.dataset("time")?, step: file.dataset("step")?, file })
+    }
+
+    /// What is written once, at the end: the instants.
+    fn finish(&self, instants: &[Instant], collective: bool, is_root: bool) -> hdf5::Result<()> {
+        hdf5::resize(&self.time, instants.len())?;
+        hdf5::resize(&self.step, instants.len())?;
+        schema::put_instants(&self.time, &self.step, instants, collective, is_root)?;
+        // Not only for HDF5's own buffers: with MPI this is where every rank's data go to disk.
+        self.file.flush()
+    }
+}

@@ -1,0 +1,144 @@
+//! Boxes of numbers on their way from ranks to a file.
+use super::hdf5::Span;
+use crate::{Error, Result};
+use std::borrow::Cow;
+
+/// Numbers at a place in one instant of a variable, row-major, in the variable's type and the machine's byte order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Slab {
+    /// First index on each of the variable's axes.
+    pub start: Vec<usize>,
+    /// Size on each of them.
+    pub count: Vec<usize>,
+    /// The numbers.
+    pub bytes: Vec<u8>,
+}
+
+impl Slab {
+    /// From numbers.
+    pub fn of<T: halocline_kernels::Real>(start: &[usize], count: &[usize], numbers: &[T]) -> Slab {
+        // SAFETY: a `Real` is an f32 or an f64, without padding; the slice is only read.
+        let bytes = unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast::<u8>(), size_of_val(numbers)) };
+        Slab { start: start.to_vec(), count: count.to_vec(), bytes: bytes.to_vec() }
+    }
+
+    /// How many numbers of `size` bytes, if they are as many as the box has cells and the box lies within `shape`.
+    pub(super) fn check(&self, shape: &[usize], size: usize) -> Result<usize> {
+        let Slab { start, count, bytes } = self;
+        let axes = start.len() == shape.len() && count.len() == shape.len();
+        if !axes || (0..shape.len()).any(|a| start[a] + count[a] > shape[a]) {
+            return Err(Error::failure(format!("a box at {start:?} of size {count:?} does not lie in {shape:?}")));
+        }
+        let cells: usize = count.iter().product();
+        if cells * size != bytes.len() {
+            let held = bytes.len();
+            return Err(Error::failure(format!("a box of size {count:?} needs {} bytes, not {held}", cells * size)));
+        }
+        Ok(cells)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+/// The numbers of slabs that do not overlap, in the order in which they lie in an array of this shape.
+pub(super) fn in_file_order<'a>(slabs: &'a [Slab], shape: &[usize], size: usize) -> Result<Cow<'a, [u8]>> {
+    if let [only] = slabs {
+        return Ok(Cow::Borrowed(&only.bytes));
+    }
+    let mut rows: Vec<(usize, &[u8])> = vec![];
+    for slab in slabs.iter().filter(|s| !s.is_empty()) {
+        let length = slab.count.last().copied().unwrap_or(1);
+        rows.extend(slab.bytes.chunks_exact(length * size).enumerate().map(|(row, bytes)| {
+            // From the row's number to its first cell's index, last axis but one fastest.
+            let (mut rest, mut offset, mut stride) = (row, 0, 1);
+            for axis in (0..shape.len()).rev() {
+                let cells = if axis + 1 == shape.len() { 1 } else { slab.count[axis] };
+                offset += (slab.start[axis] + rest % cells) * stride;
+                (rest, stride) = (rest / cells, stride * shape[axis]);
+            }
+            (offset, bytes)
+        }));
+    }
+    rows.sort_unstable_by_key(|&(offset, _)| offset);
+    if let Some(w) = rows.windows(2).find(|w| w[0].0 + w[0].1.len() / size > w[1].0) {
+        return Err(Error::failure(format!("two boxes hold cell {} of {shape:?}", w[1].0)));
+    }
+    Ok(Cow::Owned(rows.iter().flat_map(|(_, bytes)| *bytes).copied().collect()))
+}
+
+/// The places of slabs in a variable whose first axis is time.
+pub(super) fn spans(slabs: &[Slab], instant: usize) -> Vec<Span> {
+    let with_time = |first: usize, rest: &[usize]| [&[first], rest].concat();
+    slabs.iter().filter(|s| !s.is_empty()).map(|s| (with_time(instant, &s.start), with_time(1, &s.count))).collect()
+}
+
+/// Slabs as a message.
+pub(super) fn encode(slabs: &[Slab]) -> Vec<u8> {
+    let mut message = vec![];
+    for slab in slabs {
+        let header = [slab.start.len(), slab.bytes.len()];
+        for n in header.iter().chain(&slab.start).chain(&slab.count) {
+            message.extend_from_slice(&(*n as u64).to_ne_bytes());
+        }
+        message.extend_from_slice(&slab.bytes);
+    }
+    message
+}
+
+/// The slabs of a message.
+pub(super) fn decode(mut message: &[u8]) -> Vec<Slab> {
+    let mut slabs = vec![];
+    while !message.is_empty() {
+        let mut number = || {
+            let (first, rest) = message.split_first_chunk::<8>().expect("a whole message");
+            message = rest;
+            u64::from_ne_bytes(*first) as usize
+        };
+        let (axes, length) = (number(), number());
+        let start = (0..axes).map(|_| number()).collect();
+        let count = (0..axes).map(|_| number()).collect();
+        let (bytes, rest) = message.split_at(length);
+        message = rest;
+        slabs.push(Slab { start, count, bytes: bytes.to_vec() });
+    }
+    slabs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_interleaved_slabs_come_in_file_order() {
+        // A 2 × 2 × 3 array cut along x, the right part first.
+        let whole: Vec<f32> = (0..12).map(|i| i as f32).collect();
+        let right = Slab::of(&[0, 0, 1], &[2, 2, 2], &[1.0f32, 2.0, 4.0, 5.0, 7.0, 8.0, 10.0, 11.0]);
+        let left = Slab::of(&[0, 0, 0], &[2, 2, 1], &[0.0f32, 3.0, 6.0, 9.0]);
+        let slabs = [right, Slab { start: vec![0; 3], count: vec![0; 3], bytes: vec![] }, left];
+        let ordered = in_file_order(&slabs, &[2, 2, 3], 4).unwrap();
+        assert_eq!(*ordered, *Slab::of(&[0, 0, 0], &[2, 2, 3], &whole).bytes);
+        assert_eq!(decode(&encode(&slabs)), slabs);
+        assert_eq!(spans(&slabs, 7), [(vec![7, 0, 0, 1], vec![1, 2, 2, 2]), (vec![7, 0, 0, 0], vec![1, 2, 2, 1])]);
+    }
+
+    #[test]
+    fn wrong_slabs_are_refused() {
+        let slab = Slab::of(&[1, 2], &[2, 3], &[0.0f64; 6]);
+        assert_eq!(slab.check(&[3, 5], 8), Ok(6));
+        assert!(slab.check(&[3, 4], 8).unwrap_err().what().contains("does not lie in [3, 4]"));
+        assert!(slab.check(&[3, 5], 4).unwrap_err().what().contains("needs 24 bytes, not 48"));
+        assert!(slab.check(&[3, 5, 1], 8).is_err());
+        let twice = [slab.clone(), slab];
+        assert!(in_file_order(&twice, &[3, 5], 8).unwrap_err().what().contains("two boxes hold cell 7"));
+    }
+
+    #[test]
+    fn a_variable_without_axes_is_one_number() {
+        let slabs = [Slab::of(&[], &[], &[3.5f64])];
+        assert_eq!(slabs[0].check(&[], 8), Ok(1));
+        assert_eq!(*in_file_order(&slabs, &[], 8).unwrap(), 3.5f64.to_ne_bytes());
+        assert_eq!(spans(&slabs, 2), [(vec![2], vec![1])]);
+    }
+}
