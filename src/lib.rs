@@ -4,6 +4,8 @@
 pub mod error;
 pub mod region;
 
+pub mod config;
+
 pub mod comm;
 
 pub use comm::Comm;
