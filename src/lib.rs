@@ -8,6 +8,18 @@ pub mod config;
 
 pub mod comm;
 
+pub mod job;
+pub mod model;
+
+pub mod folder;
+
+pub mod driver;
+
+pub mod cli;
+
+pub use cli::main;
 pub use comm::Comm;
 pub use error::{Error, Result};
+pub use job::{Job, JobEntry};
+pub use model::Model;
 pub use region::Region;

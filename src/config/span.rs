@@ -126,7 +126,7 @@ impl fmt::Display for Span {
                 let whole = UNITS.iter().find_map(|(names, size)| match *size {
                     Size::Times(unit) => {
                         let n = (seconds / unit).round();
-                        (n >= 1.0 && n < 1e9 && n * unit == seconds).then_some((n, names[0]))
+                        ((1.0..1e9).contains(&n) && n * unit == seconds).then_some((n, names[0]))
                     }
                     Size::Per(_) => None,
                 });
