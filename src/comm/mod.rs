@@ -2,14 +2,20 @@
 //! the other, and nothing above this room can tell which it runs on.
 //!
 //! *Architecture invariant:* only `comm/mpi.rs` names MPI. Nothing names the world: whoever needs a communicator is given one.
+mod buffer;
+mod fault;
 mod local;
 #[cfg(feature = "mpi")]
 mod mpi;
+mod selftest;
 mod threads;
 
 pub use local::{Aborted, ranks};
+#[doc(hidden)]
+pub use selftest::selftest;
 pub use threads::Threads;
 
+use crate::{Error, Result};
 use std::rc::Rc;
 
 /// How integers of all ranks are combined. Integers only: a floating sum would depend on the number of ranks.
@@ -30,8 +36,10 @@ pub type RawComm = ::mpi::ffi::MPI_Comm;
 #[cfg(not(feature = "mpi"))]
 pub type RawComm = std::convert::Infallible;
 
-/// What a rank can do with other ranks. All methods but [`Link::start`] and the accessors are collective: every rank
-/// of the communicator calls them in the same order. Messages are bytes.
+/// What a rank can do with other ranks. Messages are bytes.
+///
+/// All methods but the accessors, [`Transport::link`] and [`Transport::abort`] are collective: every rank of the communicator calls
+/// them in the same order. All are called by the rank's own thread. A failure of the transport itself ends the job.
 pub trait Transport {
     /// This rank, from 0.
     fn rank(&self) -> usize;
@@ -51,37 +59,40 @@ pub trait Transport {
     fn all_to_all(&self, to: Vec<Vec<u8>>) -> Vec<Vec<u8>>;
     /// Element-wise over all ranks; every rank gets the result.
     fn reduce(&self, op: Reduce, values: &mut [i64]);
-    /// The same without waiting: finish it with [`Pending::finish`]. One may be under way at a time.
+    /// The same without waiting: finish it with [`Pending::finish`]. One may be under way at a time, beside any other calls.
     fn begin_reduce(&self, op: Reduce, values: Vec<i64>) -> Box<dyn Pending>;
     /// A persistent set of messages, `(peer, bytes)` each, at most one per peer and direction; a peer is another rank.
-    /// Local: the two ends match by the order in which both ranks made the links between them (`tag` must be equal and
-    /// unique among the links of this communicator).
+    /// Making one is local. Its ends find each other by `tag`, which is unique among the living links of this
+    /// communicator; both ends of a message give the same number of bytes. Both start it equally often.
     fn link(&self, tag: u32, sends: &[(usize, usize)], receives: &[(usize, usize)]) -> Box<dyn Link>;
     /// A communicator of the ranks that give the same colour, in this one's order.
     fn split(&self, colour: usize) -> Rc<dyn Transport>;
     /// The MPI communicator, where this is MPI.
     fn raw(&self) -> Option<RawComm>;
-    /// Ends all ranks of the job at once with this exit code, from any rank, without the others' help.
+    /// Ends all ranks of the job at once with this exit code, from any rank, without the others' help: an MPI job ends
+    /// here; an in-process rank unwinds, and the others do where they wait for it.
     fn abort(&self, code: i32) -> !;
 }
 
 /// A non-blocking reduction under way.
 pub trait Pending {
+    /// Lets it progress; true when [`Pending::finish`] would not wait.
+    fn poll(&mut self) -> bool;
     /// Waits for the result.
     fn finish(self: Box<Self>) -> Vec<i64>;
 }
 
 /// A persistent set of messages with buffers of its own, each aligned to 64 bytes.
 pub trait Link {
-    /// The buffer of the i-th send; fill it before [`Link::start`].
+    /// The buffer of the i-th send; fill it before [`Link::start`], keep off until [`Link::finish`]. It keeps its bytes.
     fn outgoing(&mut self, i: usize) -> &mut [u8];
     /// Starts all sends and receives.
     fn start(&mut self);
-    /// Lets messages progress; true when all are done.
+    /// Lets messages progress; true when all are done (or none was started), as after [`Link::finish`].
     fn poll(&mut self) -> bool;
-    /// Waits for all messages of the last [`Link::start`].
+    /// Waits for all messages of the last [`Link::start`], if any.
     fn finish(&mut self);
-    /// The buffer of the i-th receive, valid after [`Link::finish`].
+    /// The buffer of the i-th receive, valid from [`Link::finish`] to the next [`Link::start`].
     fn incoming(&self, i: usize) -> &[u8];
 }
 
@@ -118,6 +129,31 @@ impl Comm {
         Comm { transport: self.transport.split(colour), threads: self.threads.clone() }
     }
 
+    /// The same outcome for all ranks: `result` if it is `Ok` everywhere, else the error of the lowest rank that has one,
+    /// which its text names unless all have failed. Collective.
+    ///
+    /// ```
+    /// use halocline::{Error, comm::ranks};
+    /// let outcomes = ranks(2, 1, |comm| {
+    ///     let mine = if comm.is_root() { Ok(()) } else { Err(Error::failure("disk full")) };
+    ///     comm.agree(mine).unwrap_err().to_string()
+    /// });
+    /// assert_eq!(outcomes.unwrap(), ["rank 1 of 2: disk full", "rank 1 of 2: disk full"]);
+    /// ```
+    pub fn agree<T>(&self, result: Result<T>) -> Result<T> {
+        // The lowest rank that failed, and whether all did.
+        let mut votes = if result.is_err() { [self.rank() as i64, 1] } else { [i64::MAX, 0] };
+        self.reduce(Reduce::Min, &mut votes);
+        let [speaker, all] = votes;
+        if speaker == i64::MAX {
+            return result;
+        }
+        let mut text = result.err().map(|e| encode(&e)).unwrap_or_default();
+        self.broadcast(speaker as usize, &mut text);
+        let place = if all == 1 { String::new() } else { format!("rank {speaker} of {}: ", self.size()) };
+        Err(decode(&text, &place))
+    }
+
     /// True on the rank that speaks.
     pub fn is_root(&self) -> bool {
         self.rank() == 0
@@ -128,5 +164,31 @@ impl std::ops::Deref for Comm {
     type Target = dyn Transport;
     fn deref(&self) -> &Self::Target {
         &*self.transport
+    }
+}
+
+/// An error as bytes: kind, length of its text, text, remedy.
+fn encode(error: &Error) -> Vec<u8> {
+    let text = error.to_string();
+    let mut bytes = vec![error.exit_code()];
+    bytes.extend((error.what().len() as u64).to_ne_bytes());
+    bytes.extend(text.as_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8], place: &str) -> Error {
+    let (head, text) = bytes.split_at(9);
+    let text = String::from_utf8_lossy(text);
+    let what = u64::from_ne_bytes(head[1..].try_into().expect("8 bytes")) as usize;
+    let (what, remedy) = text.split_at(what);
+    let what = format!("{place}{what}");
+    let error = match head[0] {
+        2 => Error::input(what),
+        75 => Error::stopped(what),
+        _ => Error::failure(what),
+    };
+    match remedy.strip_prefix("\n  ") {
+        Some(remedy) => error.remedy(remedy),
+        None => error,
     }
 }

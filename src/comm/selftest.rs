@@ -1,0 +1,197 @@
+//! Every method of the transport, tried and checked: by unit tests on in-process ranks, by an example under an MPI launcher.
+use super::{Comm, Reduce};
+use crate::{Error, Result};
+
+/// Tries all that a communicator can do, on it and on halves of it. Collective. The error names the method and the rank.
+pub fn selftest(comm: &Comm) -> Result<()> {
+    on(comm)?;
+    let colour = comm.rank() % 2 + 5_000_000_000;
+    let half = comm.split(colour);
+    let expected = (comm.size() + 1 - comm.rank() % 2) / 2;
+    same(comm, "split", (half.size(), half.rank()), (expected, comm.rank() / 2))?;
+    on(&half)?;
+    // The ranks of one half by themselves, then all together again.
+    if comm.rank() % 2 == 0 {
+        on(&half.split(half.rank() / 2))?;
+    }
+    on(comm)
+}
+
+fn on(comm: &Comm) -> Result<()> {
+    collectives(comm)?;
+    reductions(comm)?;
+    ring(comm)?;
+    for round in 0..4 {
+        random_messages(comm, round)?;
+    }
+    agreement(comm)
+}
+
+/// Bytes that depend on all of these, so that a message of another rank, place or time is noticed.
+fn bytes(from: usize, to: usize, round: usize, len: usize) -> Vec<u8> {
+    (0..len).map(|i| mix((((from * 1000 + to) * 1000 + round) * 100_000 + i) as u64) as u8).collect()
+}
+
+/// A step of splitmix64.
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(comm: &Comm, what: &str, got: T, expected: T) -> Result<()> {
+    if got == expected {
+        return Ok(());
+    }
+    let [mut got, mut expected] = [format!("{got:?}"), format!("{expected:?}")];
+    got.truncate(200);
+    expected.truncate(200);
+    Err(Error::failure(format!(
+        "{what} is wrong on rank {} of {} ({}): {got} instead of {expected}",
+        comm.rank(),
+        comm.size(),
+        comm.kind()
+    )))
+}
+
+fn collectives(comm: &Comm) -> Result<()> {
+    let (me, size) = (comm.rank(), comm.size());
+    comm.barrier();
+    // Unlike lengths, some of them zero.
+    let len = |from: usize, to: usize, round: usize| match mix((from * 31 + to * 7 + round) as u64) % 5 {
+        0 => 0,
+        n => n as usize * 37,
+    };
+    for round in 0..3 {
+        let of = |from| bytes(from, 0, round, len(from, 0, round));
+        let all: Vec<_> = (0..size).map(of).collect();
+        same(comm, "all_gather", comm.all_gather(&all[me]), all.clone())?;
+        for root in 0..size {
+            let expected = (me == root).then(|| all.clone());
+            same(comm, "gather", comm.gather(root, &all[me]), expected)?;
+            let mut message = if me == root { bytes(root, 0, round, 1234) } else { vec![9; round] };
+            comm.broadcast(root, &mut message);
+            same(comm, "broadcast", message, bytes(root, 0, round, 1234))?;
+        }
+        let to = (0..size).map(|to| bytes(me, to, round, len(me, to, round))).collect();
+        let expected = (0..size).map(|from| bytes(from, me, round, len(from, me, round))).collect();
+        same(comm, "all_to_all", comm.all_to_all(to), expected)?;
+    }
+    Ok(())
+}
+
+fn reductions(comm: &Comm) -> Result<()> {
+    let of = |rank: usize| -> Vec<i64> { (0..300).map(|i| mix((rank * 1000 + i) as u64) as i64).collect() };
+    let fold = |f: fn(i64, i64) -> i64| -> Vec<i64> {
+        let all: Vec<_> = (0..comm.size()).map(of).collect();
+        (0..300).map(|i| all.iter().map(|v| v[i]).reduce(f).expect("at least one rank")).collect()
+    };
+    let cases = [(Reduce::Sum, fold(i64::wrapping_add)), (Reduce::Max, fold(i64::max)), (Reduce::Min, fold(i64::min))];
+    for (op, expected) in cases {
+        let mut values = of(comm.rank());
+        let mut pending = comm.begin_reduce(op, values.clone());
+        // Other calls overtake it.
+        comm.reduce(op, &mut values);
+        same(comm, "reduce", &values, &expected)?;
+        comm.barrier();
+        while !pending.poll() {
+            std::thread::yield_now();
+        }
+        same(comm, "begin_reduce", pending.finish(), expected)?;
+    }
+    let pending = comm.begin_reduce(Reduce::Sum, vec![]);
+    same(comm, "an empty begin_reduce", pending.finish(), vec![])
+}
+
+/// Both neighbours on a ring, which are one rank of two and none of one.
+fn ring(comm: &Comm) -> Result<()> {
+    let (me, size) = (comm.rank(), comm.size());
+    let neighbour = |step: usize| (me + step) % size;
+    let up = if size > 1 { vec![(neighbour(1), 100_000)] } else { vec![] };
+    let down = if size > 1 { vec![(neighbour(size - 1), 100_000)] } else { vec![] };
+    let mut links = [comm.link(40, &up, &down), comm.link(41, &down, &up)];
+    for round in 0..5 {
+        for (link, to) in links.iter_mut().zip([&up, &down]) {
+            same(comm, "poll of a link at rest", link.poll(), true)?;
+            if let Some((peer, len)) = to.first() {
+                let out = link.outgoing(0);
+                same(comm, "alignment of outgoing", out.as_ptr() as usize % 64, 0)?;
+                // Once in two rounds, the bytes of the last round go again.
+                if round % 2 == 0 {
+                    out.copy_from_slice(&bytes(me, *peer, round, *len));
+                }
+            }
+            link.start();
+        }
+        // Finished in another order than started, one by waiting, one by polling.
+        links[1].finish();
+        while !links[0].poll() {
+            std::thread::yield_now();
+        }
+        for (link, from) in links.iter_mut().zip([&down, &up]) {
+            link.finish();
+            if let Some((peer, len)) = from.first() {
+                let got = link.incoming(0);
+                same(comm, "alignment of incoming", got.as_ptr() as usize % 64, 0)?;
+                same(comm, "a message on a ring", got, &bytes(*peer, me, round / 2 * 2, *len))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A random graph of messages of random sizes, sent several times, with a collective in between.
+fn random_messages(comm: &Comm, round: usize) -> Result<()> {
+    let (me, size) = (comm.rank(), comm.size());
+    let len = |from: usize, to: usize| {
+        let dice = mix((from * 100 + to + 10_000 * round) as u64);
+        (from != to && dice % 3 > 0).then_some((dice >> 8) as usize % 20_000 * (dice >> 40 & 1) as usize)
+    };
+    let sends: Vec<_> = (0..size).rev().filter_map(|to| Some((to, len(me, to)?))).collect();
+    let receives: Vec<_> = (0..size).filter_map(|from| Some((from, len(from, me)?))).collect();
+    let mut link = comm.link(7, &sends, &receives);
+    for time in 0..3 {
+        for (i, (to, len)) in sends.iter().enumerate() {
+            link.outgoing(i).copy_from_slice(&bytes(me, *to, time, *len));
+        }
+        link.start();
+        if time == 1 {
+            comm.barrier();
+        }
+        link.finish();
+        for (i, (from, len)) in receives.iter().enumerate() {
+            same(comm, "a random message", link.incoming(i), &bytes(*from, me, time, *len))?;
+        }
+    }
+    Ok(())
+}
+
+fn agreement(comm: &Comm) -> Result<()> {
+    let (me, size) = (comm.rank(), comm.size());
+    same(comm, "agree on success", comm.agree(Ok(me)), Ok(me))?;
+    let error = |text: &str| Error::input(text).remedy("do it right");
+    let all = comm.agree::<()>(Err(error(&format!("wrong on {me}"))));
+    same(comm, "agree on an error of all", all, Err(error("wrong on 0")))?;
+    if size > 1 {
+        let last = comm.agree(if me + 1 == size { Err(Error::stopped("time is up")) } else { Ok(()) });
+        let text = format!("rank {} of {size}: time is up", size - 1);
+        same(comm, "agree on an error of one", last, Err(Error::stopped(text)))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comm::ranks;
+
+    #[test]
+    fn in_process_ranks_pass() {
+        for size in [1, 2, 3, 4, 7] {
+            let results = ranks(size, 1, |comm| selftest(&comm)).unwrap();
+            assert_eq!(results, vec![Ok(()); size]);
+        }
+        assert_eq!(selftest(&Comm::alone()), Ok(()));
+    }
+}
