@@ -36,10 +36,11 @@ impl Domain {
         let blocks = grid.all_blocks().len();
         let parts = ranks / gcd(ranks, blocks);
         let cells = std::array::from_fn(|a| grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1));
-        let least = std::array::from_fn(|a| if grid.is_bounded(a) { thickness[a].max(1) } else { 1 });
+        let periodic = [0, 1, 2].map(|a| !grid.is_bounded(a));
+        let least = [0, 1, 2].map(|a| if periodic[a] { 1 } else { thickness[a].max(1) });
         let dims = match dims {
-            Some(dims) => topology::check(cells, least, dims, parts).map(|()| dims)?,
-            None => topology::cheapest(cells, least, parts)?,
+            Some(dims) => topology::check(cells, dims, parts).map(|()| dims)?,
+            None => topology::cheapest(cells, periodic, parts)?,
         };
         Ok(Domain::with(grid, ranks, dims, blocks / gcd(ranks, blocks)))
     }
@@ -53,7 +54,7 @@ impl Domain {
         let mut busy = ranks;
         loop {
             let parts = busy / gcd(busy, blocks);
-            if let Ok(dims) = topology::cheapest(cells, [1; 3], parts) {
+            if let Ok(dims) = topology::cheapest(cells, [true; 3], parts) {
                 return Domain { ranks, ..Domain::with(grid, busy, dims, blocks / gcd(busy, blocks)) };
             }
             busy -= 1;

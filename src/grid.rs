@@ -11,7 +11,7 @@ use crate::turn::{Heading, Turn, X, Y, Z};
 ///   FaceX(i)  Center(i)  FaceX(i+1)
 ///        └── FaceY(j) ────┘
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Location {
     /// The middle of the cell.
     #[default]

@@ -3,31 +3,61 @@
 //! The modules, in dependency order: each may use those above it, never those below.
 pub mod error;
 pub mod region;
-pub mod signals;
 pub mod turn;
 
+pub mod config;
+
+pub mod signals;
 pub mod comm;
 mod instructions;
 pub mod sums;
 pub mod state;
-pub mod topology;
 
+pub mod topology;
 pub mod grid;
 pub mod domain;
 pub mod traffic;
+
+pub mod input;
+pub mod field;
 pub mod boundary;
 pub mod exchange;
-pub mod input;
-pub mod output;
 
-pub mod field;
 pub mod schedule;
 pub mod model;
 pub mod engine;
 
+pub mod output;
+
+pub mod job;
+pub mod folder;
+pub mod driver;
+pub mod cli;
+
+pub use cli::main;
 pub use comm::Comm;
 pub use engine::Simulation;
 pub use error::{Error, Result};
 pub use grid::{Grid, Location};
+pub use job::{Job, JobEntry};
 pub use model::Model;
 pub use region::Region;
+
+/// All that a file with a job needs: `use halocline::prelude::*;`.
+pub mod prelude {
+    pub use crate::boundary::{Boundary, Point};
+    pub use crate::comm::Comm;
+    pub use crate::engine::Simulation;
+    pub use crate::error::{Error, Result};
+    pub use crate::field::{At, Field, Here, Profile, Scalar};
+    pub use crate::grid::{Grid, Location};
+    pub use crate::job::Job;
+    pub use crate::model::Model;
+    pub use crate::schedule::{
+        Reduction, Schedule, dot, max, max_abs, max_difference, mean, min, norm1, norm2, rms, sum,
+    };
+    pub use crate::turn::{X, Y, Z};
+    pub use halocline_kernels::prelude::*;
+    pub use schemars::JsonSchema;
+    pub use serde::{Deserialize, Serialize};
+}

@@ -92,6 +92,11 @@ impl From<Scalar> for Measure {
 /// ```
 pub struct Model {
     pub(crate) comm: Comm,
+    pub(crate) design: Design,
+}
+
+/// What is declared, without the communicator: plain data that threads may share.
+pub(crate) struct Design {
     pub(crate) grids: Vec<Grid>,
     pub(crate) dims: Option<[usize; 3]>,
     pub(crate) instructions: InstructionSet,
@@ -113,14 +118,13 @@ impl Model {
     /// A model on one grid.
     pub fn new(comm: Comm, grid: Grid) -> Model {
         let mut model = Model::gridless(comm);
-        model.grids.push(grid);
+        model.design.grids.push(grid);
         model
     }
 
     /// A model without any grid: bags of records and scalars only.
     pub fn gridless(comm: Comm) -> Model {
-        Model {
-            comm,
+        let design = Design {
             grids: vec![],
             dims: None,
             instructions: InstructionSet::best(),
@@ -136,7 +140,8 @@ impl Model {
             diagnostics: vec![],
             stop: None,
             end: f64::INFINITY,
-        }
+        };
+        Model { comm, design }
     }
 
     /// The communicator that the model runs on.
@@ -149,23 +154,23 @@ impl Model {
     /// # Panics
     /// If the model has none.
     pub fn grid(&self) -> &Grid {
-        &self.grids[0]
+        &self.design.grids[0]
     }
 
     /// Another grid, for fields that are declared [`FieldBuilder::on`] it.
     pub fn add_grid(&mut self, grid: Grid) -> GridId {
-        self.grids.push(grid);
-        GridId(self.grids.len() - 1)
+        self.design.grids.push(grid);
+        GridId(self.design.grids.len() - 1)
     }
 
     /// The process grid, parts along z, y, x; the cheapest unless said otherwise.
     pub fn process_grid(&mut self, dims: [usize; 3]) {
-        self.dims = Some(dims);
+        self.design.dims = Some(dims);
     }
 
     /// The instruction set of the kernels; the widest of the machine unless said otherwise. Results do not depend on it.
     pub fn instruction_set(&mut self, set: InstructionSet) {
-        self.instructions = set;
+        self.design.instructions = set;
     }
 
     /// Declares a field: see [`FieldBuilder`].
@@ -179,16 +184,16 @@ impl Model {
         let ids = components.map(|c| c.map(|f| f.id));
         for (axis, id) in ids.iter().enumerate() {
             if let Some(id) = id {
-                self.declarations[*id].vector = Some((self.vectors.len(), axis));
+                self.design.declarations[*id].vector = Some((self.design.vectors.len(), axis));
             }
         }
-        self.vectors.push(ids);
+        self.design.vectors.push(ids);
     }
 
     /// Declares a scalar.
     pub fn scalar(&mut self, name: &str, initial: f64) -> Scalar {
-        self.scalars.push((name.into(), initial));
-        Scalar { id: self.scalars.len() - 1 }
+        self.design.scalars.push((name.into(), initial));
+        Scalar { id: self.design.scalars.len() - 1 }
     }
 
     /// The simulated time in seconds, at the beginning of the step.
@@ -213,8 +218,8 @@ impl Model {
         location: Location,
         f: impl Fn(f64) -> f64 + Send + Sync + 'static,
     ) -> Profile<AXIS> {
-        self.profiles.push(ProfileDeclaration { axis: AXIS, location, value: Arc::new(f) });
-        Profile { id: self.profiles.len() - 1 }
+        self.design.profiles.push(ProfileDeclaration { axis: AXIS, location, value: Arc::new(f) });
+        Profile { id: self.design.profiles.len() - 1 }
     }
 
     /// A bag of records, with no grid: rank `rank` of `size` begins with `filling(rank, size)`.
@@ -223,8 +228,8 @@ impl Model {
         name: &str,
         filling: impl Fn(usize, usize) -> Vec<R> + Send + Sync + 'static,
     ) -> Bag<R> {
-        self.bags.push((name.into(), Filling::new(filling)));
-        Bag::handle(self.bags.len() - 1)
+        self.design.bags.push((name.into(), Filling::new(filling)));
+        Bag::handle(self.design.bags.len() - 1)
     }
 
     /// A source of records that arrive from outside; opened on the first rank only.
@@ -233,21 +238,21 @@ impl Model {
         name: &str,
         open: impl Fn() -> Result<S> + Send + Sync + 'static,
     ) -> SourceId {
-        self.sources.push((name.into(), Arc::new(move || Ok(Box::new(open()?) as Box<dyn Source>))));
-        SourceId(self.sources.len() - 1)
+        self.design.sources.push((name.into(), Arc::new(move || Ok(Box::new(open()?) as Box<dyn Source>))));
+        SourceId(self.design.sources.len() - 1)
     }
 
     /// Every step takes `dt` seconds. Returns it.
     pub fn fixed_step(&mut self, dt: f64) -> f64 {
-        self.clock = Clock::Fixed(dt);
-        self.scalars[DT].1 = dt;
+        self.design.clock = Clock::Fixed(dt);
+        self.design.scalars[DT].1 = dt;
         dt
     }
 
     /// The time step is a scalar that the schedule computes, in seconds; the last one is cut to end on time.
     pub fn adaptive_step(&mut self, first: f64) -> Scalar {
-        self.clock = Clock::Adaptive;
-        self.scalars[DT].1 = first;
+        self.design.clock = Clock::Adaptive;
+        self.design.scalars[DT].1 = first;
         Scalar { id: DT }
     }
 
@@ -255,24 +260,24 @@ impl Model {
     pub fn at_start(&mut self, body: impl FnOnce(&mut Schedule)) {
         let mut schedule = Schedule::default();
         body(&mut schedule);
-        self.start.append(&mut schedule.items);
+        self.design.start.append(&mut schedule.items);
     }
 
     /// The schedule of a time step.
     pub fn every_step(&mut self, body: impl FnOnce(&mut Schedule)) {
         let mut schedule = Schedule::default();
         body(&mut schedule);
-        self.step.append(&mut schedule.items);
+        self.design.step.append(&mut schedule.items);
     }
 
     /// A number to report, by name.
     pub fn diagnose(&mut self, name: &str, what: impl Into<Measure>) {
-        self.diagnostics.push(Diagnostic { name: name.into(), what: what.into() });
+        self.design.diagnostics.push(Diagnostic { name: name.into(), what: what.into() });
     }
 
     /// Ends the run once the test holds after a step.
     pub fn stop_when(&mut self, test: Test) {
-        self.stop = Some(test);
+        self.design.stop = Some(test);
     }
 
     /// Chooses process grid, halo depths and memory from the whole schedule, allocates, and fills fields with their first
@@ -287,22 +292,22 @@ impl Model {
     /// The schedule as a list for people, a line a stage.
     pub fn describe_schedule(&self) -> Vec<String> {
         let mut lines = vec![];
-        if !self.start.is_empty() {
+        if !self.design.start.is_empty() {
             lines.push("at the start".into());
-            self.describe_items(&self.start, 1, &mut lines);
+            self.describe_items(&self.design.start, 1, &mut lines);
         }
         lines.push("every step".into());
-        self.describe_items(&self.step, 1, &mut lines);
+        self.describe_items(&self.design.step, 1, &mut lines);
         lines
     }
 
     fn describe_items(&self, items: &[Item], depth: usize, lines: &mut Vec<String>) {
         let pad = "  ".repeat(depth);
-        let scalar = |id: usize| self.scalars[id].0.as_str();
+        let scalar = |id: usize| self.design.scalars[id].0.as_str();
         for item in items {
             match item {
                 Item::Stage(stage) => {
-                    let field = |id: &usize| self.declarations[*id].name.as_str();
+                    let field = |id: &usize| self.design.declarations[*id].name.as_str();
                     let reads = stage.reads.iter().map(|(id, reach)| {
                         let far = reach.below.iter().chain(&reach.above).max().unwrap_or(&0);
                         let corners = if reach.corners { " with corners" } else { "" };
@@ -334,19 +339,19 @@ impl Model {
 
     /// The declared fields.
     pub fn fields(&self) -> &[Declaration] {
-        &self.declarations
+        &self.design.declarations
     }
 
     /// Checks that stages and fields fit together.
     pub(crate) fn check(&self) -> Result<()> {
         let mut all = vec![];
-        flatten(&self.start, &mut all);
-        flatten(&self.step, &mut all);
+        flatten(&self.design.start, &mut all);
+        flatten(&self.design.step, &mut all);
         for stage in all {
             let same_place = !matches!(stage.work, crate::schedule::Work::Transpose(_));
             let used: Vec<usize> = stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()).collect();
             for pair in used.windows(2) {
-                let (a, b) = (&self.declarations[pair[0]], &self.declarations[pair[1]]);
+                let (a, b) = (&self.design.declarations[pair[0]], &self.design.declarations[pair[1]]);
                 if same_place && (a.grid, a.whole) != (b.grid, b.whole) {
                     return Err(Error::input(format!(
                         "the stage `{}` uses `{}` and `{}`, which live on different grids or splits",
@@ -362,12 +367,12 @@ impl Model {
                 return Err(Error::input(format!("the stage `{}` writes a field twice", stage.name)));
             }
         }
-        for (name, value) in &self.scalars {
+        for (name, value) in &self.design.scalars {
             if !value.is_finite() {
                 return Err(Error::input(format!("the scalar `{name}` begins as {value}")));
             }
         }
-        if let Clock::Fixed(dt) = self.clock
+        if let Clock::Fixed(dt) = self.design.clock
             && !(dt > 0.0)
         {
             return Err(Error::input(format!("the time step is {dt} s")).remedy("it must be larger than zero"));

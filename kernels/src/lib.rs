@@ -9,6 +9,7 @@ pub mod diffusion;
 pub mod element;
 pub mod kernel;
 pub mod math;
+pub mod random;
 pub mod reach;
 pub mod row;
 
@@ -22,7 +23,7 @@ pub use row::InstructionSet;
 pub mod prelude {
     pub use crate::math;
     pub use crate::{
-        Ahead, Along, Arms, ArmsX, ArmsY, ArmsZ, As, Behind, Cube, Element, InstructionSet, Kernel, Near, Own,
+        Ahead, Along, Arms, ArmsX, ArmsY, ArmsZ, As, Behind, Cube, Element, InstructionSet, Kernel, Near, Own, Reach,
         Position, Real, Star, Uniform,
     };
     pub use num_complex::Complex;

@@ -8,7 +8,7 @@
 //! ```
 
 /// A reach as data: cells below and above the own one on each axis (z, y, x), and whether corners are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reach {
     /// Cells toward lower indices.
     pub below: [usize; 3],

@@ -25,16 +25,33 @@ impl Fault {
 
     /// From the payload of any unwinding that went through [`catch`].
     pub fn of(payload: Box<dyn Any + Send>) -> Fault {
-        match payload.downcast() {
+        let mut fault = match payload.downcast() {
             Ok(fault) => *fault,
             Err(other) => Fault { code: 1, message: text(&*other) },
+        };
+        if let Some((stage, step)) = STAGE.take() {
+            fault.message = format!("{} in stage `{stage}` of step {step}", fault.message);
         }
+        fault
     }
 }
 
 thread_local! {
+    static STAGE: RefCell<Option<(String, u64)>> = const { RefCell::new(None) };
     static WATCHED: Cell<bool> = const { Cell::new(false) };
     static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Says which stage of which step this rank is in, for the message if it fails there.
+pub(crate) fn now_in(stage: &str, step: u64) {
+    STAGE.with_borrow_mut(|now| match now {
+        Some((name, at)) => {
+            name.clear();
+            name.push_str(stage);
+            *at = step;
+        }
+        None => *now = Some((stage.into(), step)),
+    });
 }
 
 /// True while this thread runs inside a watched [`catch`].

@@ -1,5 +1,6 @@
 //! Kernels on all cells: tables of rows, tile by tile.
-use super::{Simulation, halos, tiles};
+use super::{Simulation, Store, halos, tiles};
+use crate::comm::Threads;
 use crate::field::Array;
 use crate::grid::Location;
 use crate::region::Region;
@@ -24,7 +25,7 @@ pub(super) struct Surroundings {
     scalars: Vec<[u8; 8]>,
 }
 
-impl Simulation {
+impl Store {
     pub(super) fn surroundings(&self, bound: &[Bound]) -> Surroundings {
         let number = |b: &Bound| match b {
             Bound::Scalar { id, element: ElementType::F32 } => {
@@ -49,7 +50,7 @@ impl Simulation {
         mut row: impl FnMut(&Table, [isize; 3]),
     ) {
         let (grid, location) = location;
-        let block = self.domains[&(grid, self.whole_of(bound))].patches(self.comm.rank())[patch].block;
+        let block = self.domains[&(grid, self.whole_of(bound))].patches(self.rank)[patch].block;
         let axes = &self.coordinates[&(grid, block, location)];
         let low = tile.low;
         let mut place = Place { index: low, key: 0, zy: [0.0; 2], x: null() };
@@ -84,7 +85,7 @@ impl Simulation {
             for y in low[1]..tile.high[1] {
                 let index = [z, y, low[2]];
                 if asks {
-                    let key = self.model.grids[grid].key(block, index);
+                    let key = self.design.grids[grid].key(block, index);
                     let zy = [axes[0][z as usize], axes[1][y as usize]];
                     // SAFETY: `place` is alive and only read by the row function, through the table.
                     unsafe { *place_at = Place { index, key, zy, x: axes[2][low[2] as usize..].as_ptr() } };
@@ -99,58 +100,61 @@ impl Simulation {
 
     fn whole_of(&self, bound: &[Bound]) -> [bool; 3] {
         let field = bound.iter().find_map(|b| if let Bound::Field { id, .. } = b { Some(*id) } else { None });
-        field.map_or([false; 3], |f| self.model.declarations[f].whole)
+        field.map_or([false; 3], |f| self.design.declarations[f].whole)
     }
 
     /// The grid that a stage works on, and the location of what it makes (or reads, if it makes no field).
     pub(super) fn place_of(&self, stage: &Stage) -> (usize, Location) {
         let field = stage.writes.first().copied().or(stage.reads.first().map(|r| r.0));
         field.map_or((0, Location::Center), |f| {
-            let d = &self.model.declarations[f];
+            let d = &self.design.declarations[f];
             (d.grid, d.location)
         })
-    }
-
-    /// Calls `work` on boxes that cover the patches of a stage: those that need no message first, the rest when the
-    /// messages are here.
-    pub(super) fn overlap(
-        &mut self,
-        stage: &Stage,
-        patches: &[Region],
-        mut work: impl FnMut(&Simulation, &[(usize, Region)]),
-    ) {
-        let stale = self.stale(&stage.reads);
-        let all: Vec<(usize, Region)> = patches.iter().copied().enumerate().collect();
-        if stale.is_empty() {
-            let started = Instant::now();
-            work(self, &all);
-            self.clockwork.compute += started.elapsed().as_secs_f64();
-            return;
-        }
-        let inner = self.start_halos(&stale, patches, &stage.reads);
-        let started = Instant::now();
-        work(self, &inner.iter().copied().enumerate().collect::<Vec<_>>());
-        self.clockwork.compute += started.elapsed().as_secs_f64();
-        if inner != patches {
-            self.finish_halos(&stale);
-            let started = Instant::now();
-            let rest: Vec<(usize, Region)> =
-                all.iter().flat_map(|&(p, region)| halos::edges(region, inner[p]).into_iter().map(move |e| (p, e))).collect();
-            work(self, &rest);
-            self.clockwork.edges += started.elapsed().as_secs_f64();
-        }
     }
 
     /// The arrays that a stage writes: the next ones of fields that it also reads.
     fn targets(&self, stage: &Stage) -> Vec<&[Array]> {
         stage.writes.iter().map(|&f| if reads(stage, f) { &self.next[f][..] } else { &self.now[f][..] }).collect()
     }
+}
+
+impl Simulation {
+    /// Calls `work` on boxes that cover the patches of a stage: those that need no message first, the rest when the
+    /// messages are here.
+    pub(super) fn overlap(
+        &mut self,
+        stage: &Stage,
+        patches: &[Region],
+        mut work: impl FnMut(&Store, &Threads, &[(usize, Region)]),
+    ) {
+        let stale = self.stale(&stage.reads);
+        let all: Vec<(usize, Region)> = patches.iter().copied().enumerate().collect();
+        if stale.is_empty() {
+            let started = Instant::now();
+            work(&self.store, self.comm.threads(), &all);
+            self.clockwork.compute += started.elapsed().as_secs_f64();
+            return;
+        }
+        let inner = self.start_halos(&stale, patches, &stage.reads);
+        let started = Instant::now();
+        work(&self.store, self.comm.threads(), &inner.iter().copied().enumerate().collect::<Vec<_>>());
+        self.clockwork.compute += started.elapsed().as_secs_f64();
+        if inner != patches {
+            self.finish_halos(&stale);
+            let started = Instant::now();
+            let rest: Vec<(usize, Region)> =
+                all.iter().flat_map(|&(p, region)| halos::edges(region, inner[p]).into_iter().map(move |e| (p, e))).collect();
+            work(&self.store, self.comm.threads(), &rest);
+            self.clockwork.edges += started.elapsed().as_secs_f64();
+        }
+    }
 
     /// What was next is now.
     pub(super) fn swap(&mut self, stage: &Stage) {
         for &f in &stage.writes {
             if reads(stage, f) {
-                std::mem::swap(&mut self.now[f], &mut self.next[f]);
+                let Store { now, next, .. } = &mut self.store;
+                std::mem::swap(&mut now[f], &mut next[f]);
             }
         }
         self.written(&stage.writes);
@@ -159,11 +163,10 @@ impl Simulation {
     /// Runs a kernel on all cells.
     pub(super) fn run_cells(&mut self, stage: &Stage, row: &RowFn, bound: &[Bound]) {
         let Some(&first) = stage.writes.first() else { return };
-        let patches = self.patch_regions(first);
-        let (around, place) = (self.surroundings(bound), self.place_of(stage));
-        self.overlap(stage, &patches, |this, boxes| {
+        let patches = self.store.patch_regions(first);
+        let (around, place) = (self.store.surroundings(bound), self.store.place_of(stage));
+        self.overlap(stage, &patches, |this, threads, boxes| {
             let targets = this.targets(stage);
-            let threads = this.comm.threads();
             let tiles = tiles::tiles(boxes, bytes_per_cell(bound, &this.now), threads.count());
             threads.for_each(tiles.len(), |t| {
                 let (patch, tile) = tiles[t];
@@ -185,12 +188,12 @@ impl Simulation {
     /// Runs a stage that takes tiles as ndarray views.
     pub(super) fn run_tiles(&mut self, stage: &Stage, work: &TileFn) {
         let Some(&first) = stage.writes.first() else { return };
-        let patches = self.patch_regions(first);
-        self.overlap(stage, &patches, |this, boxes| {
+        let patches = self.store.patch_regions(first);
+        self.overlap(stage, &patches, |this, threads, boxes| {
             let targets = this.targets(stage);
-            let bytes: usize = stage.reads.iter().map(|(f, _)| this.model.declarations[*f].element.size()).sum();
-            let tiles = tiles::tiles(boxes, bytes.max(8), this.comm.threads().count());
-            this.comm.threads().for_each(tiles.len(), |t| {
+            let bytes: usize = stage.reads.iter().map(|(f, _)| this.design.declarations[*f].element.size()).sum();
+            let tiles = tiles::tiles(boxes, bytes.max(8), threads.count());
+            threads.for_each(tiles.len(), |t| {
                 let (patch, tile) = tiles[t];
                 let inputs: Vec<&Array> = stage.reads.iter().map(|(f, _)| &this.now[*f][patch]).collect();
                 let outputs: Vec<&Array> = targets.iter().map(|arrays| &arrays[patch]).collect();

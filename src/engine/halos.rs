@@ -1,8 +1,7 @@
 //! Halos: which are stale, and how they are made fresh.
-use super::{Halo, Simulation};
+use super::{Halo, Simulation, Store};
 use crate::boundary;
 use crate::exchange::{Exchange, Move};
-use crate::field::Array;
 use crate::grid::Location;
 use crate::region::Region;
 use crate::traffic;
@@ -22,11 +21,11 @@ impl Simulation {
         let started = Instant::now();
         if !self.exchanges.contains_key(halo) {
             let tag = self.tag();
-            let exchange = Exchange::new(&self.comm, tag, |rank| self.wanted(halo, rank));
+            let exchange = Exchange::new(&self.comm, tag, |rank| self.store.wanted(halo, rank));
             self.exchanges.insert(halo.clone(), exchange);
         }
         let exchange = self.exchanges.get_mut(halo).expect("made above");
-        exchange.start(&self.comm, &self.now, &self.now);
+        exchange.start(&self.comm, &self.store.now, &self.store.now);
         let (messages, bytes) = exchange.traffic();
         self.clockwork.messages += messages as u64;
         self.clockwork.sent += bytes as u64;
@@ -47,7 +46,7 @@ impl Simulation {
     /// Waits for the messages of [`Simulation::start_halos`].
     pub(super) fn finish_halos(&mut self, halo: &Halo) {
         let started = Instant::now();
-        self.exchanges.get_mut(halo).expect("started").finish(&self.now);
+        self.exchanges.get_mut(halo).expect("started").finish(&self.store.now);
         self.finish_corners(halo);
         self.clockwork.wait += started.elapsed().as_secs_f64();
     }
@@ -64,10 +63,11 @@ impl Simulation {
     fn fill_boundaries(&mut self, halo: &Halo, corners: bool) {
         let time = self.time();
         for (f, reach) in halo {
-            let d = &self.model.declarations[*f];
-            let grid = &self.model.grids[d.grid];
-            let patches = self.domains[&(d.grid, d.whole)].patches(self.comm.rank());
-            for (array, patch) in self.now[*f].iter_mut().zip(&patches) {
+            let patches = self.store.patches(*f);
+            let Store { design, now, .. } = &mut self.store;
+            let d = &design.declarations[*f];
+            let grid = &design.grids[d.grid];
+            for (array, patch) in now[*f].iter_mut().zip(&patches) {
                 let corners = corners && reach.corners;
                 boundary::fill(array, grid, patch, d.location, &d.boundaries, reach, corners, time);
             }
@@ -79,11 +79,12 @@ impl Simulation {
         let time = self.time();
         for &f in fields {
             self.fresh[f].clear();
-            let d = &self.model.declarations[f];
+            let patches = self.store.patches(f);
+            let Store { design, now, .. } = &mut self.store;
+            let d = &design.declarations[f];
             if d.location != Location::Center {
-                let grid = &self.model.grids[d.grid];
-                let patches = self.domains[&(d.grid, d.whole)].patches(self.comm.rank());
-                for (array, patch) in self.now[f].iter_mut().zip(&patches) {
+                let grid = &design.grids[d.grid];
+                for (array, patch) in now[f].iter_mut().zip(&patches) {
                     boundary::set_walls(array, grid, patch, d.location, &d.boundaries, time);
                 }
             }
@@ -92,18 +93,21 @@ impl Simulation {
 
     /// Halos whose boundary condition depends on time become stale when it passes.
     pub(super) fn time_passes(&mut self) {
-        for (f, d) in self.model.declarations.iter().enumerate() {
+        for (f, d) in self.store.design.declarations.iter().enumerate() {
             if d.boundaries.iter().flatten().any(crate::boundary::Boundary::varies) {
                 self.fresh[f].clear();
             }
         }
     }
 
+}
+
+impl Store {
     /// All cells of these halos that some rank owns, as a rank wants them.
     fn wanted(&self, halo: &Halo, rank: usize) -> Vec<Move> {
         let mut moves = vec![];
         for (f, reach) in halo {
-            let d = &self.model.declarations[*f];
+            let d = &self.design.declarations[*f];
             let (grid, domain) = (self.grid_of(*f), self.domain_of(*f));
             for mut copy in traffic::halo(grid, domain, rank, reach) {
                 let (mut from, mut negate) = (*f, false);
@@ -111,7 +115,7 @@ impl Simulation {
                     && !copy.turn.is_shift()
                 {
                     let heading = copy.turn.to[axis];
-                    from = self.model.vectors[vector][heading.axis].unwrap_or(*f);
+                    from = self.design.vectors[vector][heading.axis].unwrap_or(*f);
                     negate = heading.reversed;
                 }
                 if let Some(axis) = d.location.axis() {
@@ -145,9 +149,4 @@ fn away_from(mut inner: Region, whole: Region, target: Region, reach: &Reach) ->
 /// The boxes of a patch that are left after its inner part.
 pub(super) fn edges(patch: Region, inner: Region) -> Vec<Region> {
     patch.without(&inner)
-}
-
-/// Patches of a list of arrays.
-pub(super) fn regions(arrays: &[Array]) -> Vec<Region> {
-    arrays.iter().map(Array::owned).collect()
 }

@@ -13,12 +13,12 @@ pub use observe::{Finding, Measured};
 
 use crate::boundary;
 use crate::comm::Comm;
-use crate::domain::Domain;
+use crate::domain::{Domain, Patch};
 use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::field::{Array, At, Declaration, Field, Initial, Scalar};
 use crate::grid::{Grid, Location};
-use crate::model::{Clock, DT, Model, TIME, flatten};
+use crate::model::{Clock, DT, Design, Model, TIME, flatten};
 use crate::region::Region;
 use crate::schedule::{Compile, Item, Stage, Work};
 use crate::turn::Turn;
@@ -37,29 +37,12 @@ type Layout = (usize, [bool; 3]);
 /// What a list of exchanged halos is known by: fields and how far.
 type Halo = Vec<(usize, Reach)>;
 
-/// Numbers along an axis of a block, with room beyond for kernels that look ahead.
-struct Table {
-    bytes: Vec<u8>,
-    /// Index of the first number.
-    first: isize,
-    size: usize,
-}
-
 /// A compiled model: allocated, filled, ready to advance.
 pub struct Simulation {
     comm: Comm,
-    pub(crate) model: Model,
-    /// Splits of grids, and where each field lives.
-    domains: BTreeMap<Layout, Domain>,
-    /// `[field][patch]`: the present values, and the next ones of fields that are read and written in one stage.
-    now: Vec<Vec<Array>>,
-    next: Vec<Vec<Array>>,
+    pub(crate) store: Store,
     /// What of each field's halo is up to date.
     fresh: Vec<Vec<Reach>>,
-    scalars: Vec<f64>,
-    profiles: BTreeMap<(usize, usize, ElementType), Table>,
-    /// Positions of cells along axes, by grid, block, location.
-    coordinates: BTreeMap<(usize, usize, Location), [Vec<f64>; 3]>,
     rows: BTreeMap<*const Stage, RowFn>,
     exchanges: BTreeMap<Halo, Exchange>,
     shuttles: BTreeMap<*const Stage, transform::Shuttle>,
@@ -72,6 +55,56 @@ pub struct Simulation {
     started: bool,
     /// Where time goes, in seconds.
     pub(crate) clockwork: Clockwork,
+}
+
+/// Numbers along an axis of a block, with room beyond for kernels that look ahead.
+struct Table {
+    bytes: Vec<u8>,
+    /// Index of the first number.
+    first: isize,
+    size: usize,
+}
+
+/// What is declared and the memory for it: all that the threads of a rank share.
+pub(crate) struct Store {
+    rank: usize,
+    pub(crate) design: Design,
+    /// Splits of grids.
+    domains: BTreeMap<Layout, Domain>,
+    /// `[field][patch]`: the present values, and the next ones of fields that are read and written in one stage.
+    now: Vec<Vec<Array>>,
+    next: Vec<Vec<Array>>,
+    scalars: Vec<f64>,
+    profiles: BTreeMap<(usize, usize, ElementType), Table>,
+    /// Positions of cells along axes, by grid, block, location.
+    coordinates: BTreeMap<(usize, usize, Location), [Vec<f64>; 3]>,
+}
+
+impl Store {
+    /// The split that a field lives in.
+    pub(crate) fn domain_of(&self, f: usize) -> &Domain {
+        let d = &self.design.declarations[f];
+        &self.domains[&(d.grid, d.whole)]
+    }
+
+    /// The grid that a field lives on.
+    pub(crate) fn grid_of(&self, f: usize) -> &Grid {
+        &self.design.grids[self.design.declarations[f].grid]
+    }
+
+    /// What this rank owns of a field.
+    pub(crate) fn patches(&self, f: usize) -> Vec<Patch> {
+        self.domain_of(f).patches(self.rank)
+    }
+
+    /// The arrays of a field on this rank.
+    pub(crate) fn arrays(&self, f: usize) -> &[Array] {
+        &self.now[f]
+    }
+
+    fn patch_regions(&self, f: usize) -> Vec<Region> {
+        self.now[f].iter().map(Array::owned).collect()
+    }
 }
 
 /// Seconds and bytes by phase.
@@ -121,7 +154,7 @@ pub(crate) use with_element;
 impl Simulation {
     pub(crate) fn new(model: Model) -> Result<Simulation> {
         model.check()?;
-        let comm = model.comm.clone();
+        let Model { comm, design: model } = model;
         let (mut stages, mut domains) = (vec![], BTreeMap::new());
         flatten(&model.start, &mut stages);
         flatten(&model.step, &mut stages);
@@ -183,10 +216,17 @@ impl Simulation {
         let sources = sources.collect::<Result<Vec<_>>>();
         let sources = comm.agree(sources)?;
         let bags = Bags::new(&comm, &model.bags);
-        let mut simulation = Simulation {
+        let store = Store {
+            rank: comm.rank(),
             coordinates: coordinates(&model),
             profiles: profiles(&model),
             scalars: model.scalars.iter().map(|s| s.1).collect(),
+            domains,
+            now,
+            next,
+            design: model,
+        };
+        let mut simulation = Simulation {
             fresh: vec![vec![]; count],
             exchanges: BTreeMap::new(),
             shuttles: BTreeMap::new(),
@@ -196,13 +236,10 @@ impl Simulation {
             steps: 0,
             started: false,
             comm,
-            domains,
-            now,
-            next,
+            store,
             rows,
             bags,
             sources,
-            model,
         };
         let filled = (0..count).try_for_each(|f| simulation.fill(f));
         simulation.comm.clone().agree(filled)?;
@@ -211,15 +248,16 @@ impl Simulation {
 
     /// First values of a field, in parallel over its rows.
     fn fill(&mut self, f: usize) -> Result<()> {
-        let d = &self.model.declarations[f];
-        let grid = &self.model.grids[d.grid];
-        let patches = self.domains[&(d.grid, d.whole)].patches(self.comm.rank());
-        for (array, patch) in self.now[f].iter_mut().zip(&patches) {
+        let patches = self.store.patches(f);
+        let Store { design, now, coordinates, .. } = &mut self.store;
+        let d = &design.declarations[f];
+        let grid = &design.grids[d.grid];
+        for (array, patch) in now[f].iter_mut().zip(&patches) {
             match &d.initial {
                 Initial::Zero => {}
                 Initial::Function(value) => {
                     let block = grid.block(patch.block);
-                    let axes = &self.coordinates[&(d.grid, patch.block, d.location)];
+                    let axes = &coordinates[&(d.grid, patch.block, d.location)];
                     let flat = [0, 1, 2].map(|a| grid.is_flat(a));
                     let middle = [0, 1, 2].map(|a| block.origin[a] + 0.5 * block.length[a]);
                     let owned = patch.region;
@@ -264,30 +302,9 @@ impl Simulation {
         &self.comm
     }
 
-    /// The model that was compiled.
-    pub fn model(&self) -> &Model {
-        &self.model
-    }
-
     /// The split of the first grid.
     pub fn domain(&self) -> Option<&Domain> {
-        self.domains.get(&(0, [false; 3]))
-    }
-
-    /// The split that a field lives in.
-    pub(crate) fn domain_of(&self, f: usize) -> &Domain {
-        let d = &self.model.declarations[f];
-        &self.domains[&(d.grid, d.whole)]
-    }
-
-    /// The grid that a field lives on.
-    pub(crate) fn grid_of(&self, f: usize) -> &Grid {
-        &self.model.grids[self.model.declarations[f].grid]
-    }
-
-    /// The arrays of a field on this rank.
-    pub(crate) fn arrays(&self, f: usize) -> &[Array] {
-        &self.now[f]
+        self.store.domains.get(&(0, [false; 3]))
     }
 
     /// Steps done.
@@ -297,12 +314,12 @@ impl Simulation {
 
     /// The simulated time in seconds.
     pub fn time(&self) -> f64 {
-        self.scalars[TIME]
+        self.store.scalars[TIME]
     }
 
     /// A scalar's value, the same on every rank.
     pub fn scalar(&self, s: Scalar) -> f64 {
-        self.scalars[s.id]
+        self.store.scalars[s.id]
     }
 
     /// The bags of this rank.
@@ -312,7 +329,7 @@ impl Simulation {
 
     /// Bytes of memory in fields on this rank.
     pub fn memory(&self) -> usize {
-        self.now.iter().chain(&self.next).flatten().map(Array::bytes).sum()
+        self.store.now.iter().chain(&self.store.next).flatten().map(Array::bytes).sum()
     }
 
     fn tag(&mut self) -> u32 {
@@ -323,31 +340,27 @@ impl Simulation {
     /// Moves the clock at the end of a step.
     fn tick(&mut self) {
         self.steps += 1;
-        self.scalars[TIME] = match self.model.clock {
+        self.store.scalars[TIME] = match self.store.design.clock {
             Clock::Steps => 0.0,
             Clock::Fixed(dt) => self.steps as f64 * dt,
-            Clock::Adaptive => self.scalars[TIME] + self.scalars[DT],
+            Clock::Adaptive => self.store.scalars[TIME] + self.store.scalars[DT],
         };
     }
 
     /// A field's handle by name and type, for those who did not declare it.
     pub fn field<T: Element>(&self, name: &str) -> Option<Field<T>> {
-        let found = self.model.declarations.iter().position(|d| d.name == name && d.element == T::TYPE);
+        let found = self.store.design.declarations.iter().position(|d| d.name == name && d.element == T::TYPE);
         found.map(Field::handle)
     }
 
     /// Lets the last step end here, in seconds: an adaptive time step is cut to it.
     pub(crate) fn end_at(&mut self, time: f64) {
-        self.model.end = time;
-    }
-
-    fn patch_regions(&self, f: usize) -> Vec<Region> {
-        self.now[f].iter().map(Array::owned).collect()
+        self.store.design.end = time;
     }
 }
 
 /// The deepest reach at which each field is read.
-fn halo_reach(model: &Model, stages: &[&Arc<Stage>]) -> Vec<Reach> {
+fn halo_reach(model: &Design, stages: &[&Arc<Stage>]) -> Vec<Reach> {
     let mut reach = vec![Reach::OWN; model.declarations.len()];
     for (f, r) in stages.iter().flat_map(|s| &s.reads) {
         reach[*f] = reach[*f].union(r);
@@ -361,7 +374,7 @@ fn halo_reach(model: &Model, stages: &[&Arc<Stage>]) -> Vec<Reach> {
 }
 
 /// Fields that some stage makes anew from their own present values: they need two arrays.
-fn read_and_written(model: &Model, stages: &[&Arc<Stage>]) -> Vec<bool> {
+fn read_and_written(model: &Design, stages: &[&Arc<Stage>]) -> Vec<bool> {
     let mut double = vec![false; model.declarations.len()];
     for stage in stages {
         for f in stage.writes.iter().filter(|f| stage.reads.iter().any(|r| r.0 == **f)) {
@@ -382,7 +395,7 @@ fn line_layout(domains: &BTreeMap<Layout, Domain>, d: &Declaration, axis: usize)
     (d.grid, whole)
 }
 
-fn coordinates(model: &Model) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 3]> {
+fn coordinates(model: &Design) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 3]> {
     let mut all = BTreeMap::new();
     for (g, grid) in model.grids.iter().enumerate() {
         for (b, block) in grid.all_blocks().iter().enumerate() {
@@ -396,7 +409,7 @@ fn coordinates(model: &Model) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 3
 }
 
 /// Profiles in both precisions, for every block of the first grid.
-fn profiles(model: &Model) -> BTreeMap<(usize, usize, ElementType), Table> {
+fn profiles(model: &Design) -> BTreeMap<(usize, usize, ElementType), Table> {
     let mut all = BTreeMap::new();
     let Some(grid) = model.grids.first() else { return all };
     for (p, profile) in model.profiles.iter().enumerate() {

@@ -5,14 +5,16 @@ use crate::field::Field;
 use crate::model::has_place;
 use crate::region::Region;
 use crate::schedule::{Bound, Op, Reduction, Stage, Work};
-use crate::state::StateHash;
+use crate::state::{FieldHash, state_hash};
 use crate::sums::{ExactSum, Extreme, all_extreme, all_sum};
-use halocline_kernels::Element;
+use num_complex::Complex;
+use halocline_kernels::{Element, ElementType};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::{RowFn, Rows};
 use ndarray::Array3;
 use std::ptr::null_mut;
 use std::time::Instant;
+use xxhash_rust::xxh3::Xxh3;
 
 /// What a reduction found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,22 +42,21 @@ impl Simulation {
     /// Reduces all cells to a number, the same on every rank. Collective.
     pub fn measure(&mut self, reduction: Reduction) -> Measured {
         let mut schedule = crate::schedule::Schedule::default();
-        schedule.reduce(self.model.time(), reduction);
+        schedule.reduce(crate::field::Scalar { id: crate::model::TIME }, reduction);
         let crate::schedule::Item::Stage(stage) = &schedule.items[0] else { unreachable!("a reduction is a stage") };
         let Work::Reduce { kernel, bound, op } = &stage.work else { unreachable!("a reduction reduces") };
-        let row = kernel(self.model.instructions);
+        let row = kernel(self.store.design.instructions);
         self.reduce(stage, &row, bound, *op)
     }
 
     pub(super) fn reduce(&mut self, stage: &Stage, row: &RowFn, bound: &[Bound], op: Op) -> Measured {
         let Some(&(field, _)) = stage.reads.first() else { return Measured { value: 0.0, at: None } };
-        let patches = self.patch_regions(field);
-        let (around, place) = (self.surroundings(bound), self.place_of(stage));
+        let patches = self.store.patch_regions(field);
+        let (around, place) = (self.store.surroundings(bound), self.store.place_of(stage));
         let (mut sums, mut extremes) = (vec![], vec![]);
-        self.overlap(stage, &patches, |this, boxes| {
-            let threads = this.comm.threads();
+        self.overlap(stage, &patches, |this, threads, boxes| {
             let tiles = tiles::tiles(boxes, cells::bytes_per_cell(bound, &this.now), threads.count());
-            let blocks: Vec<usize> = this.domain_of(field).patches(this.comm.rank()).iter().map(|p| p.block).collect();
+            let blocks: Vec<usize> = this.patches(field).iter().map(|p| p.block).collect();
             let grid = this.grid_of(field);
             let found = threads.map(tiles.len(), |t| {
                 let (patch, tile) = tiles[t];
@@ -82,7 +83,7 @@ impl Simulation {
             }
         });
         let started = Instant::now();
-        let grid = self.grid_of(field);
+        let grid = self.store.grid_of(field);
         let count = grid.total_cells() as f64;
         let measured = if has_place(op) {
             let mut all = [if op == Op::Max { Extreme::largest() } else { Extreme::smallest() }];
@@ -113,44 +114,47 @@ impl Simulation {
     /// If a bag cannot be hashed.
     pub fn state(&self) -> Result<String> {
         let mut fields = vec![];
-        for (f, d) in self.model.declarations.iter().enumerate() {
-            let patches = self.domain_of(f).patches(self.comm.rank());
-            let mut hash = StateHash::new();
-            for (array, patch) in self.now[f].iter().zip(&patches) {
+        for (f, d) in self.store.design.declarations.iter().enumerate() {
+            let (patches, grid) = (self.store.patches(f), self.store.grid_of(f));
+            let mut hash = FieldHash::new(d.element);
+            for (array, patch) in self.store.now[f].iter().zip(&patches) {
                 let owned = patch.region;
                 let [nz, ny, nx] = owned.size();
                 let rows = self.comm.threads().map(nz, |z| {
-                    let mut hash = StateHash::new();
+                    let mut hash = FieldHash::new(d.element);
                     for y in 0..ny {
                         let index = [owned.low[0] + z as isize, owned.low[1] + y as isize, owned.low[2]];
                         // SAFETY: the row is owned and nx numbers long.
                         let row = unsafe { std::slice::from_raw_parts(array.cell(index), nx * d.element.size()) };
-                        hash.add_row(self.grid_of(f).key(patch.block, index), row, d.element);
+                        hash.add_row(grid.key(patch.block, index), row);
                     }
                     hash
                 });
                 rows.iter().for_each(|r| hash.merge(r));
             }
-            fields.push((d.name.as_str(), d.element, hash));
+            fields.push((d.name.as_str(), hash));
         }
-        let mut more: Vec<u64> = self.scalars.iter().map(|s| s.to_bits()).collect();
+        let mut more: Vec<u64> = self.store.scalars.iter().map(|s| s.to_bits()).collect();
         more.extend(self.bags.hash(&self.comm)?);
-        Ok(crate::state::digest(&self.comm, &fields, &more))
+        let mut digest = Xxh3::new();
+        digest.update(state_hash(&self.comm, &fields).as_bytes());
+        more.iter().for_each(|word| digest.update(&word.to_le_bytes()));
+        Ok(format!("{:032x}", digest.digest128()))
     }
 
     /// A whole field on every rank, a block each, `[z, y, x]`. For tests and small grids. Collective.
     pub fn gather<T: Element>(&self, field: Field<T>) -> Vec<Array3<T>> {
         let mut mine = vec![];
-        for array in &self.now[field.id] {
+        for array in &self.store.now[field.id] {
             for value in array.view::<T>(&array.owned()) {
                 value.parts().iter().for_each(|p| mine.extend(p.to_le_bytes()));
             }
         }
-        let blocks = self.grid_of(field.id).all_blocks();
+        let blocks = self.store.grid_of(field.id).all_blocks();
         let mut whole: Vec<Array3<T>> = blocks.iter().map(|b| Array3::from_elem(b.cells, T::default())).collect();
         for (rank, bytes) in self.comm.all_gather(&mine).iter().enumerate() {
             let mut numbers = bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().expect("eight bytes")));
-            for patch in self.domain_of(field.id).patches(rank) {
+            for patch in self.store.domain_of(field.id).patches(rank) {
                 let Region { low, high } = patch.region;
                 let range = |a: usize| low[a] as usize..high[a] as usize;
                 let mut part = whole[patch.block].slice_mut(ndarray::s![range(0), range(1), range(2)]);
@@ -165,9 +169,9 @@ impl Simulation {
 
     /// The first value (in global order) that is NaN or infinite, on this rank.
     pub fn not_finite(&self) -> Option<Finding> {
-        for (f, d) in self.model.declarations.iter().enumerate() {
-            let patches = self.domain_of(f).patches(self.comm.rank());
-            for (array, patch) in self.now[f].iter().zip(&patches) {
+        for (f, d) in self.store.design.declarations.iter().enumerate() {
+            let patches = self.store.patches(f);
+            for (array, patch) in self.store.now[f].iter().zip(&patches) {
                 let owned = patch.region;
                 let [nz, ny, _] = owned.size();
                 let found = with_element!(d.element, T => self.comm.threads().map(nz, |z| {
@@ -198,8 +202,8 @@ impl Simulation {
     pub fn first_not_finite(&self) -> Option<Finding> {
         let mine = self.not_finite();
         let order = |f: &Finding| {
-            let field = self.model.declarations.iter().position(|d| d.name == f.field).unwrap_or(0);
-            (field, self.grid_of(field).key(f.block, f.index.map(|i| i as isize)))
+            let field = self.store.design.declarations.iter().position(|d| d.name == f.field).unwrap_or(0);
+            (field, self.store.grid_of(field).key(f.block, f.index.map(|i| i as isize)))
         };
         let all = self.comm.all_gather(&mine.map(|f| {
             let (field, key) = order(&f);
@@ -211,8 +215,8 @@ impl Simulation {
         let word = |b: &[u8]| u64::from_le_bytes(b.try_into().expect("eight bytes"));
         let found = all.iter().filter(|b| b.len() > 16).min_by_key(|b| (word(&b[..8]), word(&b[8..16])))?;
         let field = word(&found[..8]) as usize;
-        let (block, index) = self.grid_of(field).cell_of(word(&found[8..16]));
+        let (block, index) = self.store.grid_of(field).cell_of(word(&found[8..16]));
         let value = String::from_utf8_lossy(&found[16..]).into_owned();
-        Some(Finding { field: self.model.declarations[field].name.clone(), block, index, value })
+        Some(Finding { field: self.store.design.declarations[field].name.clone(), block, index, value })
     }
 }

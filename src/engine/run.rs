@@ -3,6 +3,8 @@ use super::{Simulation, sources};
 use crate::error::{Error, Result};
 use crate::model::{Clock, DT, TIME};
 use crate::schedule::{Item, MixFn, Stage, Work};
+use halocline_kernels::ElementType;
+use num_complex::Complex;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,9 +16,9 @@ impl Simulation {
     pub fn start(&mut self) -> Result<()> {
         if !self.started {
             self.started = true;
-            let items = std::mem::take(&mut self.model.start);
+            let items = std::mem::take(&mut self.store.design.start);
             let done = self.run_items(&items);
-            self.model.start = items;
+            self.store.design.start = items;
             done?;
         }
         Ok(())
@@ -28,7 +30,7 @@ impl Simulation {
     /// If a stage fails.
     pub fn advance(&mut self, steps: u64) -> Result<()> {
         self.start()?;
-        let items = std::mem::take(&mut self.model.step);
+        let items = std::mem::take(&mut self.store.design.step);
         let done = (0..steps).try_for_each(|_| {
             self.time_passes();
             self.cut_step();
@@ -36,13 +38,13 @@ impl Simulation {
             self.tick();
             Ok(())
         });
-        self.model.step = items;
+        self.store.design.step = items;
         done
     }
 
     /// True once the model's own test for an end holds.
     pub fn is_finished(&self) -> bool {
-        self.model.stop.as_ref().is_some_and(|test| (test.holds)(self.scalars[test.scalar]))
+        self.store.design.stop.as_ref().is_some_and(|test| (test.holds)(self.store.scalars[test.scalar]))
     }
 
     fn run_items(&mut self, items: &[Item]) -> Result<()> {
@@ -52,7 +54,7 @@ impl Simulation {
                 Item::Repeat(n, body) => (0..*n).try_for_each(|_| self.run_items(body))?,
                 Item::Until(test, most, body) => {
                     for _ in 0..*most {
-                        if (test.holds)(self.scalars[test.scalar]) {
+                        if (test.holds)(self.store.scalars[test.scalar]) {
                             break;
                         }
                         self.run_items(body)?;
@@ -82,18 +84,18 @@ impl Simulation {
                 self.set_scalar(stage, value);
             }
             Work::Scalar(f) => {
-                let from: Vec<f64> = stage.scalars_read.iter().map(|&s| self.scalars[s]).collect();
+                let from: Vec<f64> = stage.scalars_read.iter().map(|&s| self.store.scalars[s]).collect();
                 self.set_scalar(stage, f(&from));
             }
             Work::Lines { axis, lines } => self.run_lines(stage, *axis, lines),
             Work::Transpose(turn) => self.run_transpose(stage, *turn)?,
             Work::Point { cell: (block, index), mix } => {
-                let time = self.scalars[TIME];
+                let time = self.store.scalars[TIME];
                 self.mix(stage.writes[0], *block, *index, time, mix)?;
                 self.written(&stage.writes);
             }
             Work::Receive { source, mix } => {
-                let arrivals = sources::take(&self.comm, self.sources[*source].as_mut(), self.scalars[TIME])?;
+                let arrivals = sources::take(&self.comm, self.sources[*source].as_mut(), self.store.scalars[TIME])?;
                 for r in &arrivals {
                     self.mix(stage.writes[0], r.block, r.index, r.value, mix)?;
                 }
@@ -114,7 +116,7 @@ impl Simulation {
 
     fn set_scalar(&mut self, stage: &Stage, value: f64) {
         if let Some(id) = stage.scalar_written {
-            self.scalars[id] = value;
+            self.store.scalars[id] = value;
             if id == DT {
                 self.cut_step();
             }
@@ -123,24 +125,24 @@ impl Simulation {
 
     /// An adaptive step does not go beyond the end.
     fn cut_step(&mut self) {
-        if self.model.clock == Clock::Adaptive {
-            self.scalars[DT] = self.scalars[DT].min(self.model.end - self.scalars[TIME]);
+        if self.store.design.clock == Clock::Adaptive {
+            self.store.scalars[DT] = self.store.scalars[DT].min(self.store.design.end - self.store.scalars[TIME]);
         }
     }
 
     /// Changes one cell, on the rank that owns it.
     fn mix(&mut self, f: usize, block: usize, index: [usize; 3], number: f64, mix: &MixFn) -> Result<()> {
-        let grid = self.grid_of(f);
+        let grid = self.store.grid_of(f);
         let inside = block < grid.all_blocks().len() && (0..3).all(|a| index[a] < grid.block(block).cells[a]);
         if !inside {
-            let name = &self.model.declarations[f].name;
+            let name = &self.store.design.declarations[f].name;
             return Err(Error::failure(format!("`{name}` has no cell {index:?} in block {block}")));
         }
         let cell = crate::Region::of([1; 3]).shift(index.map(|i| i as isize));
-        for (rank, patch, _) in self.domain_of(f).owners(block, &cell) {
+        for (rank, patch, _) in self.store.domain_of(f).owners(block, &cell) {
             if rank == self.comm.rank() {
-                super::with_element!(self.model.declarations[f].element, T => {
-                    let mut cells = self.now[f][patch].view_mut::<T>(&cell);
+                super::with_element!(self.store.design.declarations[f].element, T => {
+                    let mut cells = self.store.now[f][patch].view_mut::<T>(&cell);
                     let value = &mut cells[[0, 0, 0]];
                     let [re, im] = halocline_kernels::Element::parts(*value);
                     *value = halocline_kernels::Element::from_parts([mix(re, number), im]);

@@ -21,13 +21,13 @@ pub(super) struct Shuttle {
 impl Simulation {
     pub(super) fn run_lines(&mut self, stage: &Arc<Stage>, axis: usize, lines: &TileFn) {
         let fields: Vec<usize> = stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()).collect();
-        let Some(d) = fields.first().map(|&f| &self.model.declarations[f]) else { return };
-        let (home, layout) = ((d.grid, d.whole), line_layout(&self.domains, d, axis));
+        let Some(d) = fields.first().map(|&f| &self.store.design.declarations[f]) else { return };
+        let (home, layout) = ((d.grid, d.whole), line_layout(&self.store.domains, d, axis));
         if home == layout {
             let started = Instant::now();
-            let inputs: Vec<&[Array]> = stage.reads.iter().map(|(f, _)| &self.now[*f][..]).collect();
+            let inputs: Vec<&[Array]> = stage.reads.iter().map(|(f, _)| &self.store.now[*f][..]).collect();
             let written = |&f: &usize| {
-                if stage.reads.iter().any(|r| r.0 == f) { &self.next[f][..] } else { &self.now[f][..] }
+                if stage.reads.iter().any(|r| r.0 == f) { &self.store.next[f][..] } else { &self.store.now[f][..] }
             };
             let outputs: Vec<&[Array]> = stage.writes.iter().map(written).collect();
             self.sweep_lines(axis, &inputs, &outputs, lines);
@@ -40,13 +40,13 @@ impl Simulation {
             Some(shuttle) => shuttle,
             None => self.shuttle(stage, home, layout),
         };
-        self.carry(&mut shuttle.there, &self.now, &shuttle.inputs);
+        self.carry(&mut shuttle.there, &self.store.now, &shuttle.inputs);
         let started = Instant::now();
         let inputs: Vec<&[Array]> = shuttle.inputs.iter().map(Vec::as_slice).collect();
         let outputs: Vec<&[Array]> = shuttle.outputs.iter().map(Vec::as_slice).collect();
         self.sweep_lines(axis, &inputs, &outputs, lines);
         let computed = started.elapsed().as_secs_f64();
-        self.carry(&mut shuttle.back, &shuttle.outputs, &self.now);
+        self.carry(&mut shuttle.back, &shuttle.outputs, &self.store.now);
         self.count(&shuttle.there);
         self.count(&shuttle.back);
         self.clockwork.compute += computed;
@@ -88,8 +88,8 @@ impl Simulation {
 
     fn shuttle(&mut self, stage: &Stage, home: Layout, layout: Layout) -> Shuttle {
         let tags = (self.tag(), self.tag());
-        let (from, to) = (&self.domains[&home], &self.domains[&layout]);
-        let element = |f: usize| self.model.declarations[f].element;
+        let (from, to) = (&self.store.domains[&home], &self.store.domains[&layout]);
+        let element = |f: usize| self.store.design.declarations[f].element;
         let allocate = |f: usize| -> Vec<Array> {
             let patches = to.patches(self.comm.rank());
             patches.iter().map(|p| Array::new(element(f), p.region, [0; 3], [0; 3], [false; 3])).collect()
@@ -119,12 +119,12 @@ impl Simulation {
     pub(super) fn run_transpose(&mut self, stage: &Arc<Stage>, turn: Turn) -> Result<()> {
         let started = Instant::now();
         let (source, target) = (stage.reads[0].0, stage.writes[0]);
-        let turn = transpose_turn(&stage.name, turn, self.grid_of(source), self.grid_of(target))?;
+        let turn = transpose_turn(&stage.name, turn, self.store.grid_of(source), self.store.grid_of(target))?;
         let halo = vec![(source, stage.reads[0].1), (target, stage.reads[0].1)];
         if !self.exchanges.contains_key(&halo) {
             let tag = self.tag();
-            let element = self.model.declarations[source].element;
-            let (a, b) = (self.domain_of(source), self.domain_of(target));
+            let element = self.store.design.declarations[source].element;
+            let (a, b) = (self.store.domain_of(source), self.store.domain_of(target));
             let exchange = Exchange::new(&self.comm, tag, |rank| {
                 let copies = traffic::between(a, b, turn, rank);
                 copies.into_iter().map(|copy| Move { copy, from: source, to: target, negate: false, element }).collect()
@@ -132,7 +132,7 @@ impl Simulation {
             self.exchanges.insert(halo.clone(), exchange);
         }
         let mut exchange = self.exchanges.remove(&halo).expect("made above");
-        self.carry(&mut exchange, &self.now, &self.now);
+        self.carry(&mut exchange, &self.store.now, &self.store.now);
         self.count(&exchange);
         self.exchanges.insert(halo, exchange);
         self.clockwork.wait += started.elapsed().as_secs_f64();

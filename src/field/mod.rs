@@ -240,13 +240,13 @@ impl<'m, T: Element> FieldBuilder<'m, T> {
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Err(Error::input(format!("`{name}` is no name for a field")).remedy("use letters, digits and _"));
         }
-        if self.model.declarations.iter().any(|d| d.name == *name) {
+        if self.model.design.declarations.iter().any(|d| d.name == *name) {
             return Err(Error::input(format!("the field `{name}` is declared twice")));
         }
-        if self.declaration.grid >= self.model.grids.len() {
+        if self.declaration.grid >= self.model.design.grids.len() {
             return Err(Error::input(format!("the field `{name}` needs a grid, and the model has none")));
         }
-        self.model.declarations.push(self.declaration);
-        Ok(Field::handle(self.model.declarations.len() - 1))
+        self.model.design.declarations.push(self.declaration);
+        Ok(Field::handle(self.model.design.declarations.len() - 1))
     }
 }

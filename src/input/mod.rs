@@ -6,7 +6,7 @@
 mod hdf5;
 mod netcdf3;
 
-use crate::{Error, Result};
+use crate::{Error, Region, Result};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -48,6 +48,26 @@ pub fn read(path: impl AsRef<Path>, name: &str, start: &[usize], count: &[usize]
         .remedy("give one start and one size for each dimension, slowest first"));
     }
     source.read(start, count)
+}
+
+/// Reads the cells of a region of a whole-grid field; flat axes of the grid may be missing in the file.
+///
+/// # Errors
+/// As [`read`], and a variable whose shape is not the grid's.
+pub fn field(path: impl AsRef<Path>, name: &str, cells: [usize; 3], region: &Region) -> Result<Vec<f64>> {
+    let path = path.as_ref();
+    let shape: Vec<usize> = variable(path, name)?.dims.iter().map(|d| d.1).collect();
+    let wanted = |keep: &dyn Fn(usize) -> bool| (0..3).filter(|&a| keep(a)).collect::<Vec<usize>>();
+    let axes = [wanted(&|_| true), wanted(&|a| a > 0), wanted(&|a| cells[a] > 1)];
+    let fits = |axes: &&Vec<usize>| axes.iter().map(|&a| cells[a]).eq(shape.iter().copied());
+    let Some(axes) = axes.iter().find(fits) else {
+        return Err(Error::input(format!("{}: {name} has the shape {shape:?}, the grid {cells:?}", path.display()))
+            .remedy(format!("set grid.cells = {shape:?}, or choose another variable or file")));
+    };
+    let size = region.size();
+    let start: Vec<usize> = axes.iter().map(|&a| region.low[a] as usize).collect();
+    let count: Vec<usize> = axes.iter().map(|&a| size[a]).collect();
+    read(path, name, &start, &count)
 }
 
 /// A variable of an open file.

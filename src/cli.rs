@@ -1,0 +1,216 @@
+//! The command line. `list`, `describe`, `check` and `pack` never start MPI: login nodes forbid it.
+use crate::config::{self, JobFile, Row};
+use crate::job::JobEntry;
+use crate::{Result, driver, folder};
+use clap::{Args, Parser, Subcommand};
+use comfy_table::{ContentArrangement, Table, presets};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const ABOUT: &str = "Batch simulations whose results are the same bits on any number of ranks";
+
+const MANUAL: &str = "\
+A job file is TOML; `halocline describe` lists its keys, `halocline describe JOB` those of a job's [parameters].
+Exit codes: 0 done, 75 stopped cleanly before the end (run it again to go on), 2 bad input, 1 failure.
+
+  halocline run heat.toml                                on one rank
+  halocline run heat.toml --ranks 4 time.end=\"40 step\"   on four ranks that are threads of this process
+  mpirun -n 8 halocline run heat.toml --output runs/a    on eight MPI ranks";
+
+#[derive(Parser)]
+#[command(name = "halocline", version, about = ABOUT, after_help = MANUAL, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a job file
+    Run(RunArguments),
+    /// List the jobs, a line each
+    List,
+    /// Describe the parameters of a job, or the keys of a job file
+    Describe {
+        /// One of `halocline list`; without it, the keys of every job file are described
+        job: Option<String>,
+    },
+    /// Make all checks of a run, without running
+    Check(JobArguments),
+    /// Make one plain HDF5 file of each stream of a run
+    Pack {
+        /// The output folder of the run
+        dir: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct JobArguments {
+    /// The job file
+    file: PathBuf,
+    /// Set a key of the job file. A value is TOML and, where it is not, a text: grid.cells=[64,64] or time.end="40 step"
+    #[arg(value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Args)]
+struct RunArguments {
+    #[command(flatten)]
+    job: JobArguments,
+    /// Ranks as threads of this process, without an MPI launcher [default: 1]
+    #[arg(long, value_name = "N")]
+    ranks: Option<NonZeroUsize>,
+    /// Threads of each rank [default: the cores that the launcher gave it]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Folder for the results [default: runs/ and the name of the job file]
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Overwrite the results of an earlier run; files that no run made are never touched
+    #[arg(long)]
+    force: bool,
+}
+
+/// What a command prints, and its exit code.
+#[derive(Debug, Default)]
+struct Reply {
+    out: String,
+    err: String,
+    code: u8,
+}
+
+/// The whole command line over these jobs: a job crate's `main` is `halocline::main(jobs![…])`.
+pub fn main(jobs: &[JobEntry]) -> ExitCode {
+    let reply = reply(jobs, std::env::args_os());
+    if !reply.err.is_empty() && launched_rank() > 0 {
+        // Rank 0 says the same, and most launchers then end the others. Still here after a while, this rank's error is its own.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    // Whoever closes the pipe early (`| head`) has read enough; and where stderr is gone, there is nobody to tell.
+    let printed = io::stdout().write_all(reply.out.as_bytes()).and_then(|()| io::stdout().flush());
+    let _ = io::stderr().write_all(reply.err.as_bytes());
+    match printed {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: cannot write the answer: {e}");
+            ExitCode::from(1)
+        }
+        _ => ExitCode::from(reply.code),
+    }
+}
+
+fn reply(jobs: &[JobEntry], arguments: impl IntoIterator<Item = OsString>) -> Reply {
+    let command = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments.command,
+        Err(e) => {
+            let (text, code) = (e.render().to_string(), u8::try_from(e.exit_code()).unwrap_or(2));
+            return if e.use_stderr() {
+                Reply { err: text, code, ..Reply::default() }
+            } else {
+                Reply { out: text, code, ..Reply::default() }
+            };
+        }
+    };
+    let result = match command {
+        Command::Run(arguments) => match prepare(jobs, arguments) {
+            Ok((entry, file, options)) => return Reply { code: driver::run(entry, file, options), ..Reply::default() },
+            Err(e) => Err(e),
+        },
+        Command::List => Ok(list(jobs)),
+        Command::Describe { job: None } => Ok(manual()),
+        Command::Describe { job: Some(job) } => JobEntry::find(jobs, &job).map(describe),
+        Command::Check(arguments) => check(jobs, &arguments),
+        Command::Pack { dir } => pack(&dir),
+    };
+    match result {
+        Ok(out) => Reply { out, ..Reply::default() },
+        Err(e) => Reply { err: format!("error: {e}\n"), code: e.exit_code(), ..Reply::default() },
+    }
+}
+
+/// All of a run that can be checked before ranks exist.
+fn prepare(jobs: &[JobEntry], arguments: RunArguments) -> Result<(&JobEntry, JobFile, driver::Options)> {
+    let RunArguments { job, ranks, threads, output, force } = arguments;
+    let (entry, file) = read(jobs, &job)?;
+    if let (Some(ranks), Some(split)) = (ranks, file.parallel.ranks)
+        && split.iter().product::<usize>() != ranks.get()
+    {
+        let why =
+            format!("is {} ranks, but --ranks is {ranks}\nleave one of them out", split.iter().product::<usize>());
+        return Err(file.source.wrong("parallel.ranks", format!("{split:?}"), &why));
+    }
+    let stem = || PathBuf::from("runs").join(job.file.file_stem().unwrap_or_default());
+    let output = output.unwrap_or_else(stem);
+    // The others may come when rank 0 has already begun to write.
+    if launched_rank() == 0 {
+        folder::check(&output, force)?;
+    }
+    Ok((entry, file, driver::Options { ranks, threads, output, force }))
+}
+
+fn read<'a>(jobs: &'a [JobEntry], arguments: &JobArguments) -> Result<(&'a JobEntry, JobFile)> {
+    let mut file = JobFile::read(&arguments.file, &arguments.set)?;
+    Ok((JobEntry::of_file(jobs, &mut file)?, file))
+}
+
+fn list(jobs: &[JobEntry]) -> String {
+    columns(None, jobs.iter().map(|entry| vec![entry.name().to_owned(), entry.summary().to_owned()]).collect())
+}
+
+fn describe(entry: &JobEntry) -> String {
+    let rows = entry.describe();
+    let what = if rows.is_empty() {
+        "It has no parameters.\n".to_owned()
+    } else {
+        format!("[parameters] of its job files; on the command line, parameters.KEY=VALUE\n\n{}", keys(rows))
+    };
+    format!("{}: {}\n\n{what}", entry.name(), entry.summary())
+}
+
+fn manual() -> String {
+    format!("The keys of a job file; on the command line, KEY=VALUE\n\n{}", keys(config::describe::<JobFile>()))
+}
+
+fn check(jobs: &[JobEntry], arguments: &JobArguments) -> Result<String> {
+    let (entry, file) = read(jobs, arguments)?;
+    let [z, y, x] = file.grid.cells;
+    let (end, element) = (file.time.end, file.engine.element.element_type().name());
+    let what = format!("{} on {z} × {y} × {x} cells of {element}, until {end}", entry.name());
+    Ok(format!("{}: no errors found: {what}\n", arguments.file.display()))
+}
+
+fn pack(dir: &std::path::Path) -> Result<String> {
+    let streams = folder::streams(dir)?;
+    let paths: Result<Vec<PathBuf>> = streams.iter().map(|stream| driver::pack(dir, stream)).collect();
+    Ok(paths?.iter().map(|path| format!("{}\n", path.display())).collect())
+}
+
+fn keys(rows: Vec<Row>) -> String {
+    let header = ["key", "type", "unit", "default", "range", "meaning"].map(str::to_owned);
+    let cells = |row: Row| vec![row.name, row.kind, row.unit, row.default, row.range, row.description];
+    columns(Some(header.to_vec()), rows.into_iter().map(cells).collect())
+}
+
+/// Aligned columns without lines; on a terminal, long texts wrap inside their column.
+fn columns(header: Option<Vec<String>>, rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(header) = header {
+        table.set_header(header);
+    }
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt() + "\n"
+}
+
+/// This process's rank as its launcher names it, before MPI has started; 0 without a launcher.
+fn launched_rank() -> usize {
+    ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok()?.parse().ok())
+        .unwrap_or(0)
+}
