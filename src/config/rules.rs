@@ -32,7 +32,7 @@ fn grid(file: &mut JobFile) -> Result<()> {
         let spacing = length / cells[axis] as f64;
         if !spacing.is_normal() || origin + spacing == origin || !(origin + length).is_finite() {
             let what = format!(
-                "{} cells over {length} m from {origin} m along {}: double precision cannot tell their positions apart",
+                "{} cells over {length:?} m from {origin:?} m along {}: double precision cannot tell their positions apart",
                 cells[axis], AXES[axis]
             );
             let key = if spacing.is_normal() { "grid.origin" } else { "grid.length" };
