@@ -138,10 +138,7 @@ pub(super) fn read(path: &Path) -> Result<String> {
 
 /// A value as a message shows it.
 pub(super) fn shown(value: &Value) -> String {
-    let text = match value {
-        Value::Datetime(date) => date.to_string(),
-        other => other.to_string().replace('\n', " "),
-    };
+    let text = value.to_string().replace('\n', " ");
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
