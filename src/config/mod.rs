@@ -184,6 +184,10 @@ mod tests {
             let got = error(text);
             assert!(got.starts_with(message), "{text}\n{got}");
         }
+        for n in [i64::MAX, 1 << 32] {
+            let huge = format!("job = 'x'\ngrid.cells = [{n}, {n}, {n}]\ntime.end = '1 s'");
+            assert!(JobFile::parse("a.toml", &huge, &[]).is_err());
+        }
         let huge = "job = 'x'\ngrid.cells = [4000000000, 4000000000]\ntime.end = '1 s'";
         let message = JobFile::parse("a.toml", huge, &[]).unwrap_err();
         assert_eq!(
