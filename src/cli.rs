@@ -214,3 +214,10 @@ fn launched_rank() -> usize {
         .find_map(|name| std::env::var(name).ok()?.parse().ok())
         .unwrap_or(0)
 }
+
+#[cfg(doc)]
+#[doc = include_str!("cli/bad_inputs.md")]
+pub mod bad_inputs {}
+
+#[cfg(test)]
+mod tests;

@@ -12,20 +12,23 @@ pub fn table(table: &Table, keys: &[Key], prefix: &str, source: &Source) -> Resu
         match keys.iter().find(|key| key.name == *name) {
             Some(key) => check(value, &key.shape, &path(name), &key.unit, source)?,
             None => {
-                let known: Vec<String> = keys.iter().map(|key| path(&key.name)).collect();
-                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                let known: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
                 let remedy = match known.len() {
                     0 => format!("`{prefix}` has no keys"),
-                    _ => suggestion(&path(name), &known, "known keys are"),
+                    _ => suggestion(name, &known, "known keys are"),
                 };
                 return Err(source.error(&path(name), format!("unknown key `{}`", path(name)), &remedy));
             }
         }
     }
     match keys.iter().find(|key| key.required && !table.contains_key(&key.name)) {
+        // Of a missing section, the key in it that has no default is what is really missing.
+        Some(Key { name, shape: Shape::Table(inner), .. }) if inner.iter().any(|key| key.required) => {
+            self::table(&Table::new(), inner, &path(name), source)
+        }
         Some(key) => {
-            let (key, what) = (path(&key.name), &key.description);
-            Err(source.error(&key, format!("`{key}` is missing"), what))
+            let name = path(&key.name);
+            Err(source.error(&name, format!("`{name}` is missing"), &key.description))
         }
         None => Ok(()),
     }

@@ -14,7 +14,7 @@ pub(super) fn settle(file: &mut JobFile) -> Result<()> {
 fn grid(file: &mut JobFile) -> Result<()> {
     let (cells, source) = (file.grid.cells, &file.source);
     // A cell's number along a row and its key are 64-bit, and no field may be larger than half the address space.
-    if cells.iter().map(|&n| n as u128).product::<u128>() > 1 << 59 {
+    if cells.iter().try_fold(1usize, |all, &n| all.checked_mul(n)).is_none_or(|all| all > 1 << 59) {
         let why = "is more than 2^59 cells, of which no field fits in memory";
         return Err(source.wrong("grid.cells", format!("{cells:?}"), why));
     }
@@ -32,7 +32,7 @@ fn grid(file: &mut JobFile) -> Result<()> {
         let spacing = length / cells[axis] as f64;
         if !spacing.is_normal() || origin + spacing == origin || !(origin + length).is_finite() {
             let what = format!(
-                "{} cells over {length} m from {origin} m along {}: double precision cannot tell their positions apart",
+                "{} cells over {length:?} m from {origin:?} m along {}: double precision cannot tell their positions apart",
                 cells[axis], AXES[axis]
             );
             let key = if spacing.is_normal() { "grid.origin" } else { "grid.length" };

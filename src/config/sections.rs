@@ -1,4 +1,6 @@
 //! The sections of a job file. The descriptions here are what `halocline describe` prints; a unit stands in brackets at the end.
+#![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
+
 use super::axes;
 use super::span::{Cadence, Span, Wall};
 use crate::Region;

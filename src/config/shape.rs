@@ -75,8 +75,7 @@ impl Shape {
             Shape::Time(_) => "time".into(),
             Shape::Choice(_) => "choice".into(),
             Shape::List(items, count) => {
-                let count = if count.is_any() { String::new() } else { format!("{count} ") };
-                format!("list of {count}{}", items.plural())
+                format!("list of {}{}", count.count(), items.plural())
             }
             Shape::Table(_) | Shape::Map(_) => "table".into(),
             Shape::Either(shapes) => shapes.iter().map(Shape::kind).collect::<Vec<_>>().join(" or "),
@@ -99,9 +98,9 @@ impl Shape {
 
     fn plural(&self) -> String {
         match self {
-            Shape::Flag => "true or false".into(),
+            Shape::Flag => "flags".into(),
             Shape::Choice(_) => self.range(),
-            Shape::List(items, count) => format!("lists of {count} {}", items.plural()),
+            Shape::List(items, count) => format!("lists of {}{}", count.count(), items.plural()),
             other => format!("{}s", other.kind()),
         }
     }
@@ -120,13 +119,17 @@ impl fmt::Display for Shape {
             Shape::Choice(_) => f.write_str(&self.range()),
             Shape::Either(shapes) => {
                 let all: Vec<String> = shapes.iter().map(Shape::to_string).collect();
-                f.write_str(&all.join(" or "))
+                f.write_str(&all.join(", or "))
             }
             Shape::Text | Shape::Anything => write!(f, "a {}", self.kind()),
             other => {
                 write!(f, "a {}", other.kind())?;
                 let range = other.range();
-                if range.is_empty() { Ok(()) } else { write!(f, " {range}") }
+                match range.as_str() {
+                    "" => Ok(()),
+                    range if range.contains(" to ") => write!(f, " from {range}"),
+                    range => write!(f, " {range}"),
+                }
             }
         }
     }
@@ -139,8 +142,25 @@ impl Range {
             && self.high.is_none_or(|high| x < high || (x == high && !self.high_open))
     }
 
-    fn is_any(&self) -> bool {
-        self.low.is_none() && self.high.is_none()
+    /// Narrowed to what an integer type holds; of wider types TOML has no larger numbers.
+    fn and_of(mut self, format: Option<&str>) -> Range {
+        let (low, high) = match format {
+            Some("int32") => (i32::MIN.into(), i32::MAX.into()),
+            Some("uint32") => (0.0, u32::MAX.into()),
+            _ => return self,
+        };
+        self.low = self.low.or(Some(low));
+        self.high = self.high.or(Some(high));
+        self
+    }
+
+    /// As the length of a list: `3 `, `1 to 3 `, `1 or more `, or nothing.
+    fn count(&self) -> String {
+        match (self.low, self.high) {
+            (None, None) => String::new(),
+            (Some(low), None) => format!("{low} or more "),
+            _ => format!("{self} "),
+        }
     }
 
     /// From these keys of a schema; of an open and a closed bound, the tighter counts.
@@ -189,7 +209,7 @@ fn shape(schema: &Json) -> Shape {
     let numbers = || Range::read(schema, ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]);
     match kind(schema) {
         Some("boolean") => Shape::Flag,
-        Some("integer") => Shape::Whole(numbers()),
+        Some("integer") => Shape::Whole(numbers().and_of(schema.get("format").and_then(Json::as_str))),
         Some("number") => Shape::Number(numbers()),
         Some("string") => match schema.get("format").and_then(Json::as_str) {
             Some(format @ ("span" | "cadence" | "wall")) => Shape::Time(format.into()),
@@ -236,7 +256,9 @@ fn either(parts: &[Json]) -> Shape {
 }
 
 fn key(name: &str, schema: &Json, table: &Json) -> Key {
-    let whole = text(schema, "description").split_whitespace().collect::<Vec<_>>().join(" ");
+    // rustdoc takes `[m]` for a link, so some write `\[m\]`.
+    let whole = text(schema, "description").replace("\\[", "[").replace("\\]", "]");
+    let whole = whole.split_whitespace().collect::<Vec<_>>().join(" ");
     let (description, unit) = match whole.strip_suffix(']').and_then(|rest| rest.rsplit_once(" [")) {
         Some((description, unit)) => (description.to_owned(), unit.to_owned()),
         None => (whole, String::new()),
@@ -247,8 +269,16 @@ fn key(name: &str, schema: &Json, table: &Json) -> Key {
         shape: shape(schema),
         description,
         unit,
-        default: schema.get("default").filter(|d| !d.is_null()).cloned(),
+        default: schema.get("default").filter(|d| is_value(d)).cloned(),
         required: required.is_some_and(|names| names.iter().any(|n| n == name)),
+    }
+}
+
+/// False for what is not given: `None`, and numbers that stand for it.
+fn is_value(default: &Json) -> bool {
+    match default {
+        Json::Array(values) => values.iter().all(is_value),
+        other => !other.is_null(),
     }
 }
 

@@ -83,8 +83,11 @@ impl Source {
         };
         let mut at = table;
         for (depth, section) in sections.iter().enumerate() {
-            let inner = at.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
             let name = || sections[..=depth].join(".");
+            let inner = at.entry(section.to_owned()).or_insert_with(|| {
+                self.overridden.insert(name());
+                Value::Table(Table::new())
+            });
             at = match inner {
                 Value::Table(inner) => inner,
                 other => return Err(bad(format!("`{}` is {}, which has no keys", name(), shown(other)))),
@@ -117,10 +120,13 @@ pub(super) fn read(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(|e| {
         let error = Error::file("read", path, &e).as_input();
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match jobs_beside(folder) {
-            files if files.is_empty() || e.kind() != std::io::ErrorKind::NotFound => error,
-            files => error.remedy(format!("the folder {} holds {}", folder.display(), files.join(", "))),
+        let beside = jobs_beside(folder);
+        if beside.is_empty() || e.kind() != std::io::ErrorKind::NotFound {
+            return error;
         }
+        let beside: Vec<&str> = beside.iter().map(String::as_str).collect();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        error.remedy(suggestion(&name, &beside, &format!("the folder {} holds", folder.display())))
     })?;
     String::from_utf8(bytes).map_err(|e| {
         let (at, byte) = (e.utf8_error().valid_up_to(), e.as_bytes()[e.utf8_error().valid_up_to()]);

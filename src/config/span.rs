@@ -101,7 +101,7 @@ impl FromStr for Span {
             return Err("must be finite and not negative".into());
         }
         if matches!(unit, "step" | "steps") {
-            let whole = value.fract() == 0.0 && value <= 2f64.powi(53);
+            let whole = value.fract() == 0.0 && value <= (1u64 << 53) as f64;
             let steps = number.parse().ok().or(whole.then_some(value as u64));
             return steps.map(Span::Steps).ok_or("steps are whole numbers".into());
         }
