@@ -7,6 +7,7 @@ pub mod region;
 pub mod comm;
 
 mod instructions;
+pub mod state;
 pub mod sums;
 pub mod topology;
 
