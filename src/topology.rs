@@ -193,8 +193,7 @@ mod tests {
 
     #[test]
     fn a_bounded_axis_of_two_ranks_has_one_face() {
-        // 2 ranks on [8, 4, 64]: z cuts have 256 cells a face, y cuts 2·512; with both faces of z and one of y these are
-        // 512 + a message against 1024 + a message. Only a long x, bounded, with one face of 15·32, is cheaper than that.
+        // Two ranks cut x by 15·32 a face, z by 256: two faces of z are cheaper than two of x, but not than one.
         assert_eq!(cheapest([8, 4, 64], [true, true, true], 2).unwrap(), [2, 1, 1]);
         assert_eq!(cheapest([8, 4, 64], [true, true, false], 2).unwrap(), [1, 1, 2]);
     }
