@@ -20,7 +20,7 @@ fn median_gb_per_s(bytes: usize, mut run: impl FnMut()) -> f64 {
 fn main() {
     println!("{:>12} {:>8} {:>8} {:>8} {:>12}", "row", "f32", "f64", "c64", "plain sum");
     for (name, bytes) in [("512 B", 1 << 9), ("4 KiB", 1 << 12), ("1 MiB", 1 << 20), ("256 MiB", 1 << 28)] {
-        let row: Vec<u8> = (0..bytes).map(|i: usize| (i * i >> 7) as u8).collect();
+        let row: Vec<u8> = (0..bytes).map(|i: usize| ((i * i) >> 7) as u8).collect();
         let of = |element| {
             let mut field = FieldHash::new(element);
             let speed = median_gb_per_s(bytes, || field.add_row(7, black_box(&row)));

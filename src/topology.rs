@@ -119,7 +119,7 @@ fn check_counts(cells: [usize; 3], ranks: usize) -> Result<()> {
 
 /// All legal process grids, those with most cuts in z, then in y, first.
 fn factorisations(cells: [usize; 3], ranks: usize) -> impl Iterator<Item = [usize; 3]> {
-    let divisors = |n: usize, most: usize| (1..=most.min(n)).rev().filter(move |d| n % d == 0);
+    let divisors = |n: usize, most: usize| (1..=most.min(n)).rev().filter(move |&d| n.is_multiple_of(d));
     divisors(ranks, cells[0]).flat_map(move |z| {
         let rest = ranks / z;
         divisors(rest, cells[1]).filter(move |y| rest / y <= cells[2]).map(move |y| [z, y, rest / y])

@@ -129,9 +129,9 @@ fn long_arrays_of_every_range() {
 fn the_largest_multiples_do_not_overflow_a_chunk() {
     let below_two = 2.0_f64.next_down();
     for sign in [1.0, -1.0] {
-        check(&[sign * below_two; 4096]);
+        check(&[sign * below_two; 20_000]);
         check(&[sign * f64::MAX; 4096]);
-        check(&[sign * f64::MAX * 2.0_f64.powi(-9); 4096]);
+        check(&[sign * f64::MAX * 2.0_f64.powi(-9); 20_000]);
     }
 }
 
