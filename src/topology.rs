@@ -186,6 +186,8 @@ mod tests {
             ([512, 512, 512], 64, [16, 4, 1]),
             // Seven parts of 8 cells hold at most 2 each, so a quarter of the work would be wasted; 7 of 70 do not.
             ([8, 70, 70], 7, [1, 7, 1]),
+            // The larger half of 3 cells has 2: 512 + 2·256 (cells + faces) in z, 384 + 2·2·96 in y.
+            ([3, 8, 32], 2, [1, 2, 1]),
         ] {
             assert_eq!(cheapest(cells, periodic, ranks).unwrap(), dims, "{cells:?} on {ranks} ranks");
         }
