@@ -10,6 +10,7 @@ pub mod config;
 pub mod signals;
 pub mod comm;
 mod instructions;
+pub mod state;
 pub mod sums;
 pub mod state;
 

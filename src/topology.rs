@@ -119,7 +119,7 @@ fn check_counts(cells: [usize; 3], ranks: usize) -> Result<()> {
 
 /// All legal process grids, those with most cuts in z, then in y, first.
 fn factorisations(cells: [usize; 3], ranks: usize) -> impl Iterator<Item = [usize; 3]> {
-    let divisors = |n: usize, most: usize| (1..=most.min(n)).rev().filter(move |d| n % d == 0);
+    let divisors = |n: usize, most: usize| (1..=most.min(n)).rev().filter(move |&d| n.is_multiple_of(d));
     divisors(ranks, cells[0]).flat_map(move |z| {
         let rest = ranks / z;
         divisors(rest, cells[1]).filter(move |y| rest / y <= cells[2]).map(move |y| [z, y, rest / y])
@@ -186,6 +186,8 @@ mod tests {
             ([512, 512, 512], 64, [16, 4, 1]),
             // Seven parts of 8 cells hold at most 2 each, so a quarter of the work would be wasted; 7 of 70 do not.
             ([8, 70, 70], 7, [1, 7, 1]),
+            // The larger half of 3 cells has 2: 512 + 2·256 (cells + faces) in z, 384 + 2·2·96 in y.
+            ([3, 8, 32], 2, [1, 2, 1]),
         ] {
             assert_eq!(cheapest(cells, periodic, ranks).unwrap(), dims, "{cells:?} on {ranks} ranks");
         }
@@ -193,8 +195,7 @@ mod tests {
 
     #[test]
     fn a_bounded_axis_of_two_ranks_has_one_face() {
-        // 2 ranks on [8, 4, 64]: z cuts have 256 cells a face, y cuts 2·512; with both faces of z and one of y these are
-        // 512 + a message against 1024 + a message. Only a long x, bounded, with one face of 15·32, is cheaper than that.
+        // Two ranks cut x by 15·32 a face, z by 256: two faces of z are cheaper than two of x, but not than one.
         assert_eq!(cheapest([8, 4, 64], [true, true, true], 2).unwrap(), [2, 1, 1]);
         assert_eq!(cheapest([8, 4, 64], [true, true, false], 2).unwrap(), [1, 1, 2]);
     }

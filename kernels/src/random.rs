@@ -3,7 +3,7 @@
 //!
 //! The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, SC 2011):
 //! ten rounds of multiplication and exchange over a 128-bit counter, here (key, draw), under a 64-bit key, here the seed.
-//! It passes the BigCrush suite for counters and keys that differ in a single bit.
+//! It passes the BigCrush suite (L'Ecuyer, Simard: TestU01, ACM TOMS 33, 2007).
 use crate::math;
 
 const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];

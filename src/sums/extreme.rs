@@ -96,10 +96,10 @@ impl Extreme {
             let first_key = first_key + (i * PART) as u64;
             let order = self.direction.best_order(range(set, part));
             // Few parts hold a new extreme, so the position is looked for only then.
-            if order > self.order || order == self.order && first_key < self.key {
-                if let Some(j) = part.iter().position(|&x| self.direction.order(x) == order) {
-                    self.take(order, first_key + j as u64);
-                }
+            if (order > self.order || order == self.order && first_key < self.key)
+                && let Some(j) = part.iter().position(|&x| self.direction.order(x) == order)
+            {
+                self.take(order, first_key + j as u64);
             }
         }
     }
