@@ -12,7 +12,7 @@ mod placement;
 mod selftest;
 mod threads;
 
-pub(crate) use fault::now_in;
+pub(crate) use fault::{now_in, now_outside};
 pub use launch::Launch;
 pub use local::{Aborted, ranks};
 pub use placement::{default_threads, thread_warning};

@@ -2,6 +2,7 @@
 //! message while messages fly, and never reads a stale halo.
 pub mod bags;
 mod cells;
+mod fits;
 mod halos;
 mod observe;
 mod run;
@@ -18,10 +19,9 @@ use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::field::{Array, At, Declaration, Field, Initial, Scalar};
 use crate::grid::{Grid, Location};
-use crate::model::{Clock, DT, Design, Model, TIME, flatten};
+use crate::model::{Clock, DT, Design, Measure, Model, TIME, flatten};
 use crate::region::Region;
 use crate::schedule::{Compile, Item, Stage, Work};
-use crate::turn::Turn;
 use bags::Bags;
 use halocline_kernels::cell::PROFILE_REACH;
 use halocline_kernels::row::RowFn;
@@ -46,6 +46,7 @@ pub struct Simulation {
     rows: BTreeMap<*const Stage, RowFn>,
     exchanges: BTreeMap<Halo, Exchange>,
     shuttles: BTreeMap<*const Stage, transform::Shuttle>,
+    transposes: BTreeMap<*const Stage, Exchange>,
     tags: u32,
     bags: Bags,
     sources: Vec<Option<Box<dyn Source>>>,
@@ -75,7 +76,8 @@ pub(crate) struct Store {
     now: Vec<Vec<Array>>,
     next: Vec<Vec<Array>>,
     scalars: Vec<f64>,
-    profiles: BTreeMap<(usize, usize, ElementType), Table>,
+    /// By profile, grid, block and type of number.
+    profiles: BTreeMap<(usize, usize, usize, ElementType), Table>,
     /// Positions of cells along axes, by grid, block, location.
     coordinates: BTreeMap<(usize, usize, Location), [Vec<f64>; 3]>,
 }
@@ -159,38 +161,27 @@ impl Simulation {
         flatten(&model.start, &mut stages);
         flatten(&model.step, &mut stages);
         let reach = halo_reach(&model, &stages);
-        for (g, grid) in model.grids.iter().enumerate() {
-            let home = (0..model.declarations.len()).filter(|&f| model.declarations[f].grid == g);
-            let mut thickness = [1; 3];
-            for f in home {
-                for a in 0..3 {
-                    let on_face = usize::from(model.declarations[f].location.axis() == Some(a));
-                    let depth = reach[f].below[a].max(reach[f].above[a]);
-                    thickness[a] = thickness[a].max(if depth > 0 { depth + on_face } else { 1 });
-                }
-            }
-            for a in 0..3 {
-                let n = grid.cells()[a];
-                if grid.is_bounded(a) && n < thickness[a] {
-                    return Err(Error::input(format!(
-                        "axis {} has {n} cells, and the schedule reads {} away from a cell",
-                        crate::grid::AXES[a], thickness[a]
-                    ))
-                    .remedy("use more cells, or a kernel of lower order"));
-                }
-            }
-            domains.insert((g, [false; 3]), Domain::new(grid, comm.size(), model.dims.filter(|_| g == 0), thickness)?);
-        }
+        fits::check(&model, &stages, &reach)?;
         for d in &model.declarations {
-            let whole = (d.grid, d.whole);
-            domains.entry(whole).or_insert_with(|| Domain::whole(&model.grids[d.grid], comm.size(), d.whole));
+            let (grid, layout) = (&model.grids[d.grid], (d.grid, d.whole));
+            if !domains.contains_key(&layout) {
+                let thickness = fits::thickness(&model, layout, &reach)?;
+                let domain = match d.whole {
+                    [false, false, false] => {
+                        Domain::new(grid, comm.size(), model.dims.filter(|_| d.grid == 0), thickness)?
+                    }
+                    whole => Domain::whole(grid, comm.size(), whole, thickness),
+                };
+                domains.insert(layout, domain);
+            }
         }
         for stage in &stages {
             if let Work::Lines { axis, .. } = stage.work {
                 let field = stage.reads.first().map(|r| r.0).or(stage.writes.first().copied());
                 let Some(d) = field.map(|f| &model.declarations[f]) else { continue };
                 let layout = line_layout(&domains, d, axis);
-                domains.entry(layout).or_insert_with(|| Domain::whole(&model.grids[d.grid], comm.size(), layout.1));
+                let split = || Domain::whole(&model.grids[d.grid], comm.size(), layout.1, [1; 3]);
+                domains.entry(layout).or_insert_with(split);
             }
         }
         let double = read_and_written(&model, &stages);
@@ -230,6 +221,7 @@ impl Simulation {
             fresh: vec![vec![]; count],
             exchanges: BTreeMap::new(),
             shuttles: BTreeMap::new(),
+            transposes: BTreeMap::new(),
             once: BTreeSet::new(),
             clockwork: Clockwork::default(),
             tags: 0,
@@ -345,6 +337,7 @@ impl Simulation {
             Clock::Fixed(dt) => self.steps as f64 * dt,
             Clock::Adaptive => self.store.scalars[TIME] + self.store.scalars[DT],
         };
+        self.time_passes();
     }
 
     /// A field's handle by name and type, for those who did not declare it.
@@ -362,8 +355,12 @@ impl Simulation {
 /// The deepest reach at which each field is read.
 fn halo_reach(model: &Design, stages: &[&Arc<Stage>]) -> Vec<Reach> {
     let mut reach = vec![Reach::OWN; model.declarations.len()];
-    for (f, r) in stages.iter().flat_map(|s| &s.reads) {
-        reach[*f] = reach[*f].union(r);
+    let measured = model.diagnostics.iter().filter_map(|d| match &d.what {
+        Measure::Reduction(r) => Some(r.reads()),
+        Measure::Scalar(_) => None,
+    });
+    for (f, r) in stages.iter().flat_map(|s| s.reads.iter().copied()).chain(measured.flatten()) {
+        reach[f] = reach[f].union(&r);
     }
     // Components of a vector turn into each other, so they need the same room.
     for vector in &model.vectors {
@@ -408,12 +405,14 @@ fn coordinates(model: &Design) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 
     all
 }
 
-/// Profiles in both precisions, for every block of the first grid.
-fn profiles(model: &Design) -> BTreeMap<(usize, usize, ElementType), Table> {
+/// Profiles in both precisions, for every block of every grid.
+fn profiles(model: &Design) -> BTreeMap<(usize, usize, usize, ElementType), Table> {
     let mut all = BTreeMap::new();
-    let Some(grid) = model.grids.first() else { return all };
-    for (p, profile) in model.profiles.iter().enumerate() {
-        for (b, block) in grid.all_blocks().iter().enumerate() {
+    let blocks = model.grids.iter().enumerate().flat_map(|(g, grid)| {
+        grid.all_blocks().iter().enumerate().map(move |(b, block)| (g, b, block))
+    });
+    for (g, b, block) in blocks {
+        for (p, profile) in model.profiles.iter().enumerate() {
             let beyond = PROFILE_REACH as isize;
             let places = -beyond..block.cells[profile.axis] as isize + beyond;
             let values: Vec<f64> =
@@ -421,27 +420,9 @@ fn profiles(model: &Design) -> BTreeMap<(usize, usize, ElementType), Table> {
             let table = |bytes, size| Table { bytes, first: -beyond, size };
             let single = values.iter().flat_map(|v| (*v as f32).to_ne_bytes()).collect();
             let double = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
-            all.insert((p, b, ElementType::F32), table(single, 4));
-            all.insert((p, b, ElementType::F64), table(double, 8));
+            all.insert((p, g, b, ElementType::F32), table(single, 4));
+            all.insert((p, g, b, ElementType::F64), table(double, 8));
         }
     }
     all
-}
-
-/// The turn of a transpose between whole grids, checked.
-fn transpose_turn(stage: &str, turn: Turn, from: &Grid, to: &Grid) -> Result<Turn> {
-    let mut turn = turn;
-    for a in 0..3 {
-        let n = from.cells()[turn.to[a].axis] as isize;
-        if turn.to[a].reversed {
-            turn.offset[a] = n - 1;
-        }
-        if to.cells()[a] as isize != n {
-            return Err(Error::input(format!(
-                "`{stage}` copies a grid of {:?} cells into one of {:?}, turned by {:?}",
-                from.cells(), to.cells(), turn.to
-            )));
-        }
-    }
-    Ok(turn)
 }
