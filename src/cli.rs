@@ -1,7 +1,7 @@
 //! The command line. `list`, `describe`, `check` and `pack` never start MPI: login nodes forbid it.
 use crate::config::{self, JobFile, Row};
 use crate::job::JobEntry;
-use crate::{Result, driver, folder};
+use crate::{Result, driver, folder, output};
 use clap::{Args, Parser, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use std::ffi::OsString;
@@ -183,7 +183,7 @@ fn check(jobs: &[JobEntry], arguments: &JobArguments) -> Result<String> {
 
 fn pack(dir: &std::path::Path) -> Result<String> {
     let streams = folder::streams(dir)?;
-    let paths: Result<Vec<PathBuf>> = streams.iter().map(|stream| driver::pack(dir, stream)).collect();
+    let paths: Result<Vec<PathBuf>> = streams.iter().map(|stream| output::pack(dir, stream)).collect();
     Ok(paths?.iter().map(|path| format!("{}\n", path.display())).collect())
 }
 

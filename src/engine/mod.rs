@@ -51,6 +51,9 @@ pub struct Simulation {
     sources: Vec<Option<Box<dyn Source>>>,
     /// Items that are done the first time only, and were.
     once: BTreeSet<*const Item>,
+    /// Bytes that must move in a pass through a list of items, and in all so far.
+    passes: BTreeMap<*const Item, u64>,
+    moved: u64,
     steps: u64,
     started: bool,
     /// Where time goes, in seconds.
@@ -233,6 +236,8 @@ impl Simulation {
             once: BTreeSet::new(),
             clockwork: Clockwork::default(),
             tags: 0,
+            passes: BTreeMap::new(),
+            moved: 0,
             steps: 0,
             started: false,
             comm,
