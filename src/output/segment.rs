@@ -16,10 +16,15 @@ pub(super) struct Segment {
     part: PathBuf,
     collective: bool,
     open: Option<Open>,
+    /// Bytes of the file without any instant, on rank 0.
+    empty: u64,
     instants: Vec<Instant>,
     bytes: u64,
     began: Clock,
 }
+
+/// Room for what HDF5 allocates when it closes a file.
+const MARGIN: u64 = 64 << 10;
 
 struct Open {
     // Fields are dropped in this order, and HDF5 wants a file's datasets closed before the file.
@@ -57,12 +62,15 @@ impl Segment {
         };
         let open = file.and_then(|file| file.map(|file| Open::of(file, layout)).transpose());
         let open = comm.agree(open.map_err(|e| hdf5::explain("open", &part, e)))?;
-        Ok(Segment { path, part, collective: raw.is_some(), open, instants: vec![], bytes: 0, began: Clock::now() })
+        let (collective, empty) = (raw.is_some(), std::fs::metadata(&part).map_or(0, |m| m.len()));
+        Ok(Segment { path, part, collective, open, empty, instants: vec![], bytes: 0, began: Clock::now() })
     }
 
     /// Appends an instant; `slabs` were checked. Collective; after an error only [`Segment::discard`] makes sense.
     pub(super) fn write(&mut self, comm: &Comm, layout: &Layout, at: Instant, slabs: Vec<Vec<Slab>>) -> Result<()> {
         let instant = self.instants.len();
+        self.reserve(comm, layout, instant + 1)?;
+        self.each(comm, |open| open.variables.iter().try_for_each(|v| hdf5::resize(v, instant + 1)))?;
         for (v, slabs) in slabs.into_iter().enumerate() {
             let (shape, size) = (layout.shape(&layout.variables[v]), layout.variables[v].element.size());
             let slabs = if self.collective {
@@ -71,38 +79,30 @@ impl Segment {
                 let all = comm.gather(0, &slab::encode(&slabs)).unwrap_or_default();
                 all.iter().flat_map(|message| slab::decode(message)).collect()
             };
-            let written = match &self.open {
-                Some(open) => self.write_slabs(&open.variables[v], instant, &slabs, &shape, size),
-                None => Ok(()),
+            let bytes = comm.agree(slab::in_file_order(&slabs, &shape, size))?;
+            let spans = if bytes.len() == shape.iter().product::<usize>() * size {
+                vec![([&[instant], &vec![0; shape.len()][..]].concat(), [&[1], &shape[..]].concat())]
+            } else {
+                slab::spans(&slabs, instant)
             };
-            comm.agree(written)?;
+            self.each(comm, |open| hdf5::write(&open.variables[v], &spans, &bytes, self.collective))?;
         }
         self.instants.push(at);
         self.bytes += layout.bytes_per_instant();
         Ok(())
     }
 
-    fn write_slabs(
-        &self,
-        data: &hdf5::Dataset,
-        instant: usize,
-        slabs: &[Slab],
-        shape: &[usize],
-        size: usize,
-    ) -> Result<()> {
-        let ordered = slab::in_file_order(slabs, shape, size);
-        // A rank that fails here still takes part in the collective calls, with nothing to write.
-        let bytes: &[u8] = ordered.as_deref().unwrap_or_default();
-        let spans = if ordered.is_err() {
-            vec![]
-        } else if bytes.len() == shape.iter().product::<usize>() * size {
-            vec![([&[instant], &vec![0; shape.len()][..]].concat(), [&[1], shape].concat())]
-        } else {
-            slab::spans(slabs, instant)
-        };
-        let written = hdf5::resize(data, instant + 1).and_then(|()| hdf5::write(data, &spans, bytes, self.collective));
-        written.map_err(|e| hdf5::explain("write", &self.part, e))?;
-        ordered.map(|_| ())
+    /// Does something with the file. Ranks agree after each step, since one that stopped alone would leave others waiting.
+    fn each(&self, comm: &Comm, act: impl Fn(&Open) -> hdf5::Result<()>) -> Result<()> {
+        let done = self.open.as_ref().map_or(Ok(()), act);
+        comm.agree(done.map_err(|e| hdf5::explain("write", &self.part, e)))
+    }
+
+    /// Makes sure of room on the disk for so many instants before anybody writes there: some MPI libraries do not report
+    /// a collective write that found the disk full, and parallel HDF5 may then wait for ever in a later call.
+    fn reserve(&self, comm: &Comm, layout: &Layout, instants: usize) -> Result<()> {
+        let room = self.empty + schema::room(layout, instants) + MARGIN;
+        comm.agree(if comm.is_root() { durable::reserve(&self.part, room) } else { Ok(()) })
     }
 
     /// True when the segment should be sealed: it holds as many bytes or is as old as that.
@@ -117,11 +117,7 @@ impl Segment {
 
     /// Closes the file, brings it to disk, gives it its name; returns what it holds. Collective.
     pub(super) fn seal(mut self, comm: &Comm) -> Result<Vec<Instant>> {
-        let written = match &self.open {
-            Some(open) => open.finish(&self.instants, self.collective, comm.is_root()),
-            None => Ok(()),
-        };
-        if let Err(e) = comm.agree(written.map_err(|e| hdf5::explain("write", &self.part, e))) {
+        if let Err(e) = self.write_instants(comm) {
             self.discard(comm);
             return Err(e);
         }
@@ -136,6 +132,18 @@ impl Segment {
                 Err(e)
             }
         }
+    }
+
+    /// What is written once, at the end.
+    fn write_instants(&self, comm: &Comm) -> Result<()> {
+        let n = self.instants.len();
+        self.each(comm, |open| hdf5::resize(&open.time, n).and_then(|()| hdf5::resize(&open.step, n)))?;
+        let (root, times) = (comm.is_root(), schema::times(&self.instants));
+        self.each(comm, |open| schema::put_clock(&open.time, root.then_some(&times), self.collective))?;
+        let steps = schema::steps(&self.instants);
+        self.each(comm, |open| schema::put_clock(&open.step, root.then_some(&steps), self.collective))?;
+        // Not only for HDF5's own buffers: with MPI this is where every rank's data go to disk.
+        self.each(comm, |open| open.file.flush())
     }
 
     /// Gives up: closes the file and removes it. Collective.
@@ -179,14 +187,5 @@ impl Open {
     fn of(file: hdf5::File, layout: &Layout) -> hdf5::Result<Open> {
         let variables = layout.variables.iter().map(|v| file.dataset(&v.name)).collect::<hdf5::Result<_>>()?;
         Ok(Open { variables, time: file.dataset("time")?, step: file.dataset("step")?, file })
-    }
-
-    /// What is written once, at the end: the instants.
-    fn finish(&self, instants: &[Instant], collective: bool, is_root: bool) -> hdf5::Result<()> {
-        hdf5::resize(&self.time, instants.len())?;
-        hdf5::resize(&self.step, instants.len())?;
-        schema::put_instants(&self.time, &self.step, instants, collective, is_root)?;
-        // Not only for HDF5's own buffers: with MPI this is where every rank's data go to disk.
-        self.file.flush()
     }
 }

@@ -93,9 +93,7 @@ impl Stream {
     /// On rank 0: makes the folder and, going on, brings what is there to the step from which the run goes on.
     fn prepare(&mut self, from: Option<u64>) -> Result<()> {
         let folder = self.folder();
-        fs::create_dir_all(&folder).map_err(|e| {
-            Error::file("create", &folder, e).remedy("choose a directory that you may write to with --output DIR")
-        })?;
+        fs::create_dir_all(&folder).map_err(|e| durable::why("create", &folder, e))?;
         durable::clear(&folder).map_err(|e| Error::file("clear", &folder, e))?;
         let view = self.view_path();
         let sealed = catalogue::scan(&folder)?;

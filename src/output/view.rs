@@ -30,7 +30,9 @@ pub(super) fn renew(dir: &Path, layout: &Layout, lives: &[Life], sealed: &[Seale
         write_virtual(part, layout, lives, sealed).map_err(|e| hdf5::explain("write", part, e))
     })?;
     match xdmf::document(layout, sealed) {
-        Some(text) => durable::replace(&scene, |part| fs::write(part, text).map_err(|e| Error::file("write", part, e))),
+        Some(text) => {
+            durable::replace(&scene, |part| fs::write(part, text).map_err(|e| durable::why("write", part, e)))
+        }
         None => Ok(()),
     }
 }
