@@ -75,7 +75,7 @@ fn write(dir: &Path, size: usize, instants: usize, seed: usize) -> ExitCode {
         // Every rank must have looked before one of them begins.
         comm.barrier();
         let seal = Seal { bytes: 3 * layout().bytes_per_instant(), seconds: f64::MAX };
-        let mut stream = Stream::resume(&comm, dir, layout(), seal, last.unwrap_or(0))?;
+        let mut stream = Stream::resume(&comm, dir, layout(), seal, last)?;
         let first = last.map_or(0, |s| s + 1);
         for step in (first..).take(instants) {
             stream.write(step, step as f64, slabs(&comm, step))?;

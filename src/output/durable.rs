@@ -65,7 +65,9 @@ pub(super) fn remedy(number: Option<i32>) -> Option<&'static str> {
             Some("choose a directory that you may write to with --output DIR")
         }
         // ENOLCK, and Linux's own ENOTSUPP, which has no name in user space.
-        libc::ENOLCK | 524 => Some("the file system refuses locks: export HDF5_USE_FILE_LOCKING=FALSE"),
+        libc::ENOLCK | 524 => Some(
+            "another process has it open, or the file system refuses locks: then export HDF5_USE_FILE_LOCKING=FALSE",
+        ),
         _ => None,
     }
 }

@@ -9,8 +9,7 @@ pub(super) type Instant = (u64, f64);
 /// What one start of the program adds to `/provenance`.
 pub(super) type Life = Vec<(String, String)>;
 
-/// Creates a file with all that a stream has but the numbers of its variables, and closes it. `storage` says where
-/// these lie; `comment` becomes the file's `comment` attribute.
+/// Creates a file with all that a stream has but the numbers of its variables. `storage` says where these lie; `comment` becomes the file's `comment` attribute.
 pub(super) fn create(
     path: &Path,
     layout: &Layout,
@@ -18,7 +17,7 @@ pub(super) fn create(
     instants: &[Instant],
     comment: Option<&str>,
     storage: impl Fn(&Variable) -> Storage,
-) -> hdf5::Result<()> {
+) -> hdf5::Result<hdf5::File> {
     let file = hdf5::create(path)?;
     hdf5::put_text(&file, "Conventions", "CF-1.11")?;
     hdf5::put_text(&file, "title", &layout.title)?;
@@ -53,8 +52,7 @@ pub(super) fn create(
     for (life, attributes) in lives.iter().enumerate() {
         put_life(&provenance, life, attributes)?;
     }
-    drop((time, step, scales, provenance));
-    file.close()
+    Ok(file)
 }
 
 /// The times of instants, as bytes.

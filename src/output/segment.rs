@@ -2,7 +2,7 @@
 use super::catalogue;
 use super::durable;
 use super::hdf5::{self, Storage};
-use super::layout::Layout;
+use super::layout::{Layout, Variable};
 use super::schema::{self, Instant, Life};
 use super::slab::{self, Slab};
 use crate::Result;
@@ -40,29 +40,31 @@ impl Segment {
         let path = folder.join(catalogue::file_name(i));
         let part = durable::part_of(&path);
         // Rank 0 alone makes the file: everything in it but the numbers is small, and the same whoever writes those.
-        let made = if comm.is_root() {
-            schema::create(&part, layout, lives, &[], None, |v| {
-                Storage::Growing(schema::chunk(&layout.shape(v), v.element.size()))
-            })
-            .map_err(|e| hdf5::explain("create", &part, e))
-        } else {
-            Ok(())
-        };
-        if let Err(e) = comm.agree(made) {
+        let made = comm.is_root().then(|| {
+            let chunks = |v: &Variable| Storage::Growing(schema::chunk(&layout.shape(v), v.element.size()));
+            let file = schema::create(&part, layout, lives, &[], None, chunks)?;
+            file.flush().map(|()| file)
+        });
+        let made = comm.agree(made.transpose().map_err(|e| hdf5::explain("create", &part, e)));
+        let made = made.inspect_err(|_| {
             if comm.is_root() {
-                durable::discard(&part);
+                durable::discard(&part)
             }
-            return Err(e);
-        }
+        })?;
+        let empty = std::fs::metadata(&part).map_or(0, |m| m.len());
         let raw = comm.raw();
         let file = match raw {
-            Some(raw) => hdf5::open_shared(&part, raw).map(Some),
-            None if comm.is_root() => hdf5::open_for_writing(&part).map(Some),
-            None => Ok(None),
+            Some(raw) => {
+                let closed = made.map_or(Ok(()), hdf5::File::close);
+                comm.agree(closed.map_err(|e| hdf5::explain("close", &part, e)))?;
+                hdf5::open_shared(&part, raw).map(Some)
+            }
+            // Kept open: to open it anew would fail on the lock if a child process was begun meanwhile and inherited it.
+            None => Ok(made),
         };
         let open = file.and_then(|file| file.map(|file| Open::of(file, layout)).transpose());
         let open = comm.agree(open.map_err(|e| hdf5::explain("open", &part, e)))?;
-        let (collective, empty) = (raw.is_some(), std::fs::metadata(&part).map_or(0, |m| m.len()));
+        let collective = raw.is_some();
         Ok(Segment { path, part, collective, open, empty, instants: vec![], bytes: 0, began: Clock::now() })
     }
 

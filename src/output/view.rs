@@ -52,5 +52,6 @@ fn write_virtual(part: &Path, layout: &Layout, lives: &[Life], sealed: &[Sealed]
             Source { file, start: start - count, count, instants: s.held }
         };
         Storage::Virtual(sealed.iter().enumerate().map(source).collect())
-    })
+    })?
+    .close()
 }
