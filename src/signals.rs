@@ -18,6 +18,18 @@ pub enum Signal {
     User2,
 }
 
+impl Signal {
+    /// As the system calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Terminate => "SIGTERM",
+            Signal::Interrupt => "SIGINT",
+            Signal::User1 => "SIGUSR1",
+            Signal::User2 => "SIGUSR2",
+        }
+    }
+}
+
 /// Most urgent first; the exit code of a process that a second one ends.
 const SIGNALS: [(Signal, i32, Option<i32>); 4] = [
     (Signal::Terminate, SIGTERM, Some(75)),

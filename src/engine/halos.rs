@@ -1,28 +1,25 @@
 //! Halos: which are stale, and how they are made fresh.
-use super::{Halo, Simulation, Store};
+use super::{Halo, Layout, Simulation, Store};
 use crate::boundary;
+use crate::domain::Domain;
 use crate::exchange::{Exchange, Move};
 use crate::field::Declaration;
 use crate::grid::Location;
+use crate::model::Design;
 use crate::region::Region;
 use crate::traffic;
 use halocline_kernels::Reach;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 impl Simulation {
-    /// Reads of a stage whose halo is not up to date.
-    pub(super) fn stale(&self, reads: &[(usize, Reach)]) -> Halo {
-        let stale = |(f, reach): &&(usize, Reach)| !reach.is_own() && !self.fresh[*f].iter().any(|r| r.covers(reach));
-        reads.iter().filter(stale).copied().collect()
-    }
-
     /// Starts to make halos fresh: messages fly, and what needs none is done when this returns. For each patch, the cells
     /// that can be computed before the messages are here.
     pub(super) fn start_halos(&mut self, halo: &Halo, patches: &[Region], reads: &[(usize, Reach)]) -> Vec<Region> {
         let started = Instant::now();
         if !self.exchanges.contains_key(halo) {
             let tag = self.tag();
-            let exchange = Exchange::new(&self.comm, tag, |rank| self.store.wanted(halo, rank));
+            let exchange = Exchange::new(&self.comm, tag, |rank| wanted(&self.store.design, &self.store.domains, halo, rank));
             self.exchanges.insert(halo.clone(), exchange);
         }
         let exchange = self.exchanges.get_mut(halo).expect("made above");
@@ -74,15 +71,11 @@ impl Simulation {
         }
     }
 
-    /// Marks fields as written: their halos are stale (those of the other components of a vector too, since they turn into
-    /// each other), and what lies on walls is set.
+    /// Marks fields as written: their halos are stale, and what lies on walls is set.
     pub(super) fn written(&mut self, fields: &[usize]) {
         let time = self.time();
         for &f in fields {
-            self.fresh[f].clear();
-            if let Some((vector, _)) = self.store.design.declarations[f].vector {
-                self.store.design.vectors[vector].iter().flatten().for_each(|&c| self.fresh[c].clear());
-            }
+            soil(&self.store.design, &mut self.fresh, f);
             let patches = self.store.patches(f);
             let Store { design, now, .. } = &mut self.store;
             let d = &design.declarations[f];
@@ -104,27 +97,39 @@ impl Simulation {
     }
 }
 
-impl Store {
-    /// All cells of these halos that some rank owns, as a rank wants them.
-    fn wanted(&self, halo: &Halo, rank: usize) -> Vec<Move> {
-        let mut moves = vec![];
-        for (f, reach) in halo {
-            let d = &self.design.declarations[*f];
-            let (grid, domain) = (self.grid_of(*f), self.domain_of(*f));
-            for copy in traffic::halo(grid, domain, rank, reach) {
-                let (mut from, mut negate) = (*f, false);
-                if let Some((vector, axis)) = d.vector
-                    && !copy.turn.is_shift()
-                {
-                    let heading = copy.turn.to[axis];
-                    from = self.design.vectors[vector][heading.axis].unwrap_or(*f);
-                    negate = heading.reversed;
-                }
-                moves.push(Move { copy, from, to: *f, negate, element: d.element });
+/// All cells of these halos that some rank owns, as a rank wants them.
+pub(super) fn wanted(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: &Halo, rank: usize) -> Vec<Move> {
+    let mut moves = vec![];
+    for (f, reach) in halo {
+        let d = &design.declarations[*f];
+        let (grid, domain) = (&design.grids[d.grid], &domains[&(d.grid, d.whole)]);
+        for copy in traffic::halo(grid, domain, rank, reach) {
+            let (mut from, mut negate) = (*f, false);
+            if let Some((vector, axis)) = d.vector
+                && !copy.turn.is_shift()
+            {
+                let heading = copy.turn.to[axis];
+                from = design.vectors[vector][heading.axis].unwrap_or(*f);
+                negate = heading.reversed;
             }
+            moves.push(Move { copy, from, to: *f, negate, element: d.element });
         }
-        moves
     }
+    moves
+}
+
+/// A field is written: its halo is stale, and so are those of the other components of a vector, which turn into each other.
+pub(super) fn soil(design: &Design, fresh: &mut [Vec<Reach>], f: usize) {
+    fresh[f].clear();
+    if let Some((vector, _)) = design.declarations[f].vector {
+        design.vectors[vector].iter().flatten().for_each(|&component| fresh[component].clear());
+    }
+}
+
+/// Reads whose halo is not up to date.
+pub(super) fn stale(fresh: &[Vec<Reach>], reads: &[(usize, Reach)]) -> Halo {
+    let stale = |(f, reach): &&(usize, Reach)| !reach.is_own() && !fresh[*f].iter().any(|r| r.covers(reach));
+    reads.iter().filter(stale).copied().collect()
 }
 
 /// What is left of `inner`, a part of the patch `whole`, when all cells that read `target` are taken away.

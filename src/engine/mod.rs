@@ -5,12 +5,16 @@ mod cells;
 mod fits;
 mod halos;
 mod observe;
+mod plan;
 mod run;
 pub mod sources;
 mod tiles;
 mod transform;
 
 pub use observe::{Finding, Measured};
+pub use plan::Plan;
+pub(crate) use run::bytes_of;
+use plan::line_layout;
 
 use crate::boundary;
 use crate::comm::Comm;
@@ -19,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::field::{Array, At, Declaration, Field, Initial, Scalar};
 use crate::grid::{Grid, Location};
-use crate::model::{Clock, DT, Design, Measure, Model, TIME, flatten};
+use crate::model::{Clock, DT, Design, Model, TIME};
 use crate::region::Region;
 use crate::schedule::{Compile, Item, Stage, Work};
 use bags::Bags;
@@ -52,6 +56,9 @@ pub struct Simulation {
     sources: Vec<Option<Box<dyn Source>>>,
     /// Items that are done the first time only, and were.
     once: BTreeSet<*const Item>,
+    /// Bytes that must move in a pass through a list of items, and in all so far.
+    passes: BTreeMap<*const Item, u64>,
+    moved: u64,
     steps: u64,
     started: bool,
     /// Where time goes, in seconds.
@@ -157,34 +164,7 @@ impl Simulation {
     pub(crate) fn new(model: Model) -> Result<Simulation> {
         model.check()?;
         let Model { comm, design: model } = model;
-        let (mut stages, mut domains) = (vec![], BTreeMap::new());
-        flatten(&model.start, &mut stages);
-        flatten(&model.step, &mut stages);
-        let reach = halo_reach(&model, &stages);
-        fits::check(&model, &stages, &reach)?;
-        for d in &model.declarations {
-            let (grid, layout) = (&model.grids[d.grid], (d.grid, d.whole));
-            if !domains.contains_key(&layout) {
-                let thickness = fits::thickness(&model, layout, &reach)?;
-                let domain = match d.whole {
-                    [false, false, false] => {
-                        Domain::new(grid, comm.size(), model.dims.filter(|_| d.grid == 0), thickness)?
-                    }
-                    whole => Domain::whole(grid, comm.size(), whole, thickness),
-                };
-                domains.insert(layout, domain);
-            }
-        }
-        for stage in &stages {
-            if let Work::Lines { axis, .. } = stage.work {
-                let field = stage.reads.first().map(|r| r.0).or(stage.writes.first().copied());
-                let Some(d) = field.map(|f| &model.declarations[f]) else { continue };
-                let layout = line_layout(&domains, d, axis);
-                let split = || Domain::whole(&model.grids[d.grid], comm.size(), layout.1, [1; 3]);
-                domains.entry(layout).or_insert_with(split);
-            }
-        }
-        let double = read_and_written(&model, &stages);
+        let Plan { stages, domains, reach, double } = Plan::of(&model, comm.size())?;
         let allocate = |f: usize| -> Vec<Array> {
             let d: &Declaration = &model.declarations[f];
             let flat = [0, 1, 2].map(|a| model.grids[d.grid].is_flat(a));
@@ -225,6 +205,8 @@ impl Simulation {
             once: BTreeSet::new(),
             clockwork: Clockwork::default(),
             tags: 0,
+            passes: BTreeMap::new(),
+            moved: 0,
             steps: 0,
             started: false,
             comm,
@@ -350,46 +332,6 @@ impl Simulation {
     pub(crate) fn end_at(&mut self, time: f64) {
         self.store.design.end = time;
     }
-}
-
-/// The deepest reach at which each field is read.
-fn halo_reach(model: &Design, stages: &[&Arc<Stage>]) -> Vec<Reach> {
-    let mut reach = vec![Reach::OWN; model.declarations.len()];
-    let measured = model.diagnostics.iter().filter_map(|d| match &d.what {
-        Measure::Reduction(r) => Some(r.reads()),
-        Measure::Scalar(_) => None,
-    });
-    for (f, r) in stages.iter().flat_map(|s| s.reads.iter().copied()).chain(measured.flatten()) {
-        reach[f] = reach[f].union(&r);
-    }
-    // Components of a vector turn into each other, so they need the same room.
-    for vector in &model.vectors {
-        let all = vector.iter().flatten().fold(Reach::OWN, |all, &f| all.union(&reach[f]));
-        vector.iter().flatten().for_each(|&f| reach[f] = all);
-    }
-    reach
-}
-
-/// Fields that some stage makes anew from their own present values: they need two arrays.
-fn read_and_written(model: &Design, stages: &[&Arc<Stage>]) -> Vec<bool> {
-    let mut double = vec![false; model.declarations.len()];
-    for stage in stages {
-        for f in stage.writes.iter().filter(|f| stage.reads.iter().any(|r| r.0 == **f)) {
-            double[*f] = true;
-        }
-    }
-    double
-}
-
-/// The split that leaves an axis whole: the field's own, where it does already.
-fn line_layout(domains: &BTreeMap<Layout, Domain>, d: &Declaration, axis: usize) -> Layout {
-    let home = (d.grid, d.whole);
-    if domains[&home].dims[axis] == 1 {
-        return home;
-    }
-    let mut whole = [false; 3];
-    whole[axis] = true;
-    (d.grid, whole)
 }
 
 fn coordinates(model: &Design) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 3]> {

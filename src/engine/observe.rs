@@ -201,25 +201,24 @@ impl Simulation {
         None
     }
 
-    /// The first finding of all ranks, the same on every rank. Collective.
-    pub fn first_not_finite(&self) -> Option<Finding> {
-        let mine = self.not_finite();
+    /// The first of all ranks' findings: that of the earliest step and, among those, of the first field and cell. The same
+    /// on every rank. Collective.
+    pub fn first_finding(&self, mine: Option<(u64, Finding)>) -> Option<(u64, Finding)> {
         let order = |f: &Finding| {
             let field = self.store.design.declarations.iter().position(|d| d.name == f.field).unwrap_or(0);
             (field, self.store.grid_of(field).key(f.block, f.index.map(|i| i as isize)))
         };
-        let all = self.comm.all_gather(&mine.map(|f| {
+        let all = self.comm.all_gather(&mine.map(|(step, f)| {
             let (field, key) = order(&f);
-            let mut bytes = (field as u64).to_le_bytes().to_vec();
-            bytes.extend(key.to_le_bytes());
+            let mut bytes: Vec<u8> = [step, field as u64, key].iter().flat_map(|w| w.to_le_bytes()).collect();
             bytes.extend(f.value.as_bytes());
             bytes
         }).unwrap_or_default());
-        let word = |b: &[u8]| u64::from_le_bytes(b.try_into().expect("eight bytes"));
-        let found = all.iter().filter(|b| b.len() > 16).min_by_key(|b| (word(&b[..8]), word(&b[8..16])))?;
-        let field = word(&found[..8]) as usize;
-        let (block, index) = self.store.grid_of(field).cell_of(word(&found[8..16]));
-        let value = String::from_utf8_lossy(&found[16..]).into_owned();
-        Some(Finding { field: self.store.design.declarations[field].name.clone(), block, index, value })
+        let word = |b: &[u8], i: usize| u64::from_le_bytes(b[8 * i..8 * i + 8].try_into().expect("eight bytes"));
+        let found = all.iter().filter(|b| b.len() > 24).min_by_key(|b| [0, 1, 2].map(|i| word(b, i)))?;
+        let (step, field) = (word(found, 0), word(found, 1) as usize);
+        let (block, index) = self.store.grid_of(field).cell_of(word(found, 2));
+        let value = String::from_utf8_lossy(&found[24..]).into_owned();
+        Some((step, Finding { field: self.store.design.declarations[field].name.clone(), block, index, value }))
     }
 }

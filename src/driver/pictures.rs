@@ -1,0 +1,68 @@
+//! Pictures of fields: the plane in the middle, gathered on rank 0.
+use crate::comm::Comm;
+use crate::engine::{Store, with_element};
+use crate::error::Result;
+use crate::grid::AXES;
+use crate::output::png;
+use crate::region::Region;
+use halocline_kernels::{Element, ElementType};
+use ndarray::Array2;
+use num_complex::Complex;
+use std::path::Path;
+
+/// Draws a field's plane in the middle of the first block, where the grid has a plane: `false` if it has none. Collective.
+///
+/// # Errors
+/// If the picture cannot be written.
+pub fn draw(comm: &Comm, store: &Store, field: usize, when: &str, path: &Path) -> Result<bool> {
+    let (d, block) = (&store.design.declarations[field], store.grid_of(field).block(0));
+    let deep: Vec<usize> = (0..3).filter(|&a| block.cells[a] > 1).collect();
+    let (mut plane, cut) = (Region::of(block.cells), if deep.len() == 3 { Some(deep[0]) } else { None });
+    let [.., up, across] = deep[..] else { return Ok(false) };
+    if let Some(a) = cut {
+        let middle = (block.cells[a] / 2) as isize;
+        plane = plane.with(a, middle, middle + 1);
+    }
+    let Some(values) = gather(comm, store, field, plane, [up, across]) else {
+        return comm.agree(Ok(true));
+    };
+    let edges = |a: usize| (block.origin[a], block.origin[a] + block.length[a]);
+    let at = cut.map_or(String::new(), |a| format!(", {} = {:.3}", AXES[a], block.coordinate(a, plane.low[a], d.location)));
+    let what = if d.element.parts() == 2 { format!("|{}|", d.long_name) } else { d.long_name.clone() };
+    let label = |a: usize| format!("{} / m", AXES[a]);
+    let ((x0, x1), (y0, y1)) = (edges(across), edges(up));
+    let title = format!("{what}{at}, {when}");
+    let drawn = png(path, &title, &d.unit, values.view(), (&label(across), x0, x1), (&label(up), y0, y1));
+    comm.agree(drawn.map(|()| true))
+}
+
+/// The values of a plane on rank 0 (the absolute ones of a complex field), `[up, across]`.
+fn gather(comm: &Comm, store: &Store, field: usize, plane: Region, [up, across]: [usize; 2]) -> Option<Array2<f64>> {
+    let part = |region: Region| region.intersect(&plane);
+    let mut mine = vec![];
+    for (array, patch) in store.arrays(field).iter().zip(store.patches(field)) {
+        if patch.block == 0 && !part(patch.region).is_empty() {
+            with_element!(array.element(), T => for v in array.view::<T>(&part(patch.region)) {
+                let [re, im] = v.parts();
+                let value = if im == 0.0 { re } else { (re * re + im * im).sqrt() };
+                mine.extend(value.to_le_bytes());
+            });
+        }
+    }
+    let all = comm.gather(0, &mine)?;
+    let size = plane.size();
+    let mut values = Array2::from_elem((size[up], size[across]), f64::NAN);
+    for (rank, bytes) in all.iter().enumerate() {
+        let mut numbers = bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().expect("eight bytes")));
+        for patch in store.domain_of(field).patches(rank).iter().filter(|p| p.block == 0) {
+            let cells = part(patch.region);
+            if cells.is_empty() {
+                continue;
+            }
+            let range = |a: usize| (cells.low[a] - plane.low[a]) as usize..(cells.high[a] - plane.low[a]) as usize;
+            let mut target = values.slice_mut(ndarray::s![range(up), range(across)]);
+            target.iter_mut().zip(&mut numbers).for_each(|(t, v)| *t = v);
+        }
+    }
+    Some(values)
+}

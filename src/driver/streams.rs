@@ -1,0 +1,294 @@
+//! Output streams of a run: which numbers of the fields go to which file, and when.
+use super::setup::cell_at;
+use crate::comm::Comm;
+use crate::config::{Cadence, JobFile, Reduction, StreamElement, StreamSection};
+use crate::engine::{Store, with_element};
+use crate::error::Result;
+use crate::field::Declaration;
+use crate::grid::{AXES, Grid, Location};
+use crate::output::{Axis, Layout, Seal, Slab, Stream, Variable};
+use crate::region::Region;
+use halocline_kernels::{Element, ElementType};
+use num_complex::Complex;
+use std::path::Path;
+
+/// A stream of a run: its file, what it holds, and what has been gathered since the last instant.
+pub struct Recorder {
+    stream: Stream,
+    /// Fields, the part of each (real or imaginary), and the type on disk.
+    columns: Vec<Column>,
+    pieces: Pieces,
+    every: Cadence,
+    reduce: Reduction,
+    gathered: Vec<Vec<Vec<f64>>>,
+    count: u64,
+    last_time: f64,
+}
+
+#[derive(Clone, Copy)]
+struct Column {
+    field: usize,
+    part: usize,
+    element: ElementType,
+}
+
+/// Which cells a stream holds.
+enum Pieces {
+    /// A box of the grid; axes that are kept in the file.
+    Region(Region, Vec<usize>),
+    /// Single cells.
+    Points(Vec<[usize; 3]>),
+}
+
+impl Recorder {
+    /// Begins the stream `name`. Collective.
+    ///
+    /// # Errors
+    /// If its files cannot be made.
+    pub fn begin(
+        comm: &Comm,
+        store: &Store,
+        file: &JobFile,
+        name: &str,
+        dir: &Path,
+        provenance: &[(String, String)],
+    ) -> Result<Recorder> {
+        let section = &file.output[name];
+        let grid = &store.design.grids[0];
+        let fields = chosen(section, &store.design.declarations);
+        let pieces = match &section.points {
+            Some(points) => Pieces::Points(
+                points.iter().map(|p| [0, 1, 2].map(|a| cell_at(grid, *p, a).unwrap_or(0))).collect(),
+            ),
+            None => {
+                let cells = grid.cells();
+                let whole = section.region.as_ref().map_or(Region::of(cells), |r| r.within(cells));
+                let mut kept: Vec<usize> = (0..3).filter(|&a| cells[a] > 1).collect();
+                if kept.is_empty() {
+                    kept.push(2);
+                }
+                Pieces::Region(whole, kept)
+            }
+        };
+        let (mut axes, mut variables, mut columns) = (vec![], vec![], vec![]);
+        for f in fields {
+            let d = &store.design.declarations[f];
+            let own = axes_of(grid, d.location, &pieces, section, &mut axes);
+            let real = if d.element.size() / d.element.parts() == 4 { ElementType::F32 } else { ElementType::F64 };
+            let element = match section.element {
+                StreamElement::Same => real,
+                StreamElement::F32 => ElementType::F32,
+                StreamElement::F64 => ElementType::F64,
+            };
+            for part in 0..d.element.parts() {
+                let suffix = if d.element.parts() == 1 { "" } else { ["_re", "_im"][part] };
+                let what = if d.element.parts() == 1 { "" } else { [", real part", ", imaginary part"][part] };
+                let mut attributes = vec![];
+                if section.reduce != Reduction::Instant {
+                    attributes.push(("cell_methods".into(), format!("time: {}", reduction_name(section.reduce))));
+                }
+                variables.push(Variable {
+                    name: format!("{}{suffix}", d.name),
+                    long_name: format!("{}{what}", d.long_name),
+                    unit: d.unit.clone(),
+                    element,
+                    axes: own.clone(),
+                    attributes,
+                });
+                columns.push(Column { field: f, part, element });
+            }
+        }
+        let layout = Layout {
+            name: name.into(),
+            title: format!("{}, stream {name}", file.job),
+            axes,
+            variables,
+            provenance: provenance.to_vec(),
+        };
+        let seal = Seal { seconds: section.seal.0.as_secs_f64(), ..Seal::default() };
+        Ok(Recorder {
+            stream: Stream::create(comm, dir, layout, seal)?,
+            gathered: vec![],
+            count: 0,
+            last_time: 0.0,
+            every: section.every,
+            reduce: section.reduce,
+            columns,
+            pieces,
+        })
+    }
+
+    /// True if an instant is due after this step.
+    pub fn is_due(&self, step: u64, time: f64) -> bool {
+        if step == 0 {
+            return self.every != Cadence::Never && self.reduce == Reduction::Instant;
+        }
+        match self.every {
+            Cadence::Never => false,
+            Cadence::Steps(n) => step.is_multiple_of(n),
+            Cadence::Seconds(s) => passed(time, s) > passed(self.last_time, s),
+        }
+    }
+
+    /// Takes note of a step, and writes an instant if one is due. Collective.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn step(&mut self, store: &Store, step: u64, time: f64) -> Result<()> {
+        if self.reduce != Reduction::Instant && step > 0 {
+            self.gather(store);
+        }
+        let due = self.is_due(step, time);
+        self.last_time = time;
+        if !due {
+            return Ok(());
+        }
+        let boxes: Vec<Vec<Slab>> = self.columns.iter().enumerate().map(|(c, column)| self.slabs(store, c, column)).collect();
+        self.gathered.clear();
+        self.count = 0;
+        self.stream.write(step, time, boxes)
+    }
+
+    /// Seals what was written, and ends. Collective.
+    ///
+    /// # Errors
+    /// If it cannot be sealed.
+    pub fn finish(self) -> Result<()> {
+        self.stream.finish()
+    }
+
+    /// The boxes of a field that this rank has a part in: patch and cells.
+    fn boxes(&self, store: &Store, field: usize) -> Vec<(usize, Region, usize)> {
+        let patches = store.patches(field);
+        match &self.pieces {
+            Pieces::Region(whole, _) => {
+                let parts = patches.iter().enumerate().map(|(p, patch)| (p, patch.region.intersect(whole), 0));
+                parts.filter(|(_, region, _)| !region.is_empty()).collect()
+            }
+            Pieces::Points(cells) => {
+                let cell = |c: &[usize; 3]| Region::of([1; 3]).shift(c.map(|i| i as isize));
+                let mine = cells.iter().enumerate().flat_map(|(i, c)| {
+                    let cell = cell(c);
+                    let owner = patches.iter().position(|patch| patch.region.contains(&cell));
+                    owner.map(|p| (p, cell, i))
+                });
+                mine.collect()
+            }
+        }
+    }
+
+    fn slabs(&self, store: &Store, column: usize, c: &Column) -> Vec<Slab> {
+        let boxes = self.boxes(store, c.field).into_iter().enumerate();
+        boxes
+            .map(|(b, (patch, region, number))| {
+                let (start, count) = match &self.pieces {
+                    Pieces::Points(_) => (vec![number], vec![1]),
+                    Pieces::Region(whole, kept) => {
+                        let size = region.size();
+                        let low = |&a: &usize| (region.low[a] - whole.low[a]) as usize;
+                        (kept.iter().map(low).collect(), kept.iter().map(|&a| size[a]).collect())
+                    }
+                };
+                let values = match self.reduce {
+                    Reduction::Instant => numbers(store, c, patch, &region),
+                    Reduction::Mean => self.gathered[column][b].iter().map(|v| v / self.count as f64).collect(),
+                    Reduction::Max | Reduction::Min => self.gathered[column][b].clone(),
+                };
+                match c.element {
+                    ElementType::F32 => Slab::of(&start, &count, &values.iter().map(|v| *v as f32).collect::<Vec<f32>>()),
+                    _ => Slab::of(&start, &count, &values),
+                }
+            })
+            .collect()
+    }
+
+    /// Adds the values after a step to those gathered since the last instant.
+    fn gather(&mut self, store: &Store) {
+        let first = self.count == 0;
+        let now: Vec<Vec<Vec<f64>>> = self
+            .columns
+            .iter()
+            .map(|c| self.boxes(store, c.field).iter().map(|(p, region, _)| numbers(store, c, *p, region)).collect())
+            .collect();
+        self.count += 1;
+        if first {
+            self.gathered = now;
+            return;
+        }
+        let all = self.gathered.iter_mut().flatten().flatten().zip(now.iter().flatten().flatten());
+        match self.reduce {
+            Reduction::Max => all.for_each(|(old, new)| *old = if *new > *old { *new } else { *old }),
+            Reduction::Min => all.for_each(|(old, new)| *old = if *new < *old { *new } else { *old }),
+            _ => all.for_each(|(old, new)| *old += *new),
+        }
+    }
+}
+
+/// How many whole intervals of `s` seconds have passed; a hair less than whole is round-off.
+fn passed(time: f64, s: f64) -> u64 {
+    (time / s + 1e-9).floor() as u64
+}
+
+fn chosen(section: &StreamSection, declarations: &[Declaration]) -> Vec<usize> {
+    let position = |name: &String| declarations.iter().position(|d| d.name == *name);
+    match &section.fields {
+        Some(names) => names.iter().filter_map(position).collect(),
+        None => (0..declarations.len()).filter(|&f| declarations[f].output && declarations[f].grid == 0).collect(),
+    }
+}
+
+fn reduction_name(reduce: Reduction) -> &'static str {
+    match reduce {
+        Reduction::Instant => "point",
+        Reduction::Mean => "mean",
+        Reduction::Max => "maximum",
+        Reduction::Min => "minimum",
+    }
+}
+
+/// The axes of a field, added to those of the file where they are not there yet.
+fn axes_of(
+    grid: &Grid,
+    location: Location,
+    pieces: &Pieces,
+    section: &StreamSection,
+    all: &mut Vec<Axis>,
+) -> Vec<usize> {
+    let own = match pieces {
+        Pieces::Points(cells) => {
+            let places = section.points.iter().flatten().map(|p| format!("{p:?}")).collect::<Vec<_>>().join(" ");
+            let long_name = format!("number of the point; positions [z, y, x] in m: {places}");
+            let values = (0..cells.len()).map(|i| i as f64).collect();
+            vec![Axis { name: "point".into(), long_name, unit: String::new(), cf_axis: None, standard_name: None, values }]
+        }
+        Pieces::Region(region, kept) => kept.iter().map(|&a| axis(grid, a, location, region)).collect(),
+    };
+    own.into_iter()
+        .map(|axis| {
+            all.iter().position(|known| known.name == axis.name).unwrap_or_else(|| {
+                all.push(axis);
+                all.len() - 1
+            })
+        })
+        .collect()
+}
+
+fn axis(grid: &Grid, a: usize, location: Location, region: &Region) -> Axis {
+    let on_faces = location.axis() == Some(a);
+    let name = AXES[a];
+    let block = grid.block(0);
+    Axis {
+        name: if on_faces { format!("{name}_face") } else { name.into() },
+        long_name: format!("{name} of {}", if on_faces { "lower cell faces" } else { "cell centres" }),
+        unit: "m".into(),
+        cf_axis: Some(["Z", "Y", "X"][a].chars().next().unwrap_or('X')),
+        standard_name: None,
+        values: (region.low[a]..region.high[a]).map(|i| block.coordinate(a, i, location)).collect(),
+    }
+}
+
+/// One part of a field's numbers in a box, row-major, in double precision.
+fn numbers(store: &Store, c: &Column, patch: usize, region: &Region) -> Vec<f64> {
+    let array = &store.arrays(c.field)[patch];
+    with_element!(array.element(), T => array.view::<T>(region).iter().map(|v| v.parts()[c.part]).collect())
+}

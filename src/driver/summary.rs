@@ -1,0 +1,136 @@
+//! `summary.json`, and the same for people.
+use crate::engine::{Clockwork, Measured};
+use crate::error::{Error, Result};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+use std::path::Path;
+
+/// Where a run's time went, in seconds of rank 0.
+#[derive(Clone, Copy, Debug, Default, Serialize, PartialEq)]
+pub struct Seconds {
+    /// Declaring, allocating, filling, reading files.
+    pub setup: f64,
+    /// Cells computed that needed no message, or no longer.
+    pub compute: f64,
+    /// Cells computed after messages had come.
+    pub edges: f64,
+    /// Packing, local copies, boundary conditions.
+    pub halos: f64,
+    /// Waiting for messages.
+    pub wait: f64,
+    /// Reductions over ranks.
+    pub reduce: f64,
+    /// Search for values that are not finite, and the pulse.
+    pub watch: f64,
+    /// Writing.
+    pub output: f64,
+}
+
+impl Seconds {
+    /// Takes the engine's share.
+    pub fn take(&mut self, clockwork: &Clockwork) {
+        let Clockwork { compute, edges, halos, wait, reduce, .. } = *clockwork;
+        (self.compute, self.edges, self.halos, self.wait, self.reduce) = (compute, edges, halos, wait, reduce);
+    }
+}
+
+/// All that a run reports.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// The job's name.
+    pub job: String,
+    /// How it ended: `done`, `converged`, `stopped by SIGTERM`, ….
+    pub outcome: String,
+    /// Ranks.
+    pub ranks: usize,
+    /// `MPI` or `in-process`.
+    pub transport: String,
+    /// Threads of each rank.
+    pub threads: usize,
+    /// Vector instructions of the kernels.
+    pub instruction_set: String,
+    /// Cells along z, y, x.
+    pub grid: [usize; 3],
+    /// Parts along z, y, x.
+    pub process_grid: [usize; 3],
+    /// The fields' numbers.
+    pub element: String,
+    /// Steps done.
+    pub steps: u64,
+    /// Simulated time in seconds.
+    pub time_s: f64,
+    /// Seconds of stepping, without set-up and output.
+    pub wall_s: f64,
+    /// Cell updates per second of stepping.
+    pub cells_per_s: f64,
+    /// Bytes that must move per second of stepping, in 10⁹.
+    pub t_eff_gb_s: f64,
+    /// Bytes of fields on the rank that has most.
+    pub memory_bytes: u64,
+    /// Messages that rank 0 sent, and their bytes.
+    pub messages: u64,
+    /// Bytes that rank 0 sent.
+    pub sent_bytes: u64,
+    /// Seconds by phase.
+    pub seconds: Seconds,
+    /// The job's diagnostics by name.
+    pub results: Map<String, Value>,
+    /// The hash of the final state.
+    pub state: String,
+}
+
+/// Adds a diagnostic: its value and, for a largest or smallest one, its place.
+pub fn add_result(results: &mut Map<String, Value>, name: &str, measured: Measured) {
+    // JSON has no NaN or infinity: they are written as text.
+    let number = |v: f64| serde_json::Number::from_f64(v).map_or_else(|| json!(v.to_string()), Value::Number);
+    results.insert(name.into(), number(measured.value));
+    if let Some((_, index)) = measured.at {
+        results.insert(format!("{name} at"), json!(index));
+    }
+}
+
+impl Summary {
+    /// Writes `DIR/summary.json`, beside and renamed.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(|e| Error::failure(format!("summary.json: {e}")))?;
+        crate::output::replace(&dir.join("summary.json"), |path| {
+            std::fs::write(path, text + "\n").map_err(|e| Error::file("write", path, e))
+        })
+    }
+
+    /// A few lines for people; the state is not among them.
+    pub fn text(&self) -> String {
+        let [z, y, x] = self.grid;
+        let mut text = String::new();
+        let ranks = format!("{} {} rank{}", self.ranks, self.transport, if self.ranks == 1 { "" } else { "s" });
+        let threads = format!("{} thread{}", self.threads, if self.threads == 1 { "" } else { "s" });
+        let _ = writeln!(
+            text,
+            "{}: {}, {} steps of {z} × {y} × {x} cells ({}, {}) on {ranks} × {threads}, process grid {:?}",
+            self.job, self.outcome, self.steps, self.element, self.instruction_set, self.process_grid
+        );
+        let s = &self.seconds;
+        let _ = writeln!(
+            text,
+            "  stepping {:.3} s: {:.3e} cells/s, T_eff {:.1} GB/s; set-up {:.2} s, output {:.2} s",
+            self.wall_s, self.cells_per_s, self.t_eff_gb_s, s.setup, s.output
+        );
+        if self.ranks > 1 {
+            let _ = writeln!(
+                text,
+                "  rank 0: compute {:.3} s, edges {:.3} s, halos {:.3} s, wait {:.3} s, {} messages of {:.1} kB",
+                s.compute, s.edges, s.halos, s.wait, self.messages,
+                self.sent_bytes as f64 / 1e3 / self.messages.max(1) as f64
+            );
+        }
+        for (name, value) in self.results.iter().filter(|(name, _)| !name.ends_with(" at")) {
+            let at = self.results.get(&format!("{name} at")).map_or(String::new(), |at| format!("  at {at}"));
+            let _ = writeln!(text, "  {name} = {value}{at}");
+        }
+        text
+    }
+}
