@@ -1,9 +1,10 @@
 //! Kills a program that writes a stream, again and again, and counts what is left to read.
 //!
-//! `stream_torture kill DIR TRIES [RANKS]` starts `stream_torture write` as a process of its own, ends it with SIGKILL at
-//! a random moment, opens `DIR/fields.h5` and counts the instants in it: all must be complete and in order. Every other
-//! try goes on with the stream that the last one left. It prints one line a try and exits with 1 if any was broken.
-use halocline::comm::{Comm, ranks};
+//! `stream_torture kill DIR [TRIES [RANKS [mpirun]]]` starts `stream_torture write`, which ends itself with SIGKILL at a
+//! random moment (with `mpirun`: a random one of its ranks does); then it opens `DIR/fields.h5` and counts the instants
+//! in it, all of which must be complete and in order. Every other try goes on with the stream that the last one left.
+//! It prints one line a try and exits with 1 at the first that is broken.
+use halocline::comm::{Comm, Launch};
 use halocline::output::{Axis, Layout, Seal, Slab, Stream, Variable};
 use halocline::{Error, Result, input};
 use halocline_kernels::ElementType;
@@ -17,12 +18,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |i: usize, otherwise: usize| arguments.get(i).and_then(|a| a.parse().ok()).unwrap_or(otherwise);
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["write", dir, ..] => write(Path::new(dir), number(2, 2), number(3, usize::MAX)),
+        ["write", dir, ..] => return write(Path::new(dir), number(2, 2), number(3, usize::MAX), number(4, 0)),
         ["count", dir] => count(Path::new(dir)).map(|n| println!("{n} complete instants")),
-        ["kill", dir, ..] => kill(Path::new(dir), number(2, 100), number(3, 2)),
-        _ => Err(Error::input(
-            "usage: stream_torture write DIR [RANKS [INSTANTS]] | count DIR | kill DIR [TRIES [RANKS]]",
-        )),
+        ["kill", dir, ..] => kill(Path::new(dir), number(2, 100), number(3, 2), arguments.get(4)),
+        _ => Err(Error::input("usage: stream_torture kill DIR [TRIES [RANKS [mpirun]]]")
+            .remedy("or write DIR [RANKS [INSTANTS [SEED]]], or count DIR")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,33 +62,49 @@ fn layout() -> Layout {
     }
 }
 
-/// Writes instants until killed, from where the stream ends; every number of an instant is its step.
-fn write(dir: &Path, size: usize, instants: usize) -> Result<()> {
-    let outcomes = ranks(size, 1, |comm| -> Result<()> {
+/// Writes instants from where the stream ends. With a seed, one rank is killed at a random moment.
+fn write(dir: &Path, size: usize, instants: usize, seed: usize) -> ExitCode {
+    let code = Launch { ranks: Some(size), threads: Some(1) }.run(|comm| {
+        if seed > 0 && seed % comm.size() == comm.rank() {
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_micros(seed as u64 % 300_000));
+                let _ = Command::new("kill").args(["-KILL", &std::process::id().to_string()]).status();
+            });
+        }
         let last = if dir.join("fields.h5").exists() { Some(last_step(dir)?) } else { None };
         // Every rank must have looked before one of them begins.
         comm.barrier();
         let seal = Seal { bytes: 3 * layout().bytes_per_instant(), seconds: f64::MAX };
-        let mut stream = Stream::resume(&comm, dir, layout(), seal, last.unwrap_or(0))?;
+        let mut stream = Stream::resume(&comm, dir, layout(), seal, last)?;
         let first = last.map_or(0, |s| s + 1);
         for step in (first..).take(instants) {
             stream.write(step, step as f64, slabs(&comm, step))?;
         }
         stream.finish()
     });
-    outcomes?.into_iter().collect()
+    ExitCode::from(code)
 }
 
+/// The volume in uneven parts along x, each in two pieces along z; with more than three ranks, nothing on the first.
 fn slabs(comm: &Comm, step: u64) -> Vec<Vec<Slab>> {
-    let (rank, size) = (comm.rank(), comm.size());
+    let mut out = vec![vec![]; 2];
     let [nz, ny, nx] = SHAPE;
-    let (x0, x1) = (nx * rank / size, nx * (rank + 1) / size);
-    let (start, count) = ([0, 0, x0], [nz, ny, x1 - x0]);
-    let cells = count.iter().product();
-    vec![
-        vec![Slab::of(&start, &count, &vec![step as f32; cells])],
-        vec![Slab::of(&start, &count, &vec![step as f64; cells])],
-    ]
+    let spare = (comm.size() > 3) as usize;
+    let Some(part) = comm.rank().checked_sub(spare) else { return out };
+    let cut = |part: usize| if part == 0 { 0 } else { 3 + (nx - 3) * part / (comm.size() - spare) };
+    let (x0, x1) = (cut(part), cut(part + 1));
+    for (z0, z1) in [(7, nz), (0, 7)] {
+        let (start, count) = ([z0, 0, x0], [z1 - z0, ny, x1 - x0]);
+        let rows = (z0..z1).flat_map(|z| (0..ny).map(move |y| z * ny + y));
+        let cells = rows.flat_map(|row| (x0..x1).map(move |x| value(step, row * nx + x))).collect::<Vec<f64>>();
+        out[0].push(Slab::of(&start, &count, &cells.iter().map(|&v| v as f32).collect::<Vec<f32>>()));
+        out[1].push(Slab::of(&start, &count, &cells));
+    }
+    out
+}
+
+fn value(step: u64, cell: usize) -> f64 {
+    step as f64 + cell as f64 / 65536.0
 }
 
 fn last_step(dir: &Path) -> Result<u64> {
@@ -108,19 +124,18 @@ fn count(dir: &Path) -> Result<usize> {
     for i in 0..n {
         let step = input::read(&view, "step", &[i], &[1])?[0];
         let time = input::read(&view, "time", &[i], &[1])?[0];
-        let complete = |name| -> Result<bool> {
-            Ok(input::read(&view, name, &[i, 0, 0, 0], &[1, nz, ny, nx])?.iter().all(|&v| v == step))
-        };
-        if step != i as f64 || time != step || !complete("single")? || !complete("double")? {
+        let read = |name| input::read(&view, name, &[i, 0, 0, 0], &[1, nz, ny, nx]);
+        let single = read("single")?.iter().enumerate().all(|(c, &v)| v == value(i as u64, c) as f32 as f64);
+        let double = read("double")?.iter().enumerate().all(|(c, &v)| v == value(i as u64, c));
+        if step != i as f64 || time != step || !single || !double {
             return Err(Error::failure(format!("instant {i} of {} is broken", view.display())));
         }
     }
     Ok(n)
 }
 
-fn kill(dir: &Path, tries: usize, size: usize) -> Result<()> {
+fn kill(dir: &Path, tries: usize, size: usize, launcher: Option<&String>) -> Result<()> {
     let program = std::env::current_exe().map_err(|e| Error::failure(format!("cannot find this program: {e}")))?;
-    // Random enough, and printed so that a failure can be looked at.
     let mut seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |d| d.as_nanos() as u64) | 1;
     let (mut total, mut empty) = (0, 0);
     for i in 0..tries {
@@ -130,19 +145,23 @@ fn kill(dir: &Path, tries: usize, size: usize) -> Result<()> {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
-        let wait = Duration::from_micros(5_000 + seed % 300_000);
-        let mut command = Command::new(&program);
-        command.args(["write".as_ref(), dir.as_os_str()]).arg(size.to_string());
+        let mut command = match launcher {
+            Some(launcher) => Command::new(launcher),
+            None => Command::new(&program),
+        };
+        if launcher.is_some() {
+            command.arg("-n").arg(size.to_string()).arg(&program);
+        }
+        let chosen = (seed >> 16).max(1).to_string();
+        command.arg("write").arg(dir).args([&size.to_string(), &usize::MAX.to_string(), &chosen]);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|e| Error::failure(format!("cannot start the writer: {e}")))?;
-        std::thread::sleep(wait);
-        let early = child.try_wait().ok().flatten();
-        let _ = child.kill();
-        let output = child.wait_with_output().map_err(|e| Error::failure(format!("cannot wait: {e}")))?;
+        let output = command.output().map_err(|e| Error::failure(format!("cannot start the writer: {e}")))?;
         let complete = count(dir)?;
-        println!("try {i:3}: killed after {:6.1} ms, {complete} complete instants", wait.as_secs_f64() * 1e3);
-        if early.is_some() || !output.stderr.is_empty() {
-            return Err(Error::failure(format!("ended by itself: {}", String::from_utf8_lossy(&output.stderr))));
+        let text = String::from_utf8_lossy(&output.stderr);
+        let killed = output.status.code().is_none() || text.contains("signal 9");
+        println!("try {i:3}: {:3} complete instants ({})", complete, output.status);
+        if !killed {
+            return Err(Error::failure(format!("not killed, but ended by itself: {text}")));
         }
         (total, empty) = (total + complete, empty + (complete == 0) as usize);
     }

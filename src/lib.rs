@@ -12,7 +12,6 @@ pub mod comm;
 mod instructions;
 pub mod state;
 pub mod sums;
-pub mod state;
 
 pub mod topology;
 pub mod grid;

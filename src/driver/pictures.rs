@@ -3,7 +3,7 @@ use crate::comm::Comm;
 use crate::engine::{Store, with_element};
 use crate::error::Result;
 use crate::grid::AXES;
-use crate::output::picture;
+use crate::output::png;
 use crate::region::Region;
 use halocline_kernels::{Element, ElementType};
 use ndarray::Array2;
@@ -32,7 +32,7 @@ pub fn draw(comm: &Comm, store: &Store, field: usize, when: &str, path: &Path) -
     let label = |a: usize| format!("{} / m", AXES[a]);
     let ((x0, x1), (y0, y1)) = (edges(across), edges(up));
     let title = format!("{what}{at}, {when}");
-    let drawn = picture::png(path, &title, &d.unit, values.view(), (&label(across), x0, x1), (&label(up), y0, y1));
+    let drawn = png(path, &title, &d.unit, values.view(), (&label(across), x0, x1), (&label(up), y0, y1));
     comm.agree(drawn.map(|()| true))
 }
 

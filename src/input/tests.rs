@@ -102,7 +102,7 @@ fn classic_files_of_all_three_versions_are_read_in_boxes() {
         assert_eq!(read(&path, "wind", &[1, 1, 0], &[2, 1, 3]).unwrap(), [13.0, 14.0, 15.0, 23.0, 24.0, 25.0]);
         assert_eq!(read(&path, "wind", &[0, 0, 2], &[3, 2, 1]).unwrap(), [2.0, 5.0, 12.0, 15.0, 22.0, 25.0]);
         assert_eq!(read(&path, "day", &[1], &[2]).unwrap(), [2.0, 3.0]);
-        assert_eq!(read(&path, "day", &[3], &[0]).unwrap(), []);
+        assert!(read(&path, "day", &[3], &[0]).unwrap().is_empty());
     }
 }
 

@@ -51,11 +51,11 @@ fn instants(path: &Path) -> hdf5::Result<Vec<Instant>> {
     Ok(steps.into_iter().map(|s| s as u64).zip(times).collect())
 }
 
-/// Drops what lies after `step`: the segments to keep come first, the numbers of those to delete second, last first.
-pub(super) fn keep_until(mut sealed: Vec<Sealed>, step: u64) -> (Vec<Sealed>, Vec<usize>) {
+/// Drops what lies after `step`, or all without a step: the segments to keep come first, the numbers of those to delete second, last first.
+pub(super) fn keep_until(mut sealed: Vec<Sealed>, step: Option<u64>) -> (Vec<Sealed>, Vec<usize>) {
     let all = sealed.len();
     for segment in &mut sealed {
-        segment.instants.retain(|i| i.0 <= step);
+        segment.instants.retain(|i| Some(i.0) <= step);
     }
     let kept = sealed.iter().take_while(|s| !s.instants.is_empty()).count();
     sealed.truncate(kept);
@@ -71,10 +71,11 @@ mod tests {
         let segment =
             |steps: &[u64]| Sealed { instants: steps.iter().map(|&s| (s, s as f64)).collect(), held: steps.len() };
         let all = vec![segment(&[0, 10]), segment(&[20, 30]), segment(&[40])];
-        let (kept, dropped) = keep_until(all.clone(), 20);
+        let (kept, dropped) = keep_until(all.clone(), Some(20));
         assert_eq!(kept[1], Sealed { instants: vec![(20, 20.0)], held: 2 });
         assert_eq!((kept.len(), dropped), (2, vec![2]));
-        assert_eq!(keep_until(all.clone(), 99), (all.clone(), vec![]));
-        assert_eq!(keep_until(all, 0).1, [2, 1]);
+        assert_eq!(keep_until(all.clone(), Some(99)), (all.clone(), vec![]));
+        assert_eq!(keep_until(all.clone(), Some(0)).1, [2, 1]);
+        assert_eq!(keep_until(all, None), (vec![], vec![2, 1, 0]));
     }
 }

@@ -21,10 +21,55 @@ pub(super) fn part_of(path: &Path) -> PathBuf {
 
 /// Brings a complete file to disk and gives it its final name.
 pub(super) fn publish(part: &Path, path: &Path) -> Result<()> {
-    let sync = |p: &Path| File::open(p).and_then(|f| f.sync_all()).map_err(|e| Error::file("sync", p, e));
+    let sync = |p: &Path| File::open(p).and_then(|f| f.sync_all()).map_err(|e| why("sync", p, e));
+    // Gives back what was reserved beyond the end.
+    let trim = File::options().write(true).open(part).and_then(|f| f.set_len(f.metadata()?.len()));
+    trim.map_err(|e| why("close", part, e))?;
     sync(part)?;
-    fs::rename(part, path).map_err(|e| Error::file("rename to", path, e))?;
+    fs::rename(part, path).map_err(|e| why("rename to", path, e))?;
     sync(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+/// Makes sure that the first `end` bytes of a file that is being written have room on the disk.
+pub(super) fn reserve(part: &Path, end: u64) -> Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate, statvfs};
+    use rustix::io::Errno;
+    let file = File::options().write(true).open(part).map_err(|e| Error::file("open", part, e))?;
+    let reserved = match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, end) {
+        // The file system cannot promise; it can say how much is free.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+            let held = file.metadata().map_or(0, |m| m.len());
+            match statvfs(part) {
+                Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < end.saturating_sub(held) => Err(Errno::NOSPC),
+                _ => Ok(()),
+            }
+        }
+        other => other,
+    };
+    reserved.map_err(|e| why("write", part, e.into()))
+}
+
+/// An error of the file system with its remedy.
+pub(super) fn why(action: &str, path: &Path, error: std::io::Error) -> Error {
+    let remedy = remedy(error.raw_os_error());
+    let error = Error::file(action, path, error);
+    if let Some(remedy) = remedy { error.remedy(remedy) } else { error }
+}
+
+/// What helps against an error of the system.
+pub(super) fn remedy(number: Option<i32>) -> Option<&'static str> {
+    match number? {
+        libc::ENOSPC => Some("free space on that file system, or write elsewhere with --output DIR"),
+        libc::EDQUOT => Some("your quota there is used up: free space, or write elsewhere with --output DIR"),
+        libc::EACCES | libc::EROFS | libc::EPERM | libc::ENOTDIR => {
+            Some("choose a directory that you may write to with --output DIR")
+        }
+        // ENOLCK, and Linux's own ENOTSUPP, which has no name in user space.
+        libc::ENOLCK | 524 => Some(
+            "another process has it open, or the file system refuses locks: then export HDF5_USE_FILE_LOCKING=FALSE",
+        ),
+        _ => None,
+    }
 }
 
 /// Removes a file that will not be completed.

@@ -2,6 +2,7 @@
 //!
 //! *Architecture invariant:* only this file names HDF5. It adds to the `hdf5` crate what that one lacks: collective
 //! writes, dimension scales, text attributes of the kind that NetCDF tools write, and errors in the system's words.
+use super::durable;
 use crate::Error;
 use crate::comm::RawComm;
 use halocline_kernels::ElementType;
@@ -399,31 +400,72 @@ pub(crate) fn explain(action: &str, path: &Path, error: ::hdf5::Error) -> Error 
 
 /// The same from the messages of the error stack, outermost first.
 fn explain_frames(action: &str, path: &Path, frames: &[String]) -> Error {
-    let all = frames.join("; ");
-    let number = |text: &str| -> Option<i32> {
-        let digits = text.split_once("errno = ")?.1;
-        digits[..digits.find(|c: char| !c.is_ascii_digit())?].parse().ok()
-    };
-    let number = frames.iter().find_map(|f| number(f));
-    let innermost = frames.last().map(String::as_str).unwrap_or("unknown error");
-    let reason = match number {
-        Some(n) => std::io::Error::from_raw_os_error(n).to_string(),
-        None => innermost.to_string(),
+    let says = |text: &str| frames.iter().any(|f| f.contains(text));
+    let number = frames.iter().find_map(|f| {
+        let digits = f.split_once("errno = ")?.1;
+        digits[..digits.find(|c: char| !c.is_ascii_digit())?].parse::<i32>().ok()
+    });
+    let reason = match (number, frames.last()) {
+        (Some(n), _) => std::io::Error::from_raw_os_error(n).to_string(),
+        (None, Some(innermost)) => innermost.clone(),
+        (None, None) => "unknown error".to_string(),
     };
     let error = Error::file(action, path, reason);
-    match number {
-        _ if all.contains("lock file") || all.contains("file locking") || matches!(number, Some(37 | 524)) => error
-            .remedy("the file system refuses locks or another process holds one: export HDF5_USE_FILE_LOCKING=FALSE"),
-        Some(libc::ENOSPC) => error.remedy("free space on that file system, or write elsewhere with --output DIR"),
-        Some(libc::EDQUOT) => {
-            error.remedy("your quota there is used up: free space, or write elsewhere with --output DIR")
-        }
-        Some(libc::EACCES | libc::EROFS | libc::EPERM) => {
-            error.remedy("choose a directory that you may write to with --output DIR")
-        }
-        _ if all.contains("NO_SPACE") || all.contains("No space left") => {
-            error.remedy("free space on that file system, or write elsewhere with --output DIR")
-        }
-        _ => error,
+    let remedy = if says("unable to lock file") || says("file locking") {
+        durable::remedy(Some(libc::ENOLCK))
+    } else if says("NO_SPACE") || says("No space left") {
+        durable::remedy(Some(libc::ENOSPC))
+    } else {
+        durable::remedy(number)
+    };
+    if let Some(remedy) = remedy { error.remedy(remedy) } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_speak_the_systems_words_and_name_the_remedy() {
+        let full = "file write failed: time = Tue, filename = 'a.h5', file descriptor = 5, errno = 28, error message = 'No \
+                    space left on device', buf = 0x1";
+        let explain = |inner: &str| {
+            explain_frames("write", Path::new("a.h5"), &["can't write data".into(), inner.into()]).to_string()
+        };
+        assert!(explain(full).starts_with("cannot write a.h5: No space left on device"), "{}", explain(full));
+        assert!(explain(full).contains("free space"));
+        let locks = "unable to lock file, errno = 524, error message = 'Unknown error 524'";
+        assert!(explain(locks).contains("HDF5_USE_FILE_LOCKING=FALSE"), "{}", explain(locks));
+        assert!(explain("file locking is not possible").contains("HDF5_USE_FILE_LOCKING=FALSE"));
+        assert_eq!(explain("bad magic"), "cannot write a.h5: bad magic");
+    }
+
+    #[test]
+    fn a_broken_file_is_an_error_and_nothing_is_printed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("broken.h5");
+        std::fs::write(&path, b"\x89HDF\r\n\x1a\n and no more").unwrap();
+        let error = explain("open", &path, open(&path).unwrap_err());
+        assert!(error.what().starts_with("cannot open ") && error.what().contains("broken.h5: "), "{error}");
+    }
+
+    #[test]
+    fn unions_of_boxes_are_written_in_file_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = create(&dir.path().join("a.h5")).unwrap();
+        let data = dataset(&file, "d", Number::F64, &[0, 3, 2], Storage::Growing(vec![1, 2, 2])).unwrap();
+        resize(&data, 1).unwrap();
+        // The corners and the middle row, whose numbers lie between those of the corners.
+        let corner = |y: usize, x: usize| (vec![0, y, x], vec![1, 1, 1]);
+        let spans = [corner(2, 1), corner(0, 0), (vec![0, 1, 0], vec![1, 1, 2]), corner(2, 0), corner(0, 1)];
+        let bytes: Vec<u8> = (0..6).flat_map(|i| (i as f64).to_ne_bytes()).collect();
+        write(&data, &spans, &bytes, false).unwrap();
+        write(&data, &[], &[], false).unwrap();
+        assert_eq!(read(&data, &(vec![0; 3], vec![1, 3, 2])).unwrap(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(read_bytes(&data, &(vec![0, 1, 0], vec![1, 2, 2])).unwrap(), bytes[16..]);
+        put_text(&data, "empty", "").unwrap();
+        put_text(&data, "units", "m² s⁻¹").unwrap();
+        assert_eq!((text(&data, "empty"), text(&data, "units")), (Some(String::new()), Some("m² s⁻¹".into())));
+        assert_eq!((text(&data, "none"), numbers(&data, "units")), (None, vec![]));
     }
 }

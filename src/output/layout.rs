@@ -38,7 +38,7 @@ pub struct Variable {
 }
 
 /// All that a stream's files hold, but the numbers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layout {
     /// The stream's name: files `DIR/NAME.h5`, `DIR/NAME/000000.h5` ….
     pub name: String,

@@ -57,7 +57,8 @@ pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
             let (time, step) = (file.dataset("time")?, file.dataset("step")?);
             hdf5::resize(&time, all.len())?;
             hdf5::resize(&step, all.len())?;
-            schema::put_instants(&time, &step, &all, false, true)?;
+            schema::put_clock(&time, Some(&schema::times(&all)), false)?;
+            schema::put_clock(&step, Some(&schema::steps(&all)), false)?;
             drop((variables, time, step));
             file.close()
         };

@@ -9,8 +9,7 @@ pub(super) type Instant = (u64, f64);
 /// What one start of the program adds to `/provenance`.
 pub(super) type Life = Vec<(String, String)>;
 
-/// Creates a file with all that a stream has but the numbers of its variables, and closes it. `storage` says where
-/// these lie; `comment` becomes the file's `comment` attribute.
+/// Creates a file with all that a stream has but the numbers of its variables. `storage` says where these lie; `comment` becomes the file's `comment` attribute.
 pub(super) fn create(
     path: &Path,
     layout: &Layout,
@@ -18,7 +17,7 @@ pub(super) fn create(
     instants: &[Instant],
     comment: Option<&str>,
     storage: impl Fn(&Variable) -> Storage,
-) -> hdf5::Result<()> {
+) -> hdf5::Result<hdf5::File> {
     let file = hdf5::create(path)?;
     hdf5::put_text(&file, "Conventions", "CF-1.11")?;
     hdf5::put_text(&file, "title", &layout.title)?;
@@ -32,7 +31,8 @@ pub(super) fn create(
     let step = hdf5::dataset(&file, "step", Number::I64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
     describe(&step, "number of the time step", "1")?;
     hdf5::attach_scale(&step, &time, 0)?;
-    put_instants(&time, &step, instants, false, true)?;
+    put_clock(&time, Some(&times(instants)), false)?;
+    put_clock(&step, Some(&steps(instants)), false)?;
     let scales = layout.axes.iter().map(|axis| coordinate(&file, axis)).collect::<hdf5::Result<Vec<_>>>()?;
     for v in &layout.variables {
         let number = Number::of(v.element).expect("the layout was checked");
@@ -52,28 +52,28 @@ pub(super) fn create(
     for (life, attributes) in lives.iter().enumerate() {
         put_life(&provenance, life, attributes)?;
     }
-    drop((time, step, scales, provenance));
-    file.close()
+    Ok(file)
 }
 
-/// Writes all instants of a file at once, its `time` and `step` being as long already. With `collective`, all ranks call
-/// this and the one that is `mine` gives the numbers.
-pub(super) fn put_instants(
-    time: &hdf5::Dataset,
-    step: &hdf5::Dataset,
-    instants: &[Instant],
-    collective: bool,
-    mine: bool,
-) -> hdf5::Result<()> {
-    let (spans, instants) = if mine && !instants.is_empty() {
-        (vec![(vec![0], vec![instants.len()])], instants)
-    } else {
-        (vec![], &[][..])
-    };
-    let times: Vec<u8> = instants.iter().flat_map(|i| i.1.to_ne_bytes()).collect();
-    let steps: Vec<u8> = instants.iter().flat_map(|i| (i.0 as i64).to_ne_bytes()).collect();
-    hdf5::write(time, &spans, &times, collective)?;
-    hdf5::write(step, &spans, &steps, collective)
+/// The times of instants, as bytes.
+pub(super) fn times(instants: &[Instant]) -> Vec<u8> {
+    instants.iter().flat_map(|i| i.1.to_ne_bytes()).collect()
+}
+
+/// The steps of instants, as bytes.
+pub(super) fn steps(instants: &[Instant]) -> Vec<u8> {
+    instants.iter().flat_map(|i| (i.0 as i64).to_ne_bytes()).collect()
+}
+
+/// Writes the whole of `time` or `step`, which must be as long already. With `collective`, all ranks call this, and the
+/// one that has the numbers gives them.
+pub(super) fn put_clock(data: &hdf5::Dataset, numbers: Option<&Vec<u8>>, collective: bool) -> hdf5::Result<()> {
+    match numbers {
+        Some(bytes) if !bytes.is_empty() => {
+            hdf5::write(data, &[(vec![0], vec![bytes.len() / size_of::<f64>()])], bytes, collective)
+        }
+        _ => hdf5::write(data, &[], &[], collective),
+    }
 }
 
 /// True for what [`create`] made for a variable of the layout: not for `time`, `step` and coordinates.
@@ -113,6 +113,21 @@ pub(super) fn chunk(shape: &[usize], size: usize) -> Vec<usize> {
     [vec![(SMALL / bytes).max(1)], chunk].concat()
 }
 
+/// Bytes that a file of this layout needs for so many instants: whole chunks, and their entries in HDF5's index.
+pub(super) fn room(layout: &Layout, instants: usize) -> u64 {
+    const ENTRY: usize = 256;
+    let bytes = |shape: &[usize], size: usize, chunk: &[usize]| {
+        let chunks: usize = shape.iter().zip(chunk).map(|(n, c)| n.div_ceil(*c)).product();
+        chunks * (chunk.iter().product::<usize>() * size + ENTRY)
+    };
+    let clocks = 2 * bytes(&[instants], 8, &[CLOCK_CHUNK]);
+    let variable = |v: &Variable| {
+        let (shape, size) = (layout.shape(v), v.element.size());
+        bytes(&[&[instants], &shape[..]].concat(), size, &chunk(&shape, size))
+    };
+    (clocks + layout.variables.iter().map(variable).sum::<usize>()) as u64
+}
+
 /// Instants in a chunk of `time` and `step`.
 const CLOCK_CHUNK: usize = 128;
 
@@ -150,5 +165,6 @@ mod tests {
         assert_eq!(chunk(&[10, 1 << 20], 4), [1, 1, 1 << 20]);
         assert_eq!(chunk(&[], 8), [2048]);
         assert_eq!(chunk(&[3], 4), [1365, 3]);
+        assert_eq!(room(&Layout { variables: vec![], ..Layout::default() }, 129), 4 * (1024 + 256));
     }
 }

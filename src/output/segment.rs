@@ -2,7 +2,7 @@
 use super::catalogue;
 use super::durable;
 use super::hdf5::{self, Storage};
-use super::layout::Layout;
+use super::layout::{Layout, Variable};
 use super::schema::{self, Instant, Life};
 use super::slab::{self, Slab};
 use crate::Result;
@@ -16,10 +16,15 @@ pub(super) struct Segment {
     part: PathBuf,
     collective: bool,
     open: Option<Open>,
+    /// Bytes of the file without any instant, on rank 0.
+    empty: u64,
     instants: Vec<Instant>,
     bytes: u64,
     began: Clock,
 }
+
+/// Room for what HDF5 allocates when it closes a file.
+const MARGIN: u64 = 64 << 10;
 
 struct Open {
     // Fields are dropped in this order, and HDF5 wants a file's datasets closed before the file.
@@ -35,34 +40,39 @@ impl Segment {
         let path = folder.join(catalogue::file_name(i));
         let part = durable::part_of(&path);
         // Rank 0 alone makes the file: everything in it but the numbers is small, and the same whoever writes those.
-        let made = if comm.is_root() {
-            schema::create(&part, layout, lives, &[], None, |v| {
-                Storage::Growing(schema::chunk(&layout.shape(v), v.element.size()))
-            })
-            .map_err(|e| hdf5::explain("create", &part, e))
-        } else {
-            Ok(())
-        };
-        if let Err(e) = comm.agree(made) {
+        let made = comm.is_root().then(|| {
+            let chunks = |v: &Variable| Storage::Growing(schema::chunk(&layout.shape(v), v.element.size()));
+            let file = schema::create(&part, layout, lives, &[], None, chunks)?;
+            file.flush().map(|()| file)
+        });
+        let made = comm.agree(made.transpose().map_err(|e| hdf5::explain("create", &part, e)));
+        let made = made.inspect_err(|_| {
             if comm.is_root() {
-                durable::discard(&part);
+                durable::discard(&part)
             }
-            return Err(e);
-        }
+        })?;
+        let empty = std::fs::metadata(&part).map_or(0, |m| m.len());
         let raw = comm.raw();
         let file = match raw {
-            Some(raw) => hdf5::open_shared(&part, raw).map(Some),
-            None if comm.is_root() => hdf5::open_for_writing(&part).map(Some),
-            None => Ok(None),
+            Some(raw) => {
+                let closed = made.map_or(Ok(()), hdf5::File::close);
+                comm.agree(closed.map_err(|e| hdf5::explain("close", &part, e)))?;
+                hdf5::open_shared(&part, raw).map(Some)
+            }
+            // Kept open: to open it anew would fail on the lock if a child process was begun meanwhile and inherited it.
+            None => Ok(made),
         };
         let open = file.and_then(|file| file.map(|file| Open::of(file, layout)).transpose());
         let open = comm.agree(open.map_err(|e| hdf5::explain("open", &part, e)))?;
-        Ok(Segment { path, part, collective: raw.is_some(), open, instants: vec![], bytes: 0, began: Clock::now() })
+        let collective = raw.is_some();
+        Ok(Segment { path, part, collective, open, empty, instants: vec![], bytes: 0, began: Clock::now() })
     }
 
     /// Appends an instant; `slabs` were checked. Collective; after an error only [`Segment::discard`] makes sense.
     pub(super) fn write(&mut self, comm: &Comm, layout: &Layout, at: Instant, slabs: Vec<Vec<Slab>>) -> Result<()> {
         let instant = self.instants.len();
+        self.reserve(comm, layout, instant + 1)?;
+        self.each(comm, |open| open.variables.iter().try_for_each(|v| hdf5::resize(v, instant + 1)))?;
         for (v, slabs) in slabs.into_iter().enumerate() {
             let (shape, size) = (layout.shape(&layout.variables[v]), layout.variables[v].element.size());
             let slabs = if self.collective {
@@ -71,38 +81,30 @@ impl Segment {
                 let all = comm.gather(0, &slab::encode(&slabs)).unwrap_or_default();
                 all.iter().flat_map(|message| slab::decode(message)).collect()
             };
-            let written = match &self.open {
-                Some(open) => self.write_slabs(&open.variables[v], instant, &slabs, &shape, size),
-                None => Ok(()),
+            let bytes = comm.agree(slab::in_file_order(&slabs, &shape, size))?;
+            let spans = if bytes.len() == shape.iter().product::<usize>() * size {
+                vec![([&[instant], &vec![0; shape.len()][..]].concat(), [&[1], &shape[..]].concat())]
+            } else {
+                slab::spans(&slabs, instant)
             };
-            comm.agree(written)?;
+            self.each(comm, |open| hdf5::write(&open.variables[v], &spans, &bytes, self.collective))?;
         }
         self.instants.push(at);
         self.bytes += layout.bytes_per_instant();
         Ok(())
     }
 
-    fn write_slabs(
-        &self,
-        data: &hdf5::Dataset,
-        instant: usize,
-        slabs: &[Slab],
-        shape: &[usize],
-        size: usize,
-    ) -> Result<()> {
-        let ordered = slab::in_file_order(slabs, shape, size);
-        // A rank that fails here still takes part in the collective calls, with nothing to write.
-        let bytes: &[u8] = ordered.as_deref().unwrap_or_default();
-        let spans = if ordered.is_err() {
-            vec![]
-        } else if bytes.len() == shape.iter().product::<usize>() * size {
-            vec![([&[instant], &vec![0; shape.len()][..]].concat(), [&[1], shape].concat())]
-        } else {
-            slab::spans(slabs, instant)
-        };
-        let written = hdf5::resize(data, instant + 1).and_then(|()| hdf5::write(data, &spans, bytes, self.collective));
-        written.map_err(|e| hdf5::explain("write", &self.part, e))?;
-        ordered.map(|_| ())
+    /// Does something with the file. Ranks agree after each step, since one that stopped alone would leave others waiting.
+    fn each(&self, comm: &Comm, act: impl Fn(&Open) -> hdf5::Result<()>) -> Result<()> {
+        let done = self.open.as_ref().map_or(Ok(()), act);
+        comm.agree(done.map_err(|e| hdf5::explain("write", &self.part, e)))
+    }
+
+    /// Makes sure of room on the disk for so many instants before anybody writes there: some MPI libraries do not report
+    /// a collective write that found the disk full, and parallel HDF5 may then wait for ever in a later call.
+    fn reserve(&self, comm: &Comm, layout: &Layout, instants: usize) -> Result<()> {
+        let room = self.empty + schema::room(layout, instants) + MARGIN;
+        comm.agree(if comm.is_root() { durable::reserve(&self.part, room) } else { Ok(()) })
     }
 
     /// True when the segment should be sealed: it holds as many bytes or is as old as that.
@@ -117,11 +119,7 @@ impl Segment {
 
     /// Closes the file, brings it to disk, gives it its name; returns what it holds. Collective.
     pub(super) fn seal(mut self, comm: &Comm) -> Result<Vec<Instant>> {
-        let written = match &self.open {
-            Some(open) => open.finish(&self.instants, self.collective, comm.is_root()),
-            None => Ok(()),
-        };
-        if let Err(e) = comm.agree(written.map_err(|e| hdf5::explain("write", &self.part, e))) {
+        if let Err(e) = self.write_instants(comm) {
             self.discard(comm);
             return Err(e);
         }
@@ -136,6 +134,18 @@ impl Segment {
                 Err(e)
             }
         }
+    }
+
+    /// What is written once, at the end.
+    fn write_instants(&self, comm: &Comm) -> Result<()> {
+        let n = self.instants.len();
+        self.each(comm, |open| hdf5::resize(&open.time, n).and_then(|()| hdf5::resize(&open.step, n)))?;
+        let (root, times) = (comm.is_root(), schema::times(&self.instants));
+        self.each(comm, |open| schema::put_clock(&open.time, root.then_some(&times), self.collective))?;
+        let steps = schema::steps(&self.instants);
+        self.each(comm, |open| schema::put_clock(&open.step, root.then_some(&steps), self.collective))?;
+        // Not only for HDF5's own buffers: with MPI this is where every rank's data go to disk.
+        self.each(comm, |open| open.file.flush())
     }
 
     /// Gives up: closes the file and removes it. Collective.
@@ -179,14 +189,5 @@ impl Open {
     fn of(file: hdf5::File, layout: &Layout) -> hdf5::Result<Open> {
         let variables = layout.variables.iter().map(|v| file.dataset(&v.name)).collect::<hdf5::Result<_>>()?;
         Ok(Open { variables, time: file.dataset("time")?, step: file.dataset("step")?, file })
-    }
-
-    /// What is written once, at the end: the instants.
-    fn finish(&self, instants: &[Instant], collective: bool, is_root: bool) -> hdf5::Result<()> {
-        hdf5::resize(&self.time, instants.len())?;
-        hdf5::resize(&self.step, instants.len())?;
-        schema::put_instants(&self.time, &self.step, instants, collective, is_root)?;
-        // Not only for HDF5's own buffers: with MPI this is where every rank's data go to disk.
-        self.file.flush()
     }
 }

@@ -27,6 +27,13 @@ impl Default for Seal {
     }
 }
 
+/// How a stream begins.
+#[derive(Clone, Copy)]
+enum Start {
+    New,
+    From(Option<u64>),
+}
+
 /// An output stream. All methods are collective, and an error on one rank is an error on all.
 ///
 /// ```
@@ -68,38 +75,37 @@ impl Stream {
     /// # Errors
     /// A layout that files cannot hold, a stream of this name that is there already, a directory that cannot be written.
     pub fn create(comm: &Comm, dir: &Path, layout: Layout, seal: Seal) -> Result<Stream> {
-        Stream::begin(comm, dir, layout, seal, None)
+        Stream::begin(comm, dir, layout, seal, Start::New)
     }
 
-    /// Goes on with a stream after a restart from step `step`: what it holds of later steps is dropped, and `layout`'s
-    /// provenance is added to that of earlier lives. Without any file of this name the stream begins. Collective.
+    /// Goes on with a stream after a restart from step `from`, or from the beginning: what it holds of later steps (or
+    /// all) is dropped, and `layout`'s provenance is added to that of earlier lives. Without files of this name the
+    /// stream begins. Collective.
     ///
     /// # Errors
     /// As [`Stream::create`], and segments that cannot be read.
-    pub fn resume(comm: &Comm, dir: &Path, layout: Layout, seal: Seal, step: u64) -> Result<Stream> {
-        Stream::begin(comm, dir, layout, seal, Some(step))
+    pub fn resume(comm: &Comm, dir: &Path, layout: Layout, seal: Seal, from: Option<u64>) -> Result<Stream> {
+        Stream::begin(comm, dir, layout, seal, Start::From(from))
     }
 
-    fn begin(comm: &Comm, dir: &Path, layout: Layout, limit: Seal, from: Option<u64>) -> Result<Stream> {
+    fn begin(comm: &Comm, dir: &Path, layout: Layout, limit: Seal, start: Start) -> Result<Stream> {
         comm.agree(layout.check())?;
         let lives = vec![layout.provenance.clone()];
         let mut stream =
             Stream { comm: comm.clone(), dir: dir.to_path_buf(), layout, lives, limit, sealed: vec![], open: None };
-        let prepared = if comm.is_root() { stream.prepare(from) } else { Ok(()) };
+        let prepared = if comm.is_root() { stream.prepare(start) } else { Ok(()) };
         comm.agree(prepared)?;
         Ok(stream)
     }
 
     /// On rank 0: makes the folder and, going on, brings what is there to the step from which the run goes on.
-    fn prepare(&mut self, from: Option<u64>) -> Result<()> {
+    fn prepare(&mut self, start: Start) -> Result<()> {
         let folder = self.folder();
-        fs::create_dir_all(&folder).map_err(|e| {
-            Error::file("create", &folder, e).remedy("choose a directory that you may write to with --output DIR")
-        })?;
+        fs::create_dir_all(&folder).map_err(|e| durable::why("create", &folder, e))?;
         durable::clear(&folder).map_err(|e| Error::file("clear", &folder, e))?;
         let view = self.view_path();
         let sealed = catalogue::scan(&folder)?;
-        let Some(step) = from else {
+        let Start::From(step) = start else {
             if let Some(there) = if sealed.is_empty() { view.exists().then_some(&view) } else { Some(&folder) } {
                 return Err(Error::input(format!("output stream {:?} exists: {}", self.layout.name, there.display()))
                     .remedy("go on with that run, remove it, or choose another directory with --output DIR"));

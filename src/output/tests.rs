@@ -151,7 +151,7 @@ fn a_restart_drops_later_instants_and_adds_its_provenance() {
     let dir = tempfile::tempdir().unwrap();
     let two = Seal { bytes: 2 * layout().bytes_per_instant(), seconds: f64::MAX };
     write_all(&Comm::alone(), dir.path(), &[0, 10, 20, 30, 40], two).unwrap();
-    let go_on = |from: u64, steps: &[u64]| {
+    let go_on = |from: Option<u64>, steps: &[u64]| {
         for outcome in ranks(2, 1, |comm| {
             let mut stream = Stream::resume(&comm, dir.path(), layout(), EACH, from)?;
             for &step in steps {
@@ -166,16 +166,21 @@ fn a_restart_drops_later_instants_and_adds_its_provenance() {
     };
     let view = dir.path().join("fields.h5");
     // From inside a segment; nothing comes; from there again; a longer way back.
-    go_on(20, &[]);
+    go_on(Some(20), &[]);
     expect(&view, &[0, 10, 20]);
-    go_on(20, &[25, 30]);
+    go_on(Some(20), &[25, 30]);
     expect(&view, &[0, 10, 20, 25, 30]);
-    go_on(25, &[35]);
+    go_on(Some(25), &[35]);
     expect(&view, &[0, 10, 20, 25, 35]);
     expect(&pack(dir.path(), "fields").unwrap(), &[0, 10, 20, 25, 35]);
     assert_eq!(schema::lives(&hdf5::open(&view).unwrap()).unwrap().len(), 4);
     let packed = hdf5::open(&dir.path().join("fields.packed.h5")).unwrap();
     assert_eq!(schema::lives(&packed).unwrap().len(), 4);
+    // From the beginning, as after a kill before the first checkpoint.
+    go_on(None, &[]);
+    assert!(!view.exists() && std::fs::read_dir(dir.path().join("fields")).unwrap().count() == 0);
+    go_on(None, &[0, 5]);
+    expect(&view, &[0, 5]);
 }
 
 #[test]

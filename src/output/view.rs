@@ -30,7 +30,9 @@ pub(super) fn renew(dir: &Path, layout: &Layout, lives: &[Life], sealed: &[Seale
         write_virtual(part, layout, lives, sealed).map_err(|e| hdf5::explain("write", part, e))
     })?;
     match xdmf::document(layout, sealed) {
-        Some(text) => durable::replace(&scene, |part| fs::write(part, text).map_err(|e| Error::file("write", part, e))),
+        Some(text) => {
+            durable::replace(&scene, |part| fs::write(part, text).map_err(|e| durable::why("write", part, e)))
+        }
         None => Ok(()),
     }
 }
@@ -50,5 +52,6 @@ fn write_virtual(part: &Path, layout: &Layout, lives: &[Life], sealed: &[Sealed]
             Source { file, start: start - count, count, instants: s.held }
         };
         Storage::Virtual(sealed.iter().enumerate().map(source).collect())
-    })
+    })?
+    .close()
 }

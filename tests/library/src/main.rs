@@ -1,0 +1,48 @@
+//! Heat equation  ∂T/∂t = κ ∇²T, explicit (FTCS): a whole program of one file.
+use halocline::jobs;
+use halocline::prelude::*;
+use halocline_kernels::diffusion::Ftcs;
+use std::process::ExitCode;
+
+/// The `[parameters]` table of the job file.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Parameters {
+    /// diffusivity κ [m²/s]
+    #[schemars(range(min = 0.0))]
+    kappa: f64,
+    /// width of the initial bell [m]
+    #[schemars(range(min = 1e-9))]
+    width: f64,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Parameters { kappa: 1.0, width: 0.1 }
+    }
+}
+
+struct Heat;
+
+impl Job for Heat {
+    const NAME: &'static str = "heat";
+    const SUMMARY: &'static str = "heat equation, explicit, from a bell";
+    type Parameters = Parameters;
+
+    fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {
+        let h = model.grid().spacing();
+        let dt = model.fixed_step(0.9 * Ftcs::<R>::stable_step(p.kappa, h));
+        let width = p.width;
+        let t = model.field::<R>("temperature").unit("K").initial(move |at| at.bell(width)).build()?;
+        model.every_step(|s| {
+            s.apply(Ftcs::new(p.kappa, dt, h), [t], [t]); // next t from t
+        });
+        model.diagnose("max(temperature)", max(t));
+        model.diagnose("sum(temperature)", sum(t));
+        Ok(())
+    }
+}
+
+fn main() -> ExitCode {
+    halocline::main(jobs![Heat])
+}
