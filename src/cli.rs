@@ -1,7 +1,11 @@
 //! The command line. `list`, `describe`, `check` and `pack` never start MPI: login nodes forbid it.
 use crate::config::{self, JobFile, Row};
+use crate::comm::Comm;
+use crate::engine::Plan;
+use crate::field::Declaration;
 use crate::job::JobEntry;
 use crate::{Result, driver, folder, output};
+use indicatif::DecimalBytes;
 use clap::{Args, Parser, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use std::ffi::OsString;
@@ -38,8 +42,14 @@ enum Command {
         /// One of `halocline list`; without it, the keys of every job file are described
         job: Option<String>,
     },
-    /// Make all checks of a run, without running
-    Check(JobArguments),
+    /// Make all checks of a run without running, and say what it will cost
+    Check {
+        #[command(flatten)]
+        job: JobArguments,
+        /// Ranks to plan for [default: those of parallel.ranks, or 1]
+        #[arg(long, value_name = "N")]
+        ranks: Option<NonZeroUsize>,
+    },
     /// Make one plain HDF5 file of each stream of a run
     Pack {
         /// The output folder of the run
@@ -121,7 +131,7 @@ fn reply(jobs: &[JobEntry], arguments: impl IntoIterator<Item = OsString>) -> Re
         Command::List => Ok(list(jobs)),
         Command::Describe { job: None } => Ok(manual()),
         Command::Describe { job: Some(job) } => JobEntry::find(jobs, &job).map(describe),
-        Command::Check(arguments) => check(jobs, &arguments),
+        Command::Check { job, ranks } => check(jobs, &job, ranks),
         Command::Pack { dir } => pack(&dir),
     };
     match result {
@@ -159,26 +169,65 @@ fn list(jobs: &[JobEntry]) -> String {
     columns(None, jobs.iter().map(|entry| vec![entry.name().to_owned(), entry.summary().to_owned()]).collect())
 }
 
+/// Parameters, fields and schedule of a job: the latter two as they follow from the default parameters.
 fn describe(entry: &JobEntry) -> String {
     let rows = entry.describe();
-    let what = if rows.is_empty() {
-        "It has no parameters.\n".to_owned()
+    let mut text = format!("{}: {}\n\n", entry.name(), entry.summary());
+    if rows.is_empty() {
+        text += "It has no parameters.\n";
     } else {
-        format!("[parameters] of its job files; on the command line, parameters.KEY=VALUE\n\n{}", keys(rows))
-    };
-    format!("{}: {}\n\n{what}", entry.name(), entry.summary())
+        text += "[parameters] of its job files; on the command line, parameters.KEY=VALUE\n\n";
+        text += &keys(rows);
+    }
+    let name = entry.name();
+    let example = format!("job = '{name}'\ngrid.cells = [64, 64, 64]\ngrid.periodic = true\ntime.end = '1 step'");
+    let model = JobFile::parse("example", &example, &[]).and_then(|mut file| {
+        entry.check(&mut file)?;
+        driver::model(entry, &file, Comm::alone())
+    });
+    match model {
+        Ok(model) => {
+            let header = ["field", "unit", "at", "numbers", "meaning"].map(str::to_owned);
+            let row = |d: &Declaration| {
+                let at = d.location.axis().map_or("cell centres".into(), |a| format!("{} faces", crate::grid::AXES[a]));
+                vec![d.name.clone(), d.unit.clone(), at, d.element.name().into(), d.long_name.clone()]
+            };
+            let fields = columns(Some(header.to_vec()), model.fields().iter().map(row).collect());
+            let schedule = model.describe_schedule().join("\n");
+            text += &format!("\n{fields}\nIts schedule, with default parameters on a three-dimensional grid\n\n{schedule}\n");
+        }
+        Err(e) => text += &format!("\nIts fields and schedule cannot be shown with default parameters: {}\n", e.what()),
+    }
+    text
 }
 
 fn manual() -> String {
     format!("The keys of a job file; on the command line, KEY=VALUE\n\n{}", keys(config::describe::<JobFile>()))
 }
 
-fn check(jobs: &[JobEntry], arguments: &JobArguments) -> Result<String> {
+fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<NonZeroUsize>) -> Result<String> {
     let (entry, file) = read(jobs, arguments)?;
+    let wanted = file.parallel.ranks.map(|split| split.iter().product());
+    let ranks = ranks.map(NonZeroUsize::get).or(wanted).unwrap_or(1);
+    let model = driver::model(entry, &file, Comm::alone())?;
+    driver::check_streams(&file, &model)?;
+    let plan = Plan::new(&model, ranks)?;
     let [z, y, x] = file.grid.cells;
     let (end, element) = (file.time.end, file.engine.element.element_type().name());
-    let what = format!("{} on {z} × {y} × {x} cells of {element}, until {end}", entry.name());
-    Ok(format!("{}: no errors found: {what}\n", arguments.file.display()))
+    let memory = (0..ranks).map(|rank| plan.memory(&model, rank)).max().unwrap_or(0);
+    let (messages, bytes) = (0..ranks).map(|r| plan.messages(&model, ranks, r)).max_by_key(|m| m.1).unwrap_or((0, 0));
+    let mut text = format!(
+        "{}: no errors found\n  {} on {z} × {y} × {x} cells of {element}, until {end}\n",
+        arguments.file.display(),
+        entry.name()
+    );
+    let s = if ranks == 1 { "" } else { "s" };
+    text += &format!("  {ranks} rank{s}, process grid {:?}, {} of fields on a rank\n", plan.process_grid(), DecimalBytes(memory));
+    text += &format!("  a step moves {} in memory", DecimalBytes(driver::bytes_per_step(&model)));
+    if ranks > 1 {
+        text += &format!(", and sends {messages} messages with {} in all from the busiest rank", DecimalBytes(bytes as u64));
+    }
+    Ok(text + "\n")
 }
 
 fn pack(dir: &std::path::Path) -> Result<String> {

@@ -61,6 +61,15 @@ impl Exchange {
         Exchange { local, outgoing: outgoing.into_iter().collect(), incoming: incoming.into_iter().collect(), link }
     }
 
+    /// Messages that a rank of so many would send, and their bytes.
+    pub fn sent(me: usize, ranks: usize, wanted: impl Fn(usize) -> Vec<Move>) -> (usize, usize) {
+        let to = |rank: usize| -> usize {
+            wanted(rank).iter().filter(|m| m.copy.from.0 == me).map(Move::bytes).sum()
+        };
+        let messages: Vec<usize> = (0..ranks).filter(|&r| r != me).map(to).filter(|&bytes| bytes > 0).collect();
+        (messages.len(), messages.iter().sum())
+    }
+
     /// Cells that come in a message, by the patch that gets them.
     pub fn remote_targets(&self) -> impl Iterator<Item = (usize, Region)> + '_ {
         self.incoming.iter().flat_map(|(_, moves)| moves).map(|m| (m.copy.to.1, m.copy.target))

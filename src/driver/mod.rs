@@ -15,7 +15,7 @@ use crate::engine::{Finding, Simulation};
 use crate::error::{Error, Result};
 use crate::folder;
 use crate::job::JobEntry;
-use crate::model::Measure;
+use crate::model::{Measure, Model};
 use progress::{Progress, Total};
 use pulse::{Pulse, Verdict};
 use serde_json::Map;
@@ -46,6 +46,11 @@ pub fn run(entry: &JobEntry, file: JobFile, options: Options) -> u8 {
         let outcome = run.step_to_end();
         run.finish(outcome, stepping.elapsed().as_secs_f64())
     })
+}
+
+/// Bytes that must move in memory in a step, on all ranks together, loops left out: what T_eff counts.
+pub fn bytes_per_step(model: &Model) -> u64 {
+    crate::engine::bytes_of(&model.design, &model.design.step)
 }
 
 /// A run under way, on one rank.

@@ -127,7 +127,7 @@ impl Simulation {
         patches: &[Region],
         mut work: impl FnMut(&Store, &Threads, &[(usize, Region)]),
     ) {
-        let stale = self.stale(&stage.reads);
+        let stale = halos::stale(&self.fresh, &stage.reads);
         let all: Vec<(usize, Region)> = patches.iter().copied().enumerate().collect();
         if stale.is_empty() {
             let started = Instant::now();

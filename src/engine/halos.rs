@@ -1,27 +1,24 @@
 //! Halos: which are stale, and how they are made fresh.
-use super::{Halo, Simulation, Store};
+use super::{Halo, Layout, Simulation, Store};
 use crate::boundary;
+use crate::domain::Domain;
 use crate::exchange::{Exchange, Move};
 use crate::grid::Location;
+use crate::model::Design;
 use crate::region::Region;
 use crate::traffic;
 use halocline_kernels::Reach;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 impl Simulation {
-    /// Reads of a stage whose halo is not up to date.
-    pub(super) fn stale(&self, reads: &[(usize, Reach)]) -> Halo {
-        let stale = |(f, reach): &&(usize, Reach)| !reach.is_own() && !self.fresh[*f].iter().any(|r| r.covers(reach));
-        reads.iter().filter(stale).copied().collect()
-    }
-
     /// Starts to make halos fresh: messages fly, and what needs none is done when this returns. For each patch, the cells
     /// that can be computed before the messages are here.
     pub(super) fn start_halos(&mut self, halo: &Halo, patches: &[Region], reads: &[(usize, Reach)]) -> Vec<Region> {
         let started = Instant::now();
         if !self.exchanges.contains_key(halo) {
             let tag = self.tag();
-            let exchange = Exchange::new(&self.comm, tag, |rank| self.store.wanted(halo, rank));
+            let exchange = Exchange::new(&self.comm, tag, |rank| wanted(&self.store.design, &self.store.domains, halo, rank));
             self.exchanges.insert(halo.clone(), exchange);
         }
         let exchange = self.exchanges.get_mut(halo).expect("made above");
@@ -102,30 +99,34 @@ impl Simulation {
 
 }
 
-impl Store {
-    /// All cells of these halos that some rank owns, as a rank wants them.
-    fn wanted(&self, halo: &Halo, rank: usize) -> Vec<Move> {
-        let mut moves = vec![];
-        for (f, reach) in halo {
-            let d = &self.design.declarations[*f];
-            let (grid, domain) = (self.grid_of(*f), self.domain_of(*f));
-            for mut copy in traffic::halo(grid, domain, rank, reach) {
-                let (mut from, mut negate) = (*f, false);
-                if let Some((vector, axis)) = d.vector
-                    && !copy.turn.is_shift()
-                {
-                    let heading = copy.turn.to[axis];
-                    from = self.design.vectors[vector][heading.axis].unwrap_or(*f);
-                    negate = heading.reversed;
-                }
-                if let Some(axis) = d.location.axis() {
-                    copy.turn = copy.turn.for_faces(axis);
-                }
-                moves.push(Move { copy, from, to: *f, negate, element: d.element });
+/// All cells of these halos that some rank owns, as a rank wants them.
+pub(super) fn wanted(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: &Halo, rank: usize) -> Vec<Move> {
+    let mut moves = vec![];
+    for (f, reach) in halo {
+        let d = &design.declarations[*f];
+        let (grid, domain) = (&design.grids[d.grid], &domains[&(d.grid, d.whole)]);
+        for mut copy in traffic::halo(grid, domain, rank, reach) {
+            let (mut from, mut negate) = (*f, false);
+            if let Some((vector, axis)) = d.vector
+                && !copy.turn.is_shift()
+            {
+                let heading = copy.turn.to[axis];
+                from = design.vectors[vector][heading.axis].unwrap_or(*f);
+                negate = heading.reversed;
             }
+            if let Some(axis) = d.location.axis() {
+                copy.turn = copy.turn.for_faces(axis);
+            }
+            moves.push(Move { copy, from, to: *f, negate, element: d.element });
         }
-        moves
     }
+    moves
+}
+
+/// Reads whose halo is not up to date.
+pub(super) fn stale(fresh: &[Vec<Reach>], reads: &[(usize, Reach)]) -> Halo {
+    let stale = |(f, reach): &&(usize, Reach)| !reach.is_own() && !fresh[*f].iter().any(|r| r.covers(reach));
+    reads.iter().filter(stale).copied().collect()
 }
 
 /// What is left of `inner`, a part of the patch `whole`, when all cells that read `target` are taken away.

@@ -4,12 +4,16 @@ pub mod bags;
 mod cells;
 mod halos;
 mod observe;
+mod plan;
 mod run;
 pub mod sources;
 mod tiles;
 mod transform;
 
 pub use observe::{Finding, Measured};
+pub use plan::Plan;
+pub(crate) use run::bytes_of;
+use plan::line_layout;
 
 use crate::boundary;
 use crate::comm::Comm;
@@ -18,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::field::{Array, At, Declaration, Field, Initial, Scalar};
 use crate::grid::{Grid, Location};
-use crate::model::{Clock, DT, Design, Model, TIME, flatten};
+use crate::model::{Clock, DT, Design, Model, TIME};
 use crate::region::Region;
 use crate::schedule::{Compile, Item, Stage, Work};
 use crate::turn::Turn;
@@ -158,45 +162,7 @@ impl Simulation {
     pub(crate) fn new(model: Model) -> Result<Simulation> {
         model.check()?;
         let Model { comm, design: model } = model;
-        let (mut stages, mut domains) = (vec![], BTreeMap::new());
-        flatten(&model.start, &mut stages);
-        flatten(&model.step, &mut stages);
-        let reach = halo_reach(&model, &stages);
-        for (g, grid) in model.grids.iter().enumerate() {
-            let home = (0..model.declarations.len()).filter(|&f| model.declarations[f].grid == g);
-            let mut thickness = [1; 3];
-            for f in home {
-                for a in 0..3 {
-                    let on_face = usize::from(model.declarations[f].location.axis() == Some(a));
-                    let depth = reach[f].below[a].max(reach[f].above[a]);
-                    thickness[a] = thickness[a].max(if depth > 0 { depth + on_face } else { 1 });
-                }
-            }
-            for a in 0..3 {
-                let n = grid.cells()[a];
-                if grid.is_bounded(a) && n < thickness[a] {
-                    return Err(Error::input(format!(
-                        "axis {} has {n} cells, and the schedule reads {} away from a cell",
-                        crate::grid::AXES[a], thickness[a]
-                    ))
-                    .remedy("use more cells, or a kernel of lower order"));
-                }
-            }
-            domains.insert((g, [false; 3]), Domain::new(grid, comm.size(), model.dims.filter(|_| g == 0), thickness)?);
-        }
-        for d in &model.declarations {
-            let whole = (d.grid, d.whole);
-            domains.entry(whole).or_insert_with(|| Domain::whole(&model.grids[d.grid], comm.size(), d.whole));
-        }
-        for stage in &stages {
-            if let Work::Lines { axis, .. } = stage.work {
-                let field = stage.reads.first().map(|r| r.0).or(stage.writes.first().copied());
-                let Some(d) = field.map(|f| &model.declarations[f]) else { continue };
-                let layout = line_layout(&domains, d, axis);
-                domains.entry(layout).or_insert_with(|| Domain::whole(&model.grids[d.grid], comm.size(), layout.1));
-            }
-        }
-        let double = read_and_written(&model, &stages);
+        let Plan { stages, domains, reach, double } = Plan::of(&model, comm.size())?;
         let allocate = |f: usize| -> Vec<Array> {
             let d: &Declaration = &model.declarations[f];
             let flat = [0, 1, 2].map(|a| model.grids[d.grid].is_flat(a));
@@ -362,42 +328,6 @@ impl Simulation {
     pub(crate) fn end_at(&mut self, time: f64) {
         self.store.design.end = time;
     }
-}
-
-/// The deepest reach at which each field is read.
-fn halo_reach(model: &Design, stages: &[&Arc<Stage>]) -> Vec<Reach> {
-    let mut reach = vec![Reach::OWN; model.declarations.len()];
-    for (f, r) in stages.iter().flat_map(|s| &s.reads) {
-        reach[*f] = reach[*f].union(r);
-    }
-    // Components of a vector turn into each other, so they need the same room.
-    for vector in &model.vectors {
-        let all = vector.iter().flatten().fold(Reach::OWN, |all, &f| all.union(&reach[f]));
-        vector.iter().flatten().for_each(|&f| reach[f] = all);
-    }
-    reach
-}
-
-/// Fields that some stage makes anew from their own present values: they need two arrays.
-fn read_and_written(model: &Design, stages: &[&Arc<Stage>]) -> Vec<bool> {
-    let mut double = vec![false; model.declarations.len()];
-    for stage in stages {
-        for f in stage.writes.iter().filter(|f| stage.reads.iter().any(|r| r.0 == **f)) {
-            double[*f] = true;
-        }
-    }
-    double
-}
-
-/// The split that leaves an axis whole: the field's own, where it does already.
-fn line_layout(domains: &BTreeMap<Layout, Domain>, d: &Declaration, axis: usize) -> Layout {
-    let home = (d.grid, d.whole);
-    if domains[&home].dims[axis] == 1 {
-        return home;
-    }
-    let mut whole = [false; 3];
-    whole[axis] = true;
-    (d.grid, whole)
 }
 
 fn coordinates(model: &Design) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 3]> {

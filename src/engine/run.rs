@@ -1,7 +1,7 @@
 //! Running the schedule.
 use super::{Simulation, sources};
 use crate::error::{Error, Result};
-use crate::model::{Clock, DT, TIME};
+use crate::model::{Clock, DT, Design, TIME};
 use crate::schedule::{Item, MixFn, Stage, Work};
 use halocline_kernels::ElementType;
 use num_complex::Complex;
@@ -48,22 +48,9 @@ impl Simulation {
         self.store.design.stop.as_ref().is_some_and(|test| (test.holds)(self.store.scalars[test.scalar]))
     }
 
-    /// Bytes that must move in a pass through these items, loops left out: every field read or written once.
-    fn bytes_of(&self, items: &[Item]) -> u64 {
-        let (mut reads, mut writes) = (BTreeSet::new(), BTreeSet::new());
-        for item in items {
-            if let Item::Stage(stage) = item {
-                reads.extend(stage.reads.iter().map(|r| r.0));
-                writes.extend(stage.writes.iter().copied().filter(|_| !matches!(stage.work, Work::Point { .. })));
-            }
-        }
-        let bytes = |f: &usize| self.store.design.declarations[*f].element.size() as u64 * self.store.grid_of(*f).total_cells();
-        reads.iter().chain(&writes).map(bytes).sum()
-    }
-
     /// Bytes of all ranks that must move in a step, loops left out.
     pub(crate) fn bytes_per_step(&self) -> f64 {
-        self.bytes_of(&self.store.design.step) as f64
+        bytes_of(&self.store.design, &self.store.design.step) as f64
     }
 
     /// Bytes of all ranks that had to move in the steps so far: what T_eff counts.
@@ -80,7 +67,7 @@ impl Simulation {
         let bytes = match self.passes.get(&items.as_ptr()) {
             Some(bytes) => *bytes,
             None => {
-                let bytes = self.bytes_of(items);
+                let bytes = bytes_of(&self.store.design, items);
                 self.passes.insert(items.as_ptr(), bytes);
                 bytes
             }
@@ -189,4 +176,20 @@ impl Simulation {
         }
         Ok(())
     }
+}
+
+/// Bytes that must move in a pass through these items, loops left out: every field read or written once.
+pub(crate) fn bytes_of(design: &Design, items: &[Item]) -> u64 {
+    let (mut reads, mut writes) = (BTreeSet::new(), BTreeSet::new());
+    for item in items {
+        if let Item::Stage(stage) = item {
+            reads.extend(stage.reads.iter().map(|r| r.0));
+            writes.extend(stage.writes.iter().copied().filter(|_| !matches!(stage.work, Work::Point { .. })));
+        }
+    }
+    let bytes = |f: &usize| {
+        let d = &design.declarations[*f];
+        d.element.size() as u64 * design.grids[d.grid].total_cells()
+    };
+    reads.iter().chain(&writes).map(bytes).sum()
 }

@@ -25,9 +25,17 @@ pub struct Array {
     first: usize,
 }
 
-impl Array {
-    /// Zeros on `owned` and `below`/`above` cells of halo around it. Flat axes get no halo in z and y.
-    pub fn new(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> Array {
+/// How padded rows lie in memory: strides and sizes in bytes.
+struct Shape {
+    padded: Region,
+    row: usize,
+    plane: usize,
+    first: usize,
+    bytes: usize,
+}
+
+impl Shape {
+    fn of(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> Shape {
         let depth = |d: [usize; 3]| [0, 1, 2].map(|a| if a < 2 && flat[a] { 0 } else { d[a] });
         let padded = owned.grow(depth(below), depth(above));
         let [nz, ny, _] = padded.size();
@@ -36,15 +44,28 @@ impl Array {
         let used = left + ((owned.size()[2] + above[2]) * size).next_multiple_of(LINE);
         let row = if used % CONFLICT < 2 * LINE { used + 2 * LINE } else { used };
         let plane = ny * row + if ny > 1 { 4 * LINE } else { 0 };
+        Shape { padded, row, plane, first: left - below[2] * size, bytes: nz * plane + LINE }
+    }
+}
+
+impl Array {
+    /// Zeros on `owned` and `below`/`above` cells of halo around it. Flat axes get no halo in z and y.
+    pub fn new(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> Array {
+        let Shape { padded, row, plane, first, bytes } = Shape::of(element, owned, below, above, flat);
         Array {
-            memory: Memory::zeroed(nz * plane + LINE),
+            memory: Memory::zeroed(bytes),
             element,
             owned,
             padded,
             row: if flat[1] { 0 } else { row as isize },
             plane: if flat[0] { 0 } else { plane as isize },
-            first: left - below[2] * size,
+            first,
         }
+    }
+
+    /// Bytes that such an array takes.
+    pub fn bytes_for(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> usize {
+        Memory::layout(Shape::of(element, owned, below, above, flat).bytes).size()
     }
 
     /// The type of its numbers.
@@ -152,9 +173,13 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    fn zeroed(bytes: usize) -> Memory {
+    fn layout(bytes: usize) -> Layout {
         let align = if bytes >= HUGE { HUGE } else { LINE };
-        let layout = Layout::from_size_align(bytes.max(1).next_multiple_of(align), align).expect("an array's size");
+        Layout::from_size_align(bytes.max(1).next_multiple_of(align), align).expect("an array's size")
+    }
+
+    fn zeroed(bytes: usize) -> Memory {
+        let layout = Memory::layout(bytes);
         // SAFETY: the size is not zero. Pages are asked for as huge before they are first touched.
         unsafe {
             let at = alloc(layout);
@@ -162,7 +187,7 @@ impl Memory {
                 handle_alloc_error(layout);
             }
             #[cfg(target_os = "linux")]
-            if align == HUGE {
+            if layout.align() == HUGE {
                 libc::madvise(at.cast(), layout.size(), libc::MADV_HUGEPAGE);
             }
             std::ptr::write_bytes(at, 0, layout.size());

@@ -1,0 +1,172 @@
+//! The plan of a model: how grids are split and how much memory fields take. Made from the schedule alone, on one rank,
+//! before anything is allocated.
+use super::{Halo, Layout, halos};
+use crate::domain::Domain;
+use crate::error::{Error, Result};
+use crate::exchange::Exchange;
+use crate::field::{Array, Declaration};
+use crate::model::{Design, Model, flatten};
+use crate::schedule::{Item, Stage, Work};
+use halocline_kernels::Reach;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What follows from a model and a number of ranks.
+pub struct Plan<'m> {
+    pub(super) stages: Vec<&'m Arc<Stage>>,
+    /// Splits of grids.
+    pub(super) domains: BTreeMap<Layout, Domain>,
+    /// How far each field is read.
+    pub(super) reach: Vec<Reach>,
+    /// Which fields need two arrays.
+    pub(super) double: Vec<bool>,
+}
+
+impl<'m> Plan<'m> {
+    /// Plans a model for a number of ranks. Starts nothing and allocates no field.
+    ///
+    /// # Errors
+    /// As [`Model::compile`].
+    pub fn new(model: &'m Model, ranks: usize) -> Result<Plan<'m>> {
+        model.check()?;
+        Plan::of(&model.design, ranks)
+    }
+
+    pub(super) fn of(model: &'m Design, ranks: usize) -> Result<Plan<'m>> {
+        let (mut stages, mut domains) = (vec![], BTreeMap::new());
+        flatten(&model.start, &mut stages);
+        flatten(&model.step, &mut stages);
+        let reach = halo_reach(model, &stages);
+        for g in 0..model.grids.len() {
+            let thickness = thickness(model, &reach, g)?;
+            let dims = model.dims.filter(|_| g == 0);
+            domains.insert((g, [false; 3]), Domain::new(&model.grids[g], ranks, dims, thickness)?);
+        }
+        for d in &model.declarations {
+            let split = || Domain::whole(&model.grids[d.grid], ranks, d.whole);
+            domains.entry((d.grid, d.whole)).or_insert_with(split);
+        }
+        for stage in &stages {
+            if let Work::Lines { axis, .. } = stage.work {
+                let field = stage.reads.first().map(|r| r.0).or(stage.writes.first().copied());
+                let Some(d) = field.map(|f| &model.declarations[f]) else { continue };
+                let layout = line_layout(&domains, d, axis);
+                domains.entry(layout).or_insert_with(|| Domain::whole(&model.grids[d.grid], ranks, layout.1));
+            }
+        }
+        let double = read_and_written(model, &stages);
+        Ok(Plan { stages, domains, reach, double })
+    }
+
+    /// The process grid of the first grid, parts along z, y, x.
+    pub fn process_grid(&self) -> [usize; 3] {
+        self.domains.get(&(0, [false; 3])).map_or([1; 3], |d| d.dims)
+    }
+
+    /// Bytes of fields on a rank.
+    pub fn memory(&self, model: &Model, rank: usize) -> u64 {
+        let fields = model.design.declarations.iter().enumerate().map(|(f, d)| {
+            let flat = [0, 1, 2].map(|a| model.design.grids[d.grid].is_flat(a));
+            let patches = self.domains[&(d.grid, d.whole)].patches(rank);
+            let (below, above) = (self.reach[f].below, self.reach[f].above);
+            let one: usize = patches.iter().map(|p| Array::bytes_for(d.element, p.region, below, above, flat)).sum();
+            (if self.double[f] { 2 * one } else { one }) as u64
+        });
+        fields.sum()
+    }
+
+    /// Messages that a rank sends in a step and their bytes, loops passed once.
+    pub fn messages(&self, model: &Model, ranks: usize, rank: usize) -> (usize, usize) {
+        let design = &model.design;
+        let mut fresh = vec![vec![]; design.declarations.len()];
+        // The second pass is like all that follow.
+        let mut pass = || {
+            let mut exchanged: Vec<Halo> = vec![];
+            self.walk(&design.step, &mut fresh, &mut exchanged);
+            exchanged
+        };
+        pass();
+        let sent = pass().into_iter().map(|halo| {
+            Exchange::sent(rank, ranks, |rank| halos::wanted(design, &self.domains, &halo, rank))
+        });
+        sent.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
+    fn walk(&self, items: &[Item], fresh: &mut [Vec<Reach>], exchanged: &mut Vec<Halo>) {
+        for item in items {
+            match item {
+                Item::Stage(stage) => {
+                    let halo = halos::stale(fresh, &stage.reads);
+                    for (f, reach) in &halo {
+                        fresh[*f].push(*reach);
+                    }
+                    if !halo.is_empty() {
+                        exchanged.push(halo);
+                    }
+                    stage.writes.iter().for_each(|f| fresh[*f].clear());
+                }
+                Item::Repeat(n, body) => (0..*n).for_each(|_| self.walk(body, fresh, exchanged)),
+                Item::Until(_, _, body) => self.walk(body, fresh, exchanged),
+                Item::Once(_) => {}
+            }
+        }
+    }
+}
+
+/// The least cells along each axis that a part of a grid must have at a wall, so that mirror images are its own.
+fn thickness(model: &Design, reach: &[Reach], g: usize) -> Result<[usize; 3]> {
+    let (grid, mut thickness) = (&model.grids[g], [1; 3]);
+    for (f, d) in model.declarations.iter().enumerate().filter(|(_, d)| d.grid == g) {
+        for a in 0..3 {
+            let on_face = usize::from(d.location.axis() == Some(a));
+            let depth = reach[f].below[a].max(reach[f].above[a]);
+            thickness[a] = thickness[a].max(if depth > 0 { depth + on_face } else { 1 });
+        }
+    }
+    for a in 0..3 {
+        let n = grid.cells()[a];
+        if grid.is_bounded(a) && n < thickness[a] {
+            let axis = crate::grid::AXES[a];
+            let far = thickness[a];
+            return Err(Error::input(format!("axis {axis} has {n} cells, and the schedule reads {far} away from a cell"))
+                .remedy("use more cells, or a kernel of lower order"));
+        }
+    }
+    Ok(thickness)
+}
+
+/// The deepest reach at which each field is read.
+fn halo_reach(model: &Design, stages: &[&Arc<Stage>]) -> Vec<Reach> {
+    let mut reach = vec![Reach::OWN; model.declarations.len()];
+    for (f, r) in stages.iter().flat_map(|s| &s.reads) {
+        reach[*f] = reach[*f].union(r);
+    }
+    // Components of a vector turn into each other, so they need the same room.
+    for vector in &model.vectors {
+        let all = vector.iter().flatten().fold(Reach::OWN, |all, &f| all.union(&reach[f]));
+        vector.iter().flatten().for_each(|&f| reach[f] = all);
+    }
+    reach
+}
+
+/// Fields that some stage makes anew from their own present values: they need two arrays.
+fn read_and_written(model: &Design, stages: &[&Arc<Stage>]) -> Vec<bool> {
+    let mut double = vec![false; model.declarations.len()];
+    for stage in stages {
+        for f in stage.writes.iter().filter(|f| stage.reads.iter().any(|r| r.0 == **f)) {
+            double[*f] = true;
+        }
+    }
+    double
+}
+
+/// The split that leaves an axis whole: the field's own, where it does already.
+pub(super) fn line_layout(domains: &BTreeMap<Layout, Domain>, d: &Declaration, axis: usize) -> Layout {
+    let home = (d.grid, d.whole);
+    if domains[&home].dims[axis] == 1 {
+        return home;
+    }
+    let mut whole = [false; 3];
+    whole[axis] = true;
+    (d.grid, whole)
+}
