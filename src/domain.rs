@@ -39,8 +39,8 @@ impl Domain {
         let periodic = [0, 1, 2].map(|a| !grid.is_bounded(a));
         let least = [0, 1, 2].map(|a| if periodic[a] { 1 } else { thickness[a].max(1) });
         let dims = match dims {
-            Some(dims) => topology::check(cells, dims, parts).map(|()| dims)?,
-            None => topology::cheapest(cells, periodic, parts)?,
+            Some(dims) => topology::check(cells, least, dims, parts).map(|()| dims)?,
+            None => topology::cheapest_of_parts(cells, least, periodic, parts)?,
         };
         Ok(Domain::with(grid, ranks, dims, blocks / gcd(ranks, blocks)))
     }

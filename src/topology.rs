@@ -53,10 +53,24 @@ pub fn rank_of(dims: [usize; 3], coords: [usize; 3]) -> usize {
 /// # Ok::<(), halocline::Error>(())
 /// ```
 pub fn cheapest(cells: [usize; 3], periodic: [bool; 3], ranks: usize) -> Result<[usize; 3]> {
+    cheapest_of_parts(cells, [1; 3], periodic, ranks)
+}
+
+/// The same where every part has at least `least` cells along the axes, as kernels that look beyond walls need.
+///
+/// # Errors
+/// As [`cheapest`].
+pub fn cheapest_of_parts(
+    cells: [usize; 3],
+    least: [usize; 3],
+    periodic: [bool; 3],
+    ranks: usize,
+) -> Result<[usize; 3]> {
     check_counts(cells, ranks)?;
+    let most = most_parts(cells, least);
     // In this order the first of equals has most cuts in z, then in y.
     let mut best: Option<(f64, [usize; 3])> = None;
-    for dims in factorisations(cells, ranks) {
+    for dims in factorisations(most, ranks) {
         let cost = cost(cells, periodic, dims);
         if best.is_none_or(|(least, _)| cost < least) {
             best = Some((cost, dims));
@@ -65,18 +79,24 @@ pub fn cheapest(cells: [usize; 3], periodic: [bool; 3], ranks: usize) -> Result<
     best.map(|(_, dims)| dims).ok_or_else(|| {
         Error::input(format!(
             "{ranks} ranks cannot share a grid of {cells:?} cells [z, y, x]: {}",
-            reason(cells, ranks)
+            reason(cells, most, ranks)
         ))
-        .remedy(nearest_legal(cells, ranks))
+        .remedy(nearest_legal(most, ranks))
     })
+}
+
+/// The most parts of at least `least` cells that each axis can be cut into: the smallest of n parts is ⌊cells / n⌋.
+fn most_parts(cells: [usize; 3], least: [usize; 3]) -> [usize; 3] {
+    [0, 1, 2].map(|a| (cells[a] / least[a].max(1)).max(1))
 }
 
 /// Checks a process grid that the user gives.
 ///
 /// # Errors
-/// If it is not one of `ranks` ranks, or has more ranks than cells along an axis.
-pub fn check(cells: [usize; 3], dims: [usize; 3], ranks: usize) -> Result<()> {
+/// If it is not one of `ranks` ranks, or leaves a part less than `least` cells along an axis.
+pub fn check(cells: [usize; 3], least: [usize; 3], dims: [usize; 3], ranks: usize) -> Result<()> {
     check_counts(cells, ranks)?;
+    let instead = || cheapest_of_parts(cells, least, [true; 3], ranks);
     if let Some(axis) = (0..3).find(|&a| dims[a] == 0) {
         return Err(Error::input(format!("the process grid {dims:?} [z, y, x] has 0 ranks along {}", NAMES[axis]))
             .remedy("an axis that is not cut has 1"));
@@ -86,17 +106,19 @@ pub fn check(cells: [usize; 3], dims: [usize; 3], ranks: usize) -> Result<()> {
         return Err(Error::input(format!(
             "the process grid {dims:?} [z, y, x] has {product} ranks, but the run has {ranks}"
         ))
-        .remedy(match cheapest(cells, [true; 3], ranks) {
+        .remedy(match instead() {
             Ok(dims) => format!("start {product} ranks, or leave the process grid out to get {dims:?}"),
             Err(_) => format!("start {product} ranks"),
         }));
     }
-    if let Some(axis) = (0..3).find(|&a| dims[a] > cells[a]) {
+    let most = most_parts(cells, least);
+    if let Some(axis) = (0..3).find(|&a| dims[a] > most[a]) {
         let (name, n, d) = (NAMES[axis], cells[axis], dims[axis]);
+        let need = if least[axis] > 1 { format!(", and each part needs {}", least[axis]) } else { String::new() };
         return Err(Error::input(format!(
-            "the process grid {dims:?} [z, y, x] cuts {name} into {d} parts, but the grid of {cells:?} cells has {n} along {name}"
+            "the process grid {dims:?} [z, y, x] cuts {name} into {d} parts, but the grid of {cells:?} cells has {n} along {name}{need}"
         ))
-        .remedy(match cheapest(cells, [true; 3], ranks) {
+        .remedy(match instead() {
             Ok(dims) => format!("leave the process grid out to get {dims:?}"),
             Err(e) => e.to_string().split_once('\n').map_or(String::new(), |(_, remedy)| remedy.trim().to_owned()),
         }));
@@ -117,12 +139,12 @@ fn check_counts(cells: [usize; 3], ranks: usize) -> Result<()> {
     Ok(())
 }
 
-/// All legal process grids, those with most cuts in z, then in y, first.
-fn factorisations(cells: [usize; 3], ranks: usize) -> impl Iterator<Item = [usize; 3]> {
+/// All process grids with at most so many ranks along the axes, those with most cuts in z, then in y, first.
+fn factorisations(most: [usize; 3], ranks: usize) -> impl Iterator<Item = [usize; 3]> {
     let divisors = |n: usize, most: usize| (1..=most.min(n)).rev().filter(move |&d| n.is_multiple_of(d));
-    divisors(ranks, cells[0]).flat_map(move |z| {
+    divisors(ranks, most[0]).flat_map(move |z| {
         let rest = ranks / z;
-        divisors(rest, cells[1]).filter(move |y| rest / y <= cells[2]).map(move |y| [z, y, rest / y])
+        divisors(rest, most[1]).filter(move |y| rest / y <= most[2]).map(move |y| [z, y, rest / y])
     })
 }
 
@@ -144,21 +166,20 @@ fn cost(cells: [usize; 3], periodic: [bool; 3], dims: [usize; 3]) -> f64 {
 }
 
 /// Why there is no legal process grid.
-fn reason(cells: [usize; 3], ranks: usize) -> String {
+fn reason(cells: [usize; 3], most: [usize; 3], ranks: usize) -> String {
     let all: u128 = cells.iter().map(|&n| n as u128).fold(1, u128::saturating_mul);
-    match ranks as u128 > all {
-        true => format!("it has only {all}"),
-        false => format!(
-            "{ranks} is no product of three factors that are at most {}, {} and {}",
-            cells[0], cells[1], cells[2]
-        ),
+    if ranks as u128 > all {
+        return format!("it has only {all}");
     }
+    let [z, y, x] = most;
+    let parts = if most == cells { "" } else { ", the parts that leave the halos at walls whole" };
+    format!("{ranks} is no product of three factors that are at most {z}, {y} and {x}{parts}")
 }
 
 /// The largest legal number of ranks below and, if near, the smallest above.
-fn nearest_legal(cells: [usize; 3], ranks: usize) -> String {
-    let all = cells.iter().map(|&n| n as u128).fold(1, u128::saturating_mul).min(usize::MAX as u128) as usize;
-    let legal = |&n: &usize| factorisations(cells, n).next().is_some();
+fn nearest_legal(most: [usize; 3], ranks: usize) -> String {
+    let all = most.iter().map(|&n| n as u128).fold(1, u128::saturating_mul).min(usize::MAX as u128) as usize;
+    let legal = |&n: &usize| factorisations(most, n).next().is_some();
     // One rank always is.
     let below = (1..=ranks.min(all)).rev().find(legal).unwrap_or(1);
     match (ranks..=all.min(ranks.saturating_add(ranks / 4))).find(legal) {
@@ -225,20 +246,38 @@ mod tests {
         assert!(cheapest([usize::MAX; 3], any, 12).is_ok());
         assert!(message(cheapest([1, 2, 2], any, usize::MAX)).contains("use 4 ranks"));
 
-        check([4, 4, 4], [1, 2, 4], 8).unwrap();
+        check([4, 4, 4], [1; 3], [1, 2, 4], 8).unwrap();
         assert_eq!(
-            message(check([4, 4, 4], [1, 2, 2], 8)),
+            message(check([4, 4, 4], [1; 3], [1, 2, 2], 8)),
             "the process grid [1, 2, 2] [z, y, x] has 4 ranks, but the run has 8\n  \
              start 4 ranks, or leave the process grid out to get [4, 2, 1]"
         );
         assert_eq!(
-            message(check([4, 1, 4], [2, 2, 2], 8)),
+            message(check([4, 1, 4], [1; 3], [2, 2, 2], 8)),
             "the process grid [2, 2, 2] [z, y, x] cuts y into 2 parts, but the grid of [4, 1, 4] cells has 1 along y\n  \
              leave the process grid out to get [4, 1, 2]"
         );
-        assert!(message(check([2, 1, 4], [2, 5, 1], 10)).contains("use 8 ranks"));
-        assert!(message(check([4, 4, 4], [2, 0, 4], 8)).contains("0 ranks along y"));
-        assert!(message(check([4, 4, 4], [usize::MAX; 3], 8)).contains("but the run has 8"));
+        assert!(message(check([2, 1, 4], [1; 3], [2, 5, 1], 10)).contains("use 8 ranks"));
+        assert!(message(check([4, 4, 4], [1; 3], [2, 0, 4], 8)).contains("0 ranks along y"));
+        assert!(message(check([4, 4, 4], [1; 3], [usize::MAX; 3], 8)).contains("but the run has 8"));
+    }
+
+    #[test]
+    fn parts_at_walls_are_as_thick_as_halos() {
+        let (any, least) = ([true; 3], [4, 4, 1]);
+        assert_eq!(cheapest_of_parts([9, 16, 64], least, any, 8).unwrap(), [2, 4, 1]);
+        assert_eq!(
+            message(cheapest_of_parts([9, 16, 2], least, any, 32)),
+            "32 ranks cannot share a grid of [9, 16, 2] cells [z, y, x]: \
+             32 is no product of three factors that are at most 2, 4 and 2, the parts that leave the halos at walls whole\n  \
+             use 16 ranks: the largest number up to 32 that it can be cut into"
+        );
+        check([9, 16, 64], least, [2, 4, 1], 8).unwrap();
+        assert_eq!(
+            message(check([9, 16, 64], least, [4, 2, 1], 8)),
+            "the process grid [4, 2, 1] [z, y, x] cuts z into 4 parts, but the grid of [9, 16, 64] cells has 9 along z, \
+             and each part needs 4\n  leave the process grid out to get [2, 4, 1]"
+        );
     }
 
     proptest! {
@@ -281,7 +320,7 @@ mod tests {
             match cheapest(cells, periodic, ranks) {
                 Ok(dims) => {
                     prop_assert!(all(ranks).contains(&dims));
-                    check(cells, dims, ranks).unwrap();
+                    check(cells, [1; 3], dims, ranks).unwrap();
                     for other in all(ranks) {
                         let (best, cost) = (cost(cells, periodic, dims), cost(cells, periodic, other));
                         prop_assert!(best < cost || best == cost && dims >= other, "{:?} is better than {:?}", other, dims);
