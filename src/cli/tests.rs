@@ -208,7 +208,7 @@ fn a_check_fills_in_the_parameters() {
     let parameters: Parameters = file.parameters.clone().try_into().unwrap();
     assert_eq!((parameters.kappa, parameters.width, parameters.source.map(|s| s.power)), (2.0, 0.1, Some(0.1f32)));
     assert_eq!(checked(&file.to_toml()).unwrap(), file);
-    JobEntry::find(jobs![Heat], "heat").unwrap().build(&file, &mut Model).unwrap();
+    JobEntry::find(jobs![Heat], "heat").unwrap().build(&file, &mut Model::gridless(crate::Comm::alone())).unwrap();
 }
 
 #[test]
