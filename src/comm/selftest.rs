@@ -11,7 +11,7 @@ pub fn selftest(comm: &Comm) -> Result<()> {
     same(comm, "split", (half.size(), half.rank()), (expected, comm.rank() / 2))?;
     on(&half)?;
     // The ranks of one half by themselves, then all together again.
-    if comm.rank() % 2 == 0 {
+    if comm.rank().is_multiple_of(2) {
         on(&half.split(half.rank() / 2))?;
     }
     on(comm)
@@ -146,7 +146,7 @@ fn random_messages(comm: &Comm, round: usize) -> Result<()> {
     let (me, size) = (comm.rank(), comm.size());
     let len = |from: usize, to: usize| {
         let dice = mix((from * 100 + to + 10_000 * round) as u64);
-        (from != to && dice % 3 > 0).then_some((dice >> 8) as usize % 20_000 * (dice >> 40 & 1) as usize)
+        (from != to && !dice.is_multiple_of(3)).then_some((dice >> 8) as usize % 20_000 * (dice >> 40 & 1) as usize)
     };
     let sends: Vec<_> = (0..size).rev().filter_map(|to| Some((to, len(me, to)?))).collect();
     let receives: Vec<_> = (0..size).filter_map(|from| Some((from, len(from, me)?))).collect();
