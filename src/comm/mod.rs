@@ -15,7 +15,7 @@ mod placement;
 mod selftest;
 mod threads;
 
-pub(crate) use fault::now_in;
+pub(crate) use fault::{now_in, now_outside};
 pub use launch::Launch;
 pub use local::ranks;
 pub use mailbox::Aborted;
