@@ -1,5 +1,5 @@
 //! The speed of whole time steps beside copies of as many bytes, and beside a plain C loop where `gcc` is there:
-//! `cargo bench --bench steps -- [heat64] [heat32] [gray-scott] [wave8] [n=128,256,512] [threads=1,2] [rounds=9]`.
+//! `cargo bench --bench steps -- [heat64] [heat32] [gray-scott] [wave8] [n=128,256,512] [threads=1,2] [rounds=9] [alone]`.
 //!
 //! A plain timing loop rather than a harness: contenders take turns, round after round, so that a noisy minute hits all
 //! of them; what is reported are medians and, since noise only ever slows down, the best. A step moves at least every
@@ -12,7 +12,7 @@ use halocline_kernels::wave::Leapfrog;
 use std::time::Instant;
 
 /// A copy's share of one thread.
-const PIECE: usize = 1 << 18;
+const PIECE: usize = 1 << 15;
 /// Each measurement lasts at least so long, in seconds.
 const LEAST: f64 = 0.03;
 
@@ -100,7 +100,8 @@ struct Contender<'a> {
 }
 
 /// Takes turns, and prints a line for each: median and best time of a step; the first is what the others are compared to.
-fn compete(title: &str, cells: f64, bytes: f64, rounds: usize, mut all: Vec<Contender<'_>>) {
+fn compete(title: &str, cells: f64, bytes: f64, rounds: usize, mut all: Vec<Contender<'_>>, alone: bool) {
+    all.truncate(if alone { 1 } else { all.len() });
     let steps: Vec<u64> = all
         .iter_mut()
         .map(|c| {
@@ -149,17 +150,20 @@ struct Ask {
     sizes: Vec<usize>,
     threads: Vec<usize>,
     rounds: usize,
+    /// Without contenders, for a profiler.
+    alone: bool,
 }
 
 impl Ask {
     fn read() -> Ask {
         let list = |v: &str| v.split(',').map(|n| n.parse().expect("a list of numbers")).collect();
-        let mut ask = Ask { cases: vec![], sizes: vec![128, 256, 512], threads: vec![1, 2], rounds: 9 };
+        let mut ask = Ask { cases: vec![], sizes: vec![128, 256, 512], threads: vec![1, 2], rounds: 9, alone: false };
         for word in std::env::args().skip(1).filter(|w| !w.starts_with("--")) {
             match word.split_once('=') {
                 Some(("n", v)) => ask.sizes = list(v),
                 Some(("threads", v)) => ask.threads = list(v),
                 Some(("rounds", v)) => ask.rounds = v.parse().expect("a number of rounds"),
+                None if word == "alone" => ask.alone = true,
                 _ => ask.cases.push(word),
             }
         }
@@ -190,7 +194,7 @@ fn beside<'a>(comm: &'a Comm, run: &'a mut Simulation, stream: &'a mut Stream) -
     ]
 }
 
-fn heat<R: Real>(comm: &Comm, n: usize, rounds: usize, in_c: Option<HeatInC<R>>) {
+fn heat<R: Real>(comm: &Comm, n: usize, ask: &Ask, in_c: Option<HeatInC<R>>) {
     let mut run = simulation(comm, n, |model| {
         let t = model.field::<R>("t").initial(|at| at.bell(0.1)).build()?;
         model.every_step(|s| {
@@ -209,10 +213,10 @@ fn heat<R: Real>(comm: &Comm, n: usize, rounds: usize, in_c: Option<HeatInC<R>>)
         all.push(Contender { name: "C, OpenMP", run: Box::new(run) });
     }
     let name = R::TYPE.name();
-    compete(&format!("heat {name} {n}³ × {}", comm.threads().count()), cells as f64, bytes as f64, rounds, all);
+    compete(&format!("heat {name} {n}³ × {}", comm.threads().count()), cells as f64, bytes as f64, ask.rounds, all, ask.alone);
 }
 
-fn gray_scott(comm: &Comm, n: usize, rounds: usize) {
+fn gray_scott(comm: &Comm, n: usize, ask: &Ask) {
     let mut run = simulation(comm, n, |model| {
         let u = model.field::<f64>("u").initial(|at| 1.0 - at.bell(0.1)).build()?;
         let v = model.field::<f64>("v").initial(|at| 0.5 * at.bell(0.1)).build()?;
@@ -225,10 +229,10 @@ fn gray_scott(comm: &Comm, n: usize, rounds: usize) {
     let (cells, bytes) = (n.pow(3), 4 * n.pow(3) * 8);
     let mut stream = Stream::new(bytes / 2);
     let all = beside(comm, &mut run, &mut stream);
-    compete(&format!("Gray–Scott f64 {n}³ × {}", comm.threads().count()), cells as f64, bytes as f64, rounds, all);
+    compete(&format!("Gray–Scott f64 {n}³ × {}", comm.threads().count()), cells as f64, bytes as f64, ask.rounds, all, ask.alone);
 }
 
-fn wave(comm: &Comm, n: usize, rounds: usize) {
+fn wave(comm: &Comm, n: usize, ask: &Ask) {
     let mut run = simulation(comm, n, |model| {
         let p = model.field::<f32>("p").initial(|at| at.bell(0.1)).build()?;
         let q = model.field::<f32>("q").build()?;
@@ -241,7 +245,7 @@ fn wave(comm: &Comm, n: usize, rounds: usize) {
     let (cells, bytes) = (n.pow(3), 5 * n.pow(3) * 4);
     let mut stream = Stream::new(bytes / 2);
     let all = beside(comm, &mut run, &mut stream);
-    compete(&format!("wave order 8 f32 {n}³ × {}", comm.threads().count()), cells as f64, bytes as f64, rounds, all);
+    compete(&format!("wave order 8 f32 {n}³ × {}", comm.threads().count()), cells as f64, bytes as f64, ask.rounds, all, ask.alone);
 }
 
 fn main() {
@@ -256,16 +260,16 @@ fn main() {
         for &threads in &ask.threads {
             let one = |comm: Comm| {
                 if ask.wants("heat64") {
-                    heat::<f64>(&comm, n, ask.rounds, in_c(c"heat_f64"));
+                    heat::<f64>(&comm, n, &ask, in_c(c"heat_f64"));
                 }
                 if ask.wants("heat32") {
-                    heat::<f32>(&comm, n, ask.rounds, in_c(c"heat_f32"));
+                    heat::<f32>(&comm, n, &ask, in_c(c"heat_f32"));
                 }
                 if ask.wants("gray-scott") {
-                    gray_scott(&comm, n, ask.rounds);
+                    gray_scott(&comm, n, &ask);
                 }
                 if ask.wants("wave8") {
-                    wave(&comm, n, ask.rounds);
+                    wave(&comm, n, &ask);
                 }
             };
             ranks(1, threads, one).expect("the rank ends well");
