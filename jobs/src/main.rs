@@ -1,1 +1,3 @@
-fn main(){}
+fn main() -> std::process::ExitCode {
+    halocline::main(halocline_jobs::all())
+}
