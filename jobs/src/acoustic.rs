@@ -26,6 +26,7 @@ pub struct Parameters {
     #[serde(skip_serializing_if = "Option::is_none")]
     interface: Option<f64>,
     /// order of accuracy in space: 2, 4, 6 or 8
+    #[schemars(range(min = 2, max = 8))]
     order: usize,
     /// time step; by default `fraction` of the largest stable one [s]
     #[serde(skip_serializing_if = "Option::is_none")]

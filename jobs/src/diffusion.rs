@@ -14,7 +14,8 @@ pub struct Parameters {
     /// diffusivity κ [m²/s]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     kappa: f64,
-    /// order of accuracy in space, 2 or 4
+    /// order of accuracy in space: 2 or 4
+    #[schemars(range(min = 2, max = 4))]
     order: usize,
     /// time step; by default `fraction` of the largest stable one [s]
     #[serde(skip_serializing_if = "Option::is_none")]
