@@ -92,7 +92,8 @@ impl Default for Parameters {
 
 impl Job for Diffusion {
     const NAME: &'static str = "diffusion";
-    const SUMMARY: &'static str = "diffusion of heat or relief, ∂T/∂t = κ ∇²T, explicit, of order 2 or 4, in 1 to 3 dimensions";
+    const SUMMARY: &'static str =
+        "diffusion of heat or relief, ∂T/∂t = κ ∇²T, explicit, of order 2 or 4, in 1 to 3 dimensions";
     type Parameters = Parameters;
 
     fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {
