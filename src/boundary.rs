@@ -66,8 +66,9 @@ impl fmt::Debug for Boundary {
 /// A field's conditions on all six sides: `[axis][lower, upper]`.
 pub type Boundaries = [[Boundary; 2]; 3];
 
-/// Fills what lies beyond the walls that a patch touches, as deep as `reach` reads. Without `corners` only cells straight
-/// beyond owned ones; with them also those beyond halo cells, axis by axis, so that edges and corners follow.
+/// Fills what lies beyond the walls that a patch touches, as deep as `reach` reads. If it reads no corners, only cells
+/// straight beyond owned ones; else also those beyond halo cells, which must be filled before: the walls across z first,
+/// those across x last, so that an edge beyond two walls is what the later one makes of what the earlier one has made.
 pub fn fill(
     array: &mut Array,
     grid: &Grid,
@@ -75,7 +76,6 @@ pub fn fill(
     location: Location,
     sides: &Boundaries,
     reach: &Reach,
-    corners: bool,
     time: f64,
 ) {
     for_walls(grid, patch, |axis, side| {
@@ -83,7 +83,7 @@ pub fn fill(
         if depth > 0 {
             let condition = &sides[axis][side];
             let wall = Wall { block: grid.block(patch.block), axis, side, location, condition, time };
-            wall.fill_array(array, reach, corners, depth);
+            wall.fill_array(array, reach, depth);
         }
     });
 }
@@ -123,16 +123,12 @@ struct Wall<'a> {
 }
 
 impl Wall<'_> {
-    fn fill_array(&self, array: &mut Array, reach: &Reach, corners: bool, depth: usize) {
+    fn fill_array(&self, array: &mut Array, reach: &Reach, depth: usize) {
         let (axis, n) = (self.axis, self.block.cells[self.axis] as isize);
         let owned = array.owned();
-        let across = if corners {
-            // Halos of the axes before are filled already, of those after not yet: their walls fill them from here.
-            let all = owned.grow(reach.below, reach.above).intersect(&array.padded());
-            Region::new(all.low, all.high)
-        } else {
-            owned
-        };
+        // Halos of the axes before are filled already, of those after not yet: their walls fill them from here.
+        let around = owned.grow(reach.below, reach.above).intersect(&array.padded());
+        let across = if reach.corners { around } else { owned };
         for k in 0..depth as isize {
             let index = if self.side == 0 { -1 - k } else { n + k };
             self.set(array, across.with(axis, index, index + 1));

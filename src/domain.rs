@@ -1,5 +1,5 @@
 //! Which rank owns which cells of a grid.
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::region::Region;
 use crate::topology;
@@ -28,42 +28,55 @@ pub struct Domain {
 
 impl Domain {
     /// The cheapest legal split, or the one that the user wants. No part of a bounded axis is thinner than `thickness`,
-    /// the deepest halo.
+    /// the deepest halo, so that what a wall mirrors is never another rank's.
     ///
     /// # Errors
     /// If there is no legal split, naming the largest legal number of ranks.
     pub fn new(grid: &Grid, ranks: usize, dims: Option<[usize; 3]>, thickness: [usize; 3]) -> Result<Domain> {
+        let (cells, periodic, least) = Domain::limits(grid, thickness);
         let blocks = grid.all_blocks().len();
-        let parts = ranks / gcd(ranks, blocks);
-        let cells = std::array::from_fn(|a| grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1));
-        let periodic = [0, 1, 2].map(|a| !grid.is_bounded(a));
-        let least = [0, 1, 2].map(|a| if periodic[a] { 1 } else { thickness[a].max(1) });
+        let parts = |ranks: usize| ranks / gcd(ranks, blocks);
+        let legal = |ranks: usize| topology::cheapest(cells, periodic, least, parts(ranks));
         let dims = match dims {
-            Some(dims) => topology::check(cells, dims, parts).map(|()| dims)?,
-            None => topology::cheapest(cells, periodic, parts)?,
+            Some(dims) => topology::check(cells, dims, least, parts(ranks)).map(|()| dims),
+            None => legal(ranks),
         };
-        Ok(Domain::with(grid, ranks, dims, blocks / gcd(ranks, blocks)))
-    }
-
-    /// A split that leaves these axes whole. Ranks beyond what the other axes can feed own nothing.
-    pub fn whole(grid: &Grid, ranks: usize, whole: [bool; 3]) -> Domain {
-        let cells = std::array::from_fn(|a| {
-            if whole[a] { 1 } else { grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1) }
-        });
-        let blocks = grid.all_blocks().len();
-        let mut busy = ranks;
-        loop {
-            let parts = busy / gcd(busy, blocks);
-            if let Ok(dims) = topology::cheapest(cells, [true; 3], parts) {
-                return Domain { ranks, ..Domain::with(grid, busy, dims, blocks / gcd(busy, blocks)) };
+        let dims = dims.map_err(|e| match blocks {
+            1 => e,
+            _ => {
+                let most = (1..=ranks).rev().find(|&r| legal(r).is_ok()).unwrap_or(1);
+                Error::input(format!(
+                    "{ranks} ranks on {blocks} blocks cut each block into {} parts: {}", parts(ranks), e.what()
+                ))
+                .remedy(format!("use {most} ranks: the largest number up to {ranks} that the blocks can be dealt to"))
             }
-            busy -= 1;
-        }
+        })?;
+        Ok(Domain::with(grid, ranks, dims))
     }
 
-    fn with(grid: &Grid, ranks: usize, dims: [usize; 3], boxes_per_rank: usize) -> Domain {
+    /// A split that leaves these axes whole. Ranks beyond what the other axes can feed own nothing. Parts of bounded axes
+    /// are as thick as in [`Domain::new`].
+    pub fn whole(grid: &Grid, ranks: usize, whole: [bool; 3], thickness: [usize; 3]) -> Domain {
+        let (cells, periodic, mut least) = Domain::limits(grid, thickness);
+        (0..3).filter(|&a| whole[a]).for_each(|a| least[a] = cells[a]);
+        let blocks = grid.all_blocks().len();
+        let split = |busy: usize| topology::cheapest(cells, periodic, least, busy / gcd(busy, blocks)).ok().map(|dims| (busy, dims));
+        // One rank can always have all of it.
+        let (busy, dims) = (1..=ranks).rev().find_map(split).unwrap_or((1, [1; 3]));
+        Domain { ranks, ..Domain::with(grid, busy, dims) }
+    }
+
+    /// Cells of the smallest block, which axes are periodic, and the fewest cells that a part may have.
+    fn limits(grid: &Grid, thickness: [usize; 3]) -> ([usize; 3], [bool; 3], [usize; 3]) {
+        let cells = [0, 1, 2].map(|a| grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1));
+        let periodic = [0, 1, 2].map(|a| !grid.is_bounded(a));
+        (cells, periodic, [0, 1, 2].map(|a| if periodic[a] { 1 } else { thickness[a].max(1) }))
+    }
+
+    fn with(grid: &Grid, ranks: usize, dims: [usize; 3]) -> Domain {
+        let blocks = grid.all_blocks().len();
         let cuts = grid.all_blocks().iter().map(|b| std::array::from_fn(|a| topology::cuts(b.cells[a], dims[a])));
-        Domain { dims, cuts: cuts.collect(), boxes_per_rank, ranks }
+        Domain { dims, cuts: cuts.collect(), boxes_per_rank: blocks / gcd(ranks, blocks), ranks }
     }
 
     /// Number of ranks.
@@ -142,9 +155,21 @@ mod tests {
     #[test]
     fn whole_axes_stay_whole() {
         let grid = Grid::new([8, 2, 2]);
-        let domain = Domain::whole(&grid, 12, [true, false, false]);
+        let domain = Domain::whole(&grid, 12, [true, false, false], [1; 3]);
         assert_eq!(domain.dims, [1, 2, 2]);
         assert_eq!(domain.patches(11), vec![]);
         assert_eq!(domain.owners(0, &Region::of([8, 2, 2])).len(), 4);
+    }
+
+    #[test]
+    fn parts_of_bounded_axes_are_as_thick_as_the_halo() {
+        let walls = Grid::new([1, 9, 4]);
+        assert_eq!(Domain::new(&walls, 2, None, [1, 4, 4]).unwrap().dims, [1, 2, 1]);
+        let thin = Domain::new(&walls, 3, None, [1, 4, 4]).unwrap_err().to_string();
+        assert!(thin.ends_with("use 2 ranks: the largest number up to 3 that it can be cut into"), "{thin}");
+        assert_eq!(Domain::new(&walls.clone().periodic([true, false]), 9, None, [1, 4, 4]).unwrap().dims, [1, 9, 1]);
+        assert_eq!(Domain::whole(&walls, 9, [false, false, true], [1, 3, 1]).dims, [1, 3, 1]);
+        let blocks = Domain::new(&Grid::blocks(6, [4, 4]), 12, None, [1, 4, 4]).unwrap_err().to_string();
+        assert!(blocks.contains("into 2 parts") && blocks.contains("use 6 ranks"), "{blocks}");
     }
 }

@@ -83,6 +83,8 @@ impl Exchange {
     /// Packs and sends, then makes the local copies while messages fly. `from` and `to` may be the same arrays.
     pub fn start(&mut self, comm: &Comm, from: &Arrays, to: &Arrays) {
         if let Some(link) = &mut self.link {
+            // Who only sends has not waited for these messages yet.
+            link.finish();
             for (i, (_, moves)) in self.outgoing.iter().enumerate() {
                 let mut at = link.outgoing(i).as_mut_ptr();
                 for m in moves {

@@ -41,22 +41,25 @@ pub fn rank_of(dims: [usize; 3], coords: [usize; 3]) -> usize {
 
 /// The process grid of `ranks` that is cheapest for this grid of cells: by the work and the halo faces of the rank that has
 /// most of them (see [`FACE`], [`MESSAGE`], [`CELL`]). Of equally cheap ones, the one with most cuts in z, then in y.
-/// Every rank gets at least one cell on every axis, so flat axes are never cut.
+/// No part is thinner than `least` cells: 1 where an axis may be cut anywhere, all its cells where it must stay whole. Flat
+/// axes are never cut.
 ///
 /// # Errors
 /// If there is no such process grid: with the nearest numbers of ranks that have one.
 ///
 /// ```
 /// use halocline::topology::cheapest;
-/// assert_eq!(cheapest([256, 256, 256], [true; 3], 4)?, [4, 1, 1]);
-/// assert_eq!(cheapest([1, 64, 64], [true; 3], 4)?, [1, 4, 1]);
+/// assert_eq!(cheapest([256, 256, 256], [true; 3], [1; 3], 4)?, [4, 1, 1]);
+/// assert_eq!(cheapest([1, 64, 64], [true; 3], [1; 3], 4)?, [1, 4, 1]);
+/// assert_eq!(cheapest([1, 64, 64], [true; 3], [1, 32, 1], 4)?, [1, 2, 2]);
 /// # Ok::<(), halocline::Error>(())
 /// ```
-pub fn cheapest(cells: [usize; 3], periodic: [bool; 3], ranks: usize) -> Result<[usize; 3]> {
+pub fn cheapest(cells: [usize; 3], periodic: [bool; 3], least: [usize; 3], ranks: usize) -> Result<[usize; 3]> {
     check_counts(cells, ranks)?;
+    let most = most_parts(cells, least);
     // In this order the first of equals has most cuts in z, then in y.
     let mut best: Option<(f64, [usize; 3])> = None;
-    for dims in factorisations(cells, ranks) {
+    for dims in factorisations(most, ranks) {
         let cost = cost(cells, periodic, dims);
         if best.is_none_or(|(least, _)| cost < least) {
             best = Some((cost, dims));
@@ -65,17 +68,22 @@ pub fn cheapest(cells: [usize; 3], periodic: [bool; 3], ranks: usize) -> Result<
     best.map(|(_, dims)| dims).ok_or_else(|| {
         Error::input(format!(
             "{ranks} ranks cannot share a grid of {cells:?} cells [z, y, x]: {}",
-            reason(cells, ranks)
+            reason(cells, least, ranks)
         ))
-        .remedy(nearest_legal(cells, ranks))
+        .remedy(nearest_legal(most, ranks))
     })
+}
+
+/// How often each axis can be cut if no part is to be thinner than `least`; an axis can always be left whole.
+fn most_parts(cells: [usize; 3], least: [usize; 3]) -> [usize; 3] {
+    std::array::from_fn(|a| (cells[a] / least[a].max(1)).max(1))
 }
 
 /// Checks a process grid that the user gives.
 ///
 /// # Errors
-/// If it is not one of `ranks` ranks, or has more ranks than cells along an axis.
-pub fn check(cells: [usize; 3], dims: [usize; 3], ranks: usize) -> Result<()> {
+/// If it is not one of `ranks` ranks, or its parts are thinner than `least` cells (see [`cheapest`]).
+pub fn check(cells: [usize; 3], dims: [usize; 3], least: [usize; 3], ranks: usize) -> Result<()> {
     check_counts(cells, ranks)?;
     if let Some(axis) = (0..3).find(|&a| dims[a] == 0) {
         return Err(Error::input(format!("the process grid {dims:?} [z, y, x] has 0 ranks along {}", NAMES[axis]))
@@ -86,17 +94,21 @@ pub fn check(cells: [usize; 3], dims: [usize; 3], ranks: usize) -> Result<()> {
         return Err(Error::input(format!(
             "the process grid {dims:?} [z, y, x] has {product} ranks, but the run has {ranks}"
         ))
-        .remedy(match cheapest(cells, [true; 3], ranks) {
+        .remedy(match cheapest(cells, [true; 3], least, ranks) {
             Ok(dims) => format!("start {product} ranks, or leave the process grid out to get {dims:?}"),
             Err(_) => format!("start {product} ranks"),
         }));
     }
-    if let Some(axis) = (0..3).find(|&a| dims[a] > cells[a]) {
+    if let Some(axis) = (0..3).find(|&a| dims[a] > most_parts(cells, least)[a]) {
         let (name, n, d) = (NAMES[axis], cells[axis], dims[axis]);
+        let thin = match least[axis] {
+            0 | 1 => String::new(),
+            least => format!(", and a part needs {least}"),
+        };
         return Err(Error::input(format!(
-            "the process grid {dims:?} [z, y, x] cuts {name} into {d} parts, but the grid of {cells:?} cells has {n} along {name}"
+            "the process grid {dims:?} [z, y, x] cuts {name} into {d} parts, but the grid of {cells:?} cells has {n} along {name}{thin}"
         ))
-        .remedy(match cheapest(cells, [true; 3], ranks) {
+        .remedy(match cheapest(cells, [true; 3], least, ranks) {
             Ok(dims) => format!("leave the process grid out to get {dims:?}"),
             Err(e) => e.to_string().split_once('\n').map_or(String::new(), |(_, remedy)| remedy.trim().to_owned()),
         }));
@@ -117,12 +129,12 @@ fn check_counts(cells: [usize; 3], ranks: usize) -> Result<()> {
     Ok(())
 }
 
-/// All legal process grids, those with most cuts in z, then in y, first.
-fn factorisations(cells: [usize; 3], ranks: usize) -> impl Iterator<Item = [usize; 3]> {
+/// All process grids with at most this many parts along each axis, those with most cuts in z, then in y, first.
+fn factorisations(most: [usize; 3], ranks: usize) -> impl Iterator<Item = [usize; 3]> {
     let divisors = |n: usize, most: usize| (1..=most.min(n)).rev().filter(move |&d| n.is_multiple_of(d));
-    divisors(ranks, cells[0]).flat_map(move |z| {
+    divisors(ranks, most[0]).flat_map(move |z| {
         let rest = ranks / z;
-        divisors(rest, cells[1]).filter(move |y| rest / y <= cells[2]).map(move |y| [z, y, rest / y])
+        divisors(rest, most[1]).filter(move |y| rest / y <= most[2]).map(move |y| [z, y, rest / y])
     })
 }
 
@@ -144,21 +156,27 @@ fn cost(cells: [usize; 3], periodic: [bool; 3], dims: [usize; 3]) -> f64 {
 }
 
 /// Why there is no legal process grid.
-fn reason(cells: [usize; 3], ranks: usize) -> String {
-    let all: u128 = cells.iter().map(|&n| n as u128).fold(1, u128::saturating_mul);
-    match ranks as u128 > all {
-        true => format!("it has only {all}"),
-        false => format!(
-            "{ranks} is no product of three factors that are at most {}, {} and {}",
-            cells[0], cells[1], cells[2]
+fn reason(cells: [usize; 3], least: [usize; 3], ranks: usize) -> String {
+    let most = most_parts(cells, least);
+    let all: u128 = most.iter().map(|&n| n as u128).fold(1, u128::saturating_mul);
+    let thin = match least.map(|l| l.max(1)) {
+        [1, 1, 1] => String::new(),
+        least => format!("a part needs at least {least:?} of them, and "),
+    };
+    match (ranks as u128 > all, thin.is_empty()) {
+        (true, true) => format!("it has only {all}"),
+        (true, false) => format!("{thin}there are only {all} such parts"),
+        _ => format!(
+            "{thin}{ranks} is no product of three factors that are at most {}, {} and {}",
+            most[0], most[1], most[2]
         ),
     }
 }
 
 /// The largest legal number of ranks below and, if near, the smallest above.
-fn nearest_legal(cells: [usize; 3], ranks: usize) -> String {
-    let all = cells.iter().map(|&n| n as u128).fold(1, u128::saturating_mul).min(usize::MAX as u128) as usize;
-    let legal = |&n: &usize| factorisations(cells, n).next().is_some();
+fn nearest_legal(most: [usize; 3], ranks: usize) -> String {
+    let all = most.iter().map(|&n| n as u128).fold(1, u128::saturating_mul).min(usize::MAX as u128) as usize;
+    let legal = |&n: &usize| factorisations(most, n).next().is_some();
     // One rank always is.
     let below = (1..=ranks.min(all)).rev().find(legal).unwrap_or(1);
     match (ranks..=all.min(ranks.saturating_add(ranks / 4))).find(legal) {
@@ -189,15 +207,15 @@ mod tests {
             // The larger half of 3 cells has 2: 512 + 2·256 (cells + faces) in z, 384 + 2·2·96 in y.
             ([3, 8, 32], 2, [1, 2, 1]),
         ] {
-            assert_eq!(cheapest(cells, periodic, ranks).unwrap(), dims, "{cells:?} on {ranks} ranks");
+            assert_eq!(cheapest(cells, periodic, [1; 3], ranks).unwrap(), dims, "{cells:?} on {ranks} ranks");
         }
     }
 
     #[test]
     fn a_bounded_axis_of_two_ranks_has_one_face() {
         // Two ranks cut x by 15·32 a face, z by 256: two faces of z are cheaper than two of x, but not than one.
-        assert_eq!(cheapest([8, 4, 64], [true, true, true], 2).unwrap(), [2, 1, 1]);
-        assert_eq!(cheapest([8, 4, 64], [true, true, false], 2).unwrap(), [1, 1, 2]);
+        assert_eq!(cheapest([8, 4, 64], [true, true, true], [1; 3], 2).unwrap(), [2, 1, 1]);
+        assert_eq!(cheapest([8, 4, 64], [true, true, false], [1; 3], 2).unwrap(), [1, 1, 2]);
     }
 
     fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
@@ -210,35 +228,47 @@ mod tests {
     fn impossible_grids_name_the_numbers_and_the_remedy() {
         let any = [true; 3];
         assert_eq!(
-            message(cheapest([1, 2, 3], any, 7)),
+            message(cheapest([1, 2, 3], any, [1; 3], 7)),
             "7 ranks cannot share a grid of [1, 2, 3] cells [z, y, x]: it has only 6\n  \
              use 6 ranks: the largest number up to 7 that it can be cut into"
         );
         assert_eq!(
-            message(cheapest([4, 4, 4], any, 11)),
+            message(cheapest([4, 4, 4], any, [1; 3], 11)),
             "11 ranks cannot share a grid of [4, 4, 4] cells [z, y, x]: \
              11 is no product of three factors that are at most 4, 4 and 4\n  \
              use 9 or 12 ranks: the nearest numbers that it can be cut into"
         );
-        assert!(message(cheapest([4, 0, 4], any, 1)).contains("none along y"));
-        assert!(message(cheapest([4, 4, 4], any, 0)).contains("at least one rank"));
-        assert!(cheapest([usize::MAX; 3], any, 12).is_ok());
-        assert!(message(cheapest([1, 2, 2], any, usize::MAX)).contains("use 4 ranks"));
+        assert!(message(cheapest([4, 0, 4], any, [1; 3], 1)).contains("none along y"));
+        assert!(message(cheapest([4, 4, 4], any, [1; 3], 0)).contains("at least one rank"));
+        assert!(cheapest([usize::MAX; 3], any, [1; 3], 12).is_ok());
+        assert!(message(cheapest([1, 2, 2], any, [1; 3], usize::MAX)).contains("use 4 ranks"));
 
-        check([4, 4, 4], [1, 2, 4], 8).unwrap();
+        check([4, 4, 4], [1, 2, 4], [1; 3], 8).unwrap();
         assert_eq!(
-            message(check([4, 4, 4], [1, 2, 2], 8)),
+            message(check([4, 4, 4], [1, 2, 2], [1; 3], 8)),
             "the process grid [1, 2, 2] [z, y, x] has 4 ranks, but the run has 8\n  \
              start 4 ranks, or leave the process grid out to get [4, 2, 1]"
         );
         assert_eq!(
-            message(check([4, 1, 4], [2, 2, 2], 8)),
+            message(check([4, 1, 4], [2, 2, 2], [1; 3], 8)),
             "the process grid [2, 2, 2] [z, y, x] cuts y into 2 parts, but the grid of [4, 1, 4] cells has 1 along y\n  \
              leave the process grid out to get [4, 1, 2]"
         );
-        assert!(message(check([2, 1, 4], [2, 5, 1], 10)).contains("use 8 ranks"));
-        assert!(message(check([4, 4, 4], [2, 0, 4], 8)).contains("0 ranks along y"));
-        assert!(message(check([4, 4, 4], [usize::MAX; 3], 8)).contains("but the run has 8"));
+        assert!(message(check([2, 1, 4], [2, 5, 1], [1; 3], 10)).contains("use 8 ranks"));
+        assert!(message(check([4, 4, 4], [2, 0, 4], [1; 3], 8)).contains("0 ranks along y"));
+        assert!(message(check([4, 4, 4], [usize::MAX; 3], [1; 3], 8)).contains("but the run has 8"));
+
+        assert_eq!(
+            message(cheapest([1, 9, 4], any, [1, 4, 4], 3)),
+            "3 ranks cannot share a grid of [1, 9, 4] cells [z, y, x]: \
+             a part needs at least [1, 4, 4] of them, and there are only 2 such parts\n  \
+             use 2 ranks: the largest number up to 3 that it can be cut into"
+        );
+        assert_eq!(
+            message(check([4, 9, 4], [1, 3, 1], [1, 4, 1], 3)),
+            "the process grid [1, 3, 1] [z, y, x] cuts y into 3 parts, but the grid of [4, 9, 4] cells has 9 along y, \
+             and a part needs 4\n  leave the process grid out to get [3, 1, 1]"
+        );
     }
 
     proptest! {
@@ -267,21 +297,26 @@ mod tests {
 
         #[test]
         fn the_choice_is_legal_and_none_is_cheaper(
-            cells in prop::array::uniform3(1_usize..14), periodic in prop::array::uniform3(any::<bool>()), ranks in 1_usize..60,
+            cells in prop::array::uniform3(1_usize..14), least in prop::array::uniform3(1_usize..4),
+            periodic in prop::array::uniform3(any::<bool>()), ranks in 1_usize..60,
         ) {
+            let thick = |dims: [usize; 3]| {
+                (0..3).all(|a| dims[a] == 1 || self::cuts(cells[a], dims[a]).windows(2).all(|p| p[1] - p[0] >= least[a]))
+            };
             let all = |ranks: usize| {
                 let mut all = vec![];
                 for z in 1..=cells[0] {
                     for y in 1..=cells[1] {
-                        all.extend((1..=cells[2]).map(|x| [z, y, x]).filter(|d| d.iter().product::<usize>() == ranks));
+                        let product = |d: &[usize; 3]| d.iter().product::<usize>();
+                        all.extend((1..=cells[2]).map(|x| [z, y, x]).filter(|d| product(d) == ranks && thick(*d)));
                     }
                 }
                 all
             };
-            match cheapest(cells, periodic, ranks) {
+            match cheapest(cells, periodic, least, ranks) {
                 Ok(dims) => {
                     prop_assert!(all(ranks).contains(&dims));
-                    check(cells, dims, ranks).unwrap();
+                    check(cells, dims, least, ranks).unwrap();
                     for other in all(ranks) {
                         let (best, cost) = (cost(cells, periodic, dims), cost(cells, periodic, other));
                         prop_assert!(best < cost || best == cost && dims >= other, "{:?} is better than {:?}", other, dims);

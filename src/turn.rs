@@ -91,14 +91,6 @@ impl Turn {
         }
         both
     }
-
-    /// The same map for values on the lower faces across target axis `axis`: reversed, face i of n+1 becomes face n−i.
-    pub fn for_faces(mut self, axis: usize) -> Turn {
-        if self.to[axis].reversed {
-            self.offset[axis] += 1;
-        }
-        self
-    }
 }
 
 #[cfg(test)]

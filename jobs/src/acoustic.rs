@@ -26,6 +26,7 @@ pub struct Parameters {
     #[serde(skip_serializing_if = "Option::is_none")]
     interface: Option<f64>,
     /// order of accuracy in space: 2, 4, 6 or 8
+    #[schemars(range(min = 2, max = 8))]
     order: usize,
     /// time step; by default `fraction` of the largest stable one [s]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,7 +69,8 @@ impl Default for Parameters {
 
 impl Job for Acoustic {
     const NAME: &'static str = "acoustic";
-    const SUMMARY: &'static str = "acoustic waves, ∂²p/∂t² = c² ∇²p, of order 2 to 8, point source, layers, absorbing sponge";
+    const SUMMARY: &'static str =
+        "acoustic waves, ∂²p/∂t² = c² ∇²p, of order 2 to 8, point source, layers, absorbing sponge";
     type Parameters = Parameters;
 
     fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {
@@ -184,8 +186,11 @@ fn check_sponge(p: &Parameters, grid: &Grid, walls: &[usize]) -> Result<()> {
         None => Ok(()),
         Some(&a) => {
             let (n, axis) = (grid.cells()[a], halocline::grid::AXES[a]);
-            Err(Error::input(format!("`parameters.sponge` = {} cells at both walls leaves nothing of {n} along {axis}", p.sponge))
-                .remedy(format!("it can be at most {} cells wide, or 0 for none", n.saturating_sub(1) / 2)))
+            Err(Error::input(format!(
+                "`parameters.sponge` = {} cells at both walls leaves nothing of {n} along {axis}",
+                p.sponge
+            ))
+            .remedy(format!("it can be at most {} cells wide, or 0 for none", n.saturating_sub(1) / 2)))
         }
     }
 }

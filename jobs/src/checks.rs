@@ -67,10 +67,7 @@ mod tests {
         assert_eq!(time_step(None, 0.5, 2.0, "").unwrap(), 1.0);
         assert_eq!(time_step(Some(2.0), 0.5, 2.0, "").unwrap(), 2.0);
         let error = time_step(Some(2.5), 0.5, 2.0, "Δt ≤ 2").unwrap_err();
-        assert_eq!(
-            error.what(),
-            "`parameters.dt` = 2.5 s is unstable: at most 2.000000e0 s on this grid (Δt ≤ 2)"
-        );
+        assert_eq!(error.what(), "`parameters.dt` = 2.5 s is unstable: at most 2.000000e0 s on this grid (Δt ≤ 2)");
         for limit in [f64::INFINITY, f64::NAN, 0.0] {
             assert!(time_step(None, 0.5, limit, "").is_err());
         }
@@ -85,7 +82,10 @@ mod tests {
         assert_eq!(cell([0.25, 1.0, 4.0], &grid), [0, 3, 7]);
         assert_eq!(cell([0.25, -0.6, 0.6], &grid), [0, 0, 1]);
         let outside = position("p", &[1.5, 0.0], &grid).unwrap_err();
-        assert_eq!(outside.to_string(), "`parameters.p` = [1.5, 0.0] lies outside the grid along y\n  y goes from -1 to 1 m");
+        assert_eq!(
+            outside.to_string(),
+            "`parameters.p` = [1.5, 0.0] lies outside the grid along y\n  y goes from -1 to 1 m"
+        );
         assert!(position("p", &[1.0], &grid).unwrap_err().what().contains("the grid has 2 axes"));
     }
 }

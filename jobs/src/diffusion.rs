@@ -14,7 +14,8 @@ pub struct Parameters {
     /// diffusivity κ [m²/s]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     kappa: f64,
-    /// order of accuracy in space, 2 or 4
+    /// order of accuracy in space: 2 or 4
+    #[schemars(range(min = 2, max = 4))]
     order: usize,
     /// time step; by default `fraction` of the largest stable one [s]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +92,8 @@ impl Default for Parameters {
 
 impl Job for Diffusion {
     const NAME: &'static str = "diffusion";
-    const SUMMARY: &'static str = "diffusion of heat or relief, ∂T/∂t = κ ∇²T, explicit, of order 2 or 4, in 1 to 3 dimensions";
+    const SUMMARY: &'static str =
+        "diffusion of heat or relief, ∂T/∂t = κ ∇²T, explicit, of order 2 or 4, in 1 to 3 dimensions";
     type Parameters = Parameters;
 
     fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {

@@ -18,26 +18,26 @@ pub struct Poisson;
 pub struct Parameters {
     /// charges over the permittivity, each spread out as a Gaussian [V·m]
     #[schemars(length(min = 1))]
-    charges: Vec<f64>,
+    pub charges: Vec<f64>,
     /// their positions, each as in `grid.origin`; by default evenly along x [m]
-    positions: Vec<Vec<f64>>,
+    pub positions: Vec<Vec<f64>>,
     /// width of the Gaussians: at this distance they have fallen to 1/e [m]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
-    width: f64,
+    pub width: f64,
     /// what the walls do; periodic axes have none
-    walls: Walls,
+    pub walls: Walls,
     /// norm of the residual, relative to that of the charges, at which the run ends
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
-    tolerance: f64,
+    pub tolerance: f64,
     /// iterations in a step of the run, at most
     #[schemars(range(min = 1))]
-    iterations_per_step: usize,
+    pub iterations_per_step: usize,
 }
 
 /// What the walls do.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Walls {
+pub enum Walls {
     /// the potential is zero there
     Grounded,
     /// no field lines go through them
@@ -63,65 +63,77 @@ impl Job for Poisson {
     type Parameters = Parameters;
 
     fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {
-        let grid = model.grid().clone();
-        let h = grid.spacing();
-        if grid.total_cells() == 1 {
-            return Err(Error::input("a grid of one cell has no Laplacian").remedy("use an axis of more cells"));
-        }
-        let density = density(p, &grid)?;
-        let walls = match p.walls {
-            Walls::Grounded => Boundary::Value(0.0),
-            Walls::Insulated => Boundary::Reflecting,
-        };
-        let phi = model.field::<R>("phi").long_name("potential").unit("V").boundary(walls.clone()).build()?;
-        let charge = model.field::<R>("charge").long_name("charge density over permittivity").unit("V m-2");
-        let charge = charge.initial(density).build()?;
-        let r = model.field::<R>("residual").unit("V m-2").hidden().build()?;
-        let d = model.field::<R>("direction").unit("V m-2").boundary(walls).hidden().build()?;
-        let image = model.field::<R>("image").long_name("−∇² of the direction").unit("V m-4").hidden().build()?;
-
-        let minus_one = model.scalar("minus_one", -1.0);
-        let [excess, norm, rr, rr_before, curvature, alpha, beta, residual, iterations] =
-            ["excess", "norm", "rr", "rr_before", "curvature", "alpha", "beta", "relative_residual", "iterations"]
-                .map(|name| model.scalar(name, 0.0));
-        let laplacian = NegativeLaplacian::<R>::new(h);
-        let relative = |[rr, norm]: [f64; 2]| if norm > 0.0 { rr.sqrt() / norm } else { 0.0 };
-
-        // Where the potential is fixed nowhere, only charges that add up to nothing have one: take the mean away.
-        let floats = p.walls == Walls::Insulated || (0..3).all(|a| !grid.is_bounded(a));
-        model.at_start(|s| {
-            if floats {
-                s.reduce(excess, mean(charge)).apply(Less, (charge, excess), [charge]);
-            }
-            s.apply(laplacian, [phi], [image]).apply(Axpy, (charge, minus_one, image), [r]);
-            s.reduce(norm, norm2(charge)).reduce(rr, dot(r, r)).compute(residual, [rr, norm], relative);
-        });
-        let (enough, most) = (residual.below(p.tolerance), p.iterations_per_step);
-        model.every_step(|s| {
-            s.until(enough.clone(), most, |s| {
-                s.apply(Axpy, (r, beta, d), [d]); // β = 0 in the first iteration
-                s.apply(laplacian, [d], [image]).reduce(curvature, dot(d, image));
-                s.compute(alpha, [rr, curvature], |[rr, curvature]| rr / curvature);
-                s.apply(Descend, (phi, r, alpha, d, image), [phi, r]);
-                s.compute(rr_before, [rr], |[rr]| rr).reduce(rr, dot(r, r));
-                s.compute(beta, [rr, rr_before], |[rr, before]| rr / before);
-                s.compute(residual, [rr, norm], relative).compute(iterations, [iterations], |[n]| n + 1.0);
-            });
-        });
-        model.stop_when(enough);
-
-        model.diagnose("iterations", iterations);
-        model.diagnose("residual", residual);
-        // The residual above follows from the recurrence; this one is computed from the solution.
-        let defect = Defect::<R> { inverse_squares: inverse_squares(h).map(R::of) };
-        model.diagnose("max(defect)", Reduction::of::<R, _>("max(defect)", Op::Max, defect, [phi, charge]));
-        let volume: f64 = (0..3).map(|a| grid.block(0).cell_length(a)).product();
-        let energy = FieldEnergy { half_volume: 0.5 * volume };
-        model.diagnose("energy", Reduction::of::<R, _>("energy", Op::Sum, energy, [phi, charge]));
-        model.diagnose("max(phi)", max(phi));
-        model.diagnose("min(phi)", min(phi));
-        Ok(())
+        let density = density(p, model.grid())?;
+        declare::<R>(p, density, model)
     }
+}
+
+/// Declares the solver for any right-hand side f, in V/m², of which `p` is not asked for charges and positions.
+///
+/// # Errors
+/// If the grid has but one cell.
+pub fn declare<R: Real>(
+    p: &Parameters,
+    density: impl Fn(At) -> f64 + Send + Sync + 'static,
+    model: &mut Model,
+) -> Result<()> {
+    let grid = model.grid().clone();
+    let h = grid.spacing();
+    if grid.total_cells() == 1 {
+        return Err(Error::input("a grid of one cell has no Laplacian").remedy("use an axis of more cells"));
+    }
+    let walls = match p.walls {
+        Walls::Grounded => Boundary::Value(0.0),
+        Walls::Insulated => Boundary::Reflecting,
+    };
+    let phi = model.field::<R>("phi").long_name("potential").unit("V").boundary(walls.clone()).build()?;
+    let charge = model.field::<R>("charge").long_name("charge density over permittivity").unit("V m-2");
+    let charge = charge.initial(density).build()?;
+    let r = model.field::<R>("residual").unit("V m-2").hidden().build()?;
+    let d = model.field::<R>("direction").unit("V m-2").boundary(walls).hidden().build()?;
+    let image = model.field::<R>("image").long_name("−∇² of the direction").unit("V m-4").hidden().build()?;
+
+    let minus_one = model.scalar("minus_one", -1.0);
+    let [excess, norm, rr, rr_before, curvature, alpha, beta, residual, iterations] =
+        ["excess", "norm", "rr", "rr_before", "curvature", "alpha", "beta", "relative_residual", "iterations"]
+            .map(|name| model.scalar(name, 0.0));
+    let laplacian = NegativeLaplacian::<R>::new(h);
+    let relative = |[rr, norm]: [f64; 2]| if norm > 0.0 { rr.sqrt() / norm } else { 0.0 };
+
+    // Where the potential is fixed nowhere, only charges that add up to nothing have one: take the mean away.
+    let floats = p.walls == Walls::Insulated || (0..3).all(|a| !grid.is_bounded(a));
+    model.at_start(|s| {
+        if floats {
+            s.reduce(excess, mean(charge)).apply(Less, (charge, excess), [charge]);
+        }
+        s.apply(laplacian, [phi], [image]).apply(Axpy, (charge, minus_one, image), [r]);
+        s.reduce(norm, norm2(charge)).reduce(rr, dot(r, r)).compute(residual, [rr, norm], relative);
+    });
+    let (enough, most) = (residual.below(p.tolerance), p.iterations_per_step);
+    model.every_step(|s| {
+        s.until(enough.clone(), most, |s| {
+            s.apply(Axpy, (r, beta, d), [d]); // β = 0 in the first iteration
+            s.apply(laplacian, [d], [image]).reduce(curvature, dot(d, image));
+            s.compute(alpha, [rr, curvature], |[rr, curvature]| rr / curvature);
+            s.apply(Descend, (phi, r, alpha, d, image), [phi, r]);
+            s.compute(rr_before, [rr], |[rr]| rr).reduce(rr, dot(r, r));
+            s.compute(beta, [rr, rr_before], |[rr, before]| rr / before);
+            s.compute(residual, [rr, norm], relative).compute(iterations, [iterations], |[n]| n + 1.0);
+        });
+    });
+    model.stop_when(enough);
+
+    model.diagnose("iterations", iterations);
+    model.diagnose("residual", residual);
+    // The residual above follows from the recurrence; this one is computed from the solution.
+    let defect = Defect::<R> { inverse_squares: inverse_squares(h).map(R::of) };
+    model.diagnose("max(defect)", Reduction::of::<R, _>("max(defect)", Op::Max, defect, [phi, charge]));
+    let volume: f64 = (0..3).map(|a| grid.block(0).cell_length(a)).product();
+    let energy = FieldEnergy { half_volume: 0.5 * volume };
+    model.diagnose("energy", Reduction::of::<R, _>("energy", Op::Sum, energy, [phi, charge]));
+    model.diagnose("max(phi)", max(phi));
+    model.diagnose("min(phi)", min(phi));
+    Ok(())
 }
 
 /// |f + ∇²φ| of a cell.

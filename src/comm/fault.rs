@@ -54,6 +54,11 @@ pub(crate) fn now_in(stage: &str, step: u64) {
     });
 }
 
+/// Says that this rank is in no stage any more.
+pub(crate) fn now_outside() {
+    STAGE.take();
+}
+
 /// True while this thread runs inside a watched [`catch`].
 pub(super) fn watched() -> bool {
     WATCHED.get()

@@ -1,6 +1,6 @@
 //! Bags of records: data with no grid at all, moved between ranks by key.
 use crate::comm::{Comm, Reduce};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sums::{ExactSum, all_sum};
 use std::any::Any;
 use std::marker::PhantomData;
@@ -70,19 +70,21 @@ type Held = Box<dyn Any + Send + Sync>;
 #[derive(Clone)]
 pub struct Filling {
     fill: Arc<dyn Fn(usize, usize) -> Held + Send + Sync>,
-    bytes: fn(&Held) -> Vec<u8>,
-    size: usize,
+    hash: fn(&Held) -> i64,
 }
 impl Filling {
     pub(crate) fn new<R: Record>(filling: impl Fn(usize, usize) -> Vec<R> + Send + Sync + 'static) -> Filling {
         Filling {
             fill: Arc::new(move |rank, size| Box::new(filling(rank, size))),
-            bytes: |held| {
-                let mut bytes = vec![];
-                held.downcast_ref::<Vec<R>>().expect("a bag of its own type").iter().for_each(|r| r.write(&mut bytes));
-                bytes
+            hash: |held| {
+                let (mut bytes, mut sum) = (vec![], 0_i64);
+                for record in held.downcast_ref::<Vec<R>>().expect("a bag of its own type") {
+                    bytes.clear();
+                    record.write(&mut bytes);
+                    sum = sum.wrapping_add(xxhash_rust::xxh3::xxh3_64(&bytes) as i64);
+                }
+                sum
             },
-            size: size_of::<R>(),
         }
     }
 }
@@ -134,18 +136,9 @@ impl Bags {
     }
 
     /// An order-free hash of every bag's records, whatever rank holds them.
-    pub(crate) fn hash(&self, comm: &Comm) -> Result<Vec<u64>> {
-        let mut sums = vec![];
-        for (held, filling) in &self.held {
-            let bytes = (filling.bytes)(held);
-            if filling.size == 0 && !bytes.is_empty() {
-                return Err(Error::failure("a record without size has bytes"));
-            }
-            let mix = |r: &[u8]| xxhash_rust::xxh3::xxh3_64(r) as i64;
-            let sum = bytes.chunks(filling.size.max(1)).fold(0i64, |s, r| s.wrapping_add(mix(r)));
-            sums.push(sum);
-        }
+    pub(crate) fn hash(&self, comm: &Comm) -> Vec<u64> {
+        let mut sums: Vec<i64> = self.held.iter().map(|(held, filling)| (filling.hash)(held)).collect();
         comm.reduce(Reduce::Sum, &mut sums);
-        Ok(sums.into_iter().map(|s| s as u64).collect())
+        sums.into_iter().map(|s| s as u64).collect()
     }
 }

@@ -1,8 +1,7 @@
 //! Kernels on all cells: tables of rows, tile by tile.
 use super::{Simulation, Store, halos, tiles};
 use crate::comm::Threads;
-use crate::field::Array;
-use crate::grid::Location;
+use crate::field::{Array, Declaration};
 use crate::region::Region;
 use crate::schedule::{Bound, Stage, TileFn};
 use halocline_kernels::cell::{MAX_ROWS, Place, Table};
@@ -39,18 +38,19 @@ impl Store {
         Surroundings { scalars: bound.iter().map(number).collect() }
     }
 
-    /// Calls `row` for every row of a tile with a table of the rows read, and the tile's first index and key.
+    /// Calls `row` for every row of a tile with a table of the rows read, and the row's first index. Places are those of
+    /// `field`: the one that is written, or read where none is.
     pub(super) fn for_rows(
         &self,
         bound: &[Bound],
         around: &Surroundings,
-        location: (usize, Location),
+        field: usize,
         patch: usize,
         tile: &Region,
         mut row: impl FnMut(&Table, [isize; 3]),
     ) {
-        let (grid, location) = location;
-        let block = self.domains[&(grid, self.whole_of(bound))].patches(self.rank)[patch].block;
+        let Declaration { grid, location, .. } = self.design.declarations[field];
+        let block = self.patches(field)[patch].block;
         let axes = &self.coordinates[&(grid, block, location)];
         let low = tile.low;
         let mut place = Place { index: low, key: 0, zy: [0.0; 2], x: null() };
@@ -68,7 +68,7 @@ impl Store {
                 }
                 Bound::Scalar { .. } => slots.push(Slot { at: number.as_ptr(), row: 0, plane: 0 }),
                 Bound::Profile { id, axis, element } => {
-                    let table = &self.profiles[&(*id, block, *element)];
+                    let table = &self.profiles[&(*id, grid, block, *element)];
                     let first = (low[*axis] - table.first) as usize * table.size;
                     let step = |a: usize| if a == *axis { table.size as isize } else { 0 };
                     slots.push(Slot { at: table.bytes[first..].as_ptr(), row: step(1), plane: step(0) });
@@ -96,20 +96,6 @@ impl Store {
                 }
             }
         }
-    }
-
-    fn whole_of(&self, bound: &[Bound]) -> [bool; 3] {
-        let field = bound.iter().find_map(|b| if let Bound::Field { id, .. } = b { Some(*id) } else { None });
-        field.map_or([false; 3], |f| self.design.declarations[f].whole)
-    }
-
-    /// The grid that a stage works on, and the location of what it makes (or reads, if it makes no field).
-    pub(super) fn place_of(&self, stage: &Stage) -> (usize, Location) {
-        let field = stage.writes.first().copied().or(stage.reads.first().map(|r| r.0));
-        field.map_or((0, Location::Center), |f| {
-            let d = &self.design.declarations[f];
-            (d.grid, d.location)
-        })
     }
 
     /// The arrays that a stage writes: the next ones of fields that it also reads.
@@ -164,14 +150,14 @@ impl Simulation {
     pub(super) fn run_cells(&mut self, stage: &Stage, row: &RowFn, bound: &[Bound]) {
         let Some(&first) = stage.writes.first() else { return };
         let patches = self.store.patch_regions(first);
-        let (around, place) = (self.store.surroundings(bound), self.store.place_of(stage));
+        let around = self.store.surroundings(bound);
         self.overlap(stage, &patches, |this, threads, boxes| {
             let targets = this.targets(stage);
             let tiles = tiles::tiles(boxes, bytes_per_cell(bound, &this.now), threads.count());
             threads.for_each(tiles.len(), |t| {
                 let (patch, tile) = tiles[t];
                 let n = tile.size()[2];
-                this.for_rows(bound, &around, place, patch, &tile, |table, index| {
+                this.for_rows(bound, &around, first, patch, &tile, |table, index| {
                     let mut out: Rows = [null_mut(); MAX_OUT];
                     for (o, arrays) in out.iter_mut().zip(&targets) {
                         *o = arrays[patch].cell_mut(index);

@@ -3,6 +3,7 @@ use super::{Halo, Layout, Simulation, Store};
 use crate::boundary;
 use crate::domain::Domain;
 use crate::exchange::{Exchange, Move};
+use crate::field::Declaration;
 use crate::grid::Location;
 use crate::model::Design;
 use crate::region::Region;
@@ -31,10 +32,10 @@ impl Simulation {
         for (patch, target) in exchange.remote_targets() {
             inner[patch] = away_from(inner[patch], patches[patch], target, &reach);
         }
-        let waiting = inner != patches;
-        self.fill_boundaries(halo, false);
-        if !waiting {
-            self.finish_corners(halo);
+        // Where walls and local halos meet, corners are read by the inner cells too; the others follow with the messages.
+        self.fill_boundaries(halo);
+        if inner == patches {
+            self.freshen(halo);
         }
         self.clockwork.halos += started.elapsed().as_secs_f64();
         inner
@@ -44,20 +45,20 @@ impl Simulation {
     pub(super) fn finish_halos(&mut self, halo: &Halo) {
         let started = Instant::now();
         self.exchanges.get_mut(halo).expect("started").finish(&self.store.now);
-        self.finish_corners(halo);
+        if halo.iter().any(|(_, reach)| reach.corners) {
+            self.fill_boundaries(halo);
+        }
+        self.freshen(halo);
         self.clockwork.wait += started.elapsed().as_secs_f64();
     }
 
-    fn finish_corners(&mut self, halo: &Halo) {
-        if halo.iter().any(|(_, reach)| reach.corners) {
-            self.fill_boundaries(halo, true);
-        }
+    fn freshen(&mut self, halo: &Halo) {
         for (f, reach) in halo {
             self.fresh[*f].push(*reach);
         }
     }
 
-    fn fill_boundaries(&mut self, halo: &Halo, corners: bool) {
+    fn fill_boundaries(&mut self, halo: &Halo) {
         let time = self.time();
         for (f, reach) in halo {
             let patches = self.store.patches(*f);
@@ -65,8 +66,7 @@ impl Simulation {
             let d = &design.declarations[*f];
             let grid = &design.grids[d.grid];
             for (array, patch) in now[*f].iter_mut().zip(&patches) {
-                let corners = corners && reach.corners;
-                boundary::fill(array, grid, patch, d.location, &d.boundaries, reach, corners, time);
+                boundary::fill(array, grid, patch, d.location, &d.boundaries, reach, time);
             }
         }
     }
@@ -75,7 +75,7 @@ impl Simulation {
     pub(super) fn written(&mut self, fields: &[usize]) {
         let time = self.time();
         for &f in fields {
-            self.fresh[f].clear();
+            soil(&self.store.design, &mut self.fresh, f);
             let patches = self.store.patches(f);
             let Store { design, now, .. } = &mut self.store;
             let d = &design.declarations[f];
@@ -88,15 +88,13 @@ impl Simulation {
         }
     }
 
-    /// Halos whose boundary condition depends on time become stale when it passes.
+    /// What depends on time through a boundary condition is out of date when it passes: halos, and values on walls.
     pub(super) fn time_passes(&mut self) {
-        for (f, d) in self.store.design.declarations.iter().enumerate() {
-            if d.boundaries.iter().flatten().any(crate::boundary::Boundary::varies) {
-                self.fresh[f].clear();
-            }
-        }
+        let varies = |d: &Declaration| d.boundaries.iter().flatten().any(boundary::Boundary::varies);
+        let declarations = self.store.design.declarations.iter();
+        let varying: Vec<usize> = declarations.enumerate().filter(|(_, d)| varies(d)).map(|(f, _)| f).collect();
+        self.written(&varying);
     }
-
 }
 
 /// All cells of these halos that some rank owns, as a rank wants them.
@@ -105,7 +103,7 @@ pub(super) fn wanted(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: 
     for (f, reach) in halo {
         let d = &design.declarations[*f];
         let (grid, domain) = (&design.grids[d.grid], &domains[&(d.grid, d.whole)]);
-        for mut copy in traffic::halo(grid, domain, rank, reach) {
+        for copy in traffic::halo(grid, domain, rank, reach) {
             let (mut from, mut negate) = (*f, false);
             if let Some((vector, axis)) = d.vector
                 && !copy.turn.is_shift()
@@ -114,13 +112,18 @@ pub(super) fn wanted(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: 
                 from = design.vectors[vector][heading.axis].unwrap_or(*f);
                 negate = heading.reversed;
             }
-            if let Some(axis) = d.location.axis() {
-                copy.turn = copy.turn.for_faces(axis);
-            }
             moves.push(Move { copy, from, to: *f, negate, element: d.element });
         }
     }
     moves
+}
+
+/// A field is written: its halo is stale, and so are those of the other components of a vector, which turn into each other.
+pub(super) fn soil(design: &Design, fresh: &mut [Vec<Reach>], f: usize) {
+    fresh[f].clear();
+    if let Some((vector, _)) = design.declarations[f].vector {
+        design.vectors[vector].iter().flatten().for_each(|&component| fresh[component].clear());
+    }
 }
 
 /// Reads whose halo is not up to date.

@@ -2,6 +2,7 @@
 //! message while messages fly, and never reads a stale halo.
 pub mod bags;
 mod cells;
+mod fits;
 mod halos;
 mod observe;
 mod plan;
@@ -25,7 +26,6 @@ use crate::grid::{Grid, Location};
 use crate::model::{Clock, DT, Design, Model, TIME};
 use crate::region::Region;
 use crate::schedule::{Compile, Item, Stage, Work};
-use crate::turn::Turn;
 use bags::Bags;
 use halocline_kernels::cell::PROFILE_REACH;
 use halocline_kernels::row::RowFn;
@@ -50,6 +50,7 @@ pub struct Simulation {
     rows: BTreeMap<*const Stage, RowFn>,
     exchanges: BTreeMap<Halo, Exchange>,
     shuttles: BTreeMap<*const Stage, transform::Shuttle>,
+    transposes: BTreeMap<*const Stage, Exchange>,
     tags: u32,
     bags: Bags,
     sources: Vec<Option<Box<dyn Source>>>,
@@ -82,7 +83,8 @@ pub(crate) struct Store {
     now: Vec<Vec<Array>>,
     next: Vec<Vec<Array>>,
     scalars: Vec<f64>,
-    profiles: BTreeMap<(usize, usize, ElementType), Table>,
+    /// By profile, grid, block and type of number.
+    profiles: BTreeMap<(usize, usize, usize, ElementType), Table>,
     /// Positions of cells along axes, by grid, block, location.
     coordinates: BTreeMap<(usize, usize, Location), [Vec<f64>; 3]>,
 }
@@ -199,6 +201,7 @@ impl Simulation {
             fresh: vec![vec![]; count],
             exchanges: BTreeMap::new(),
             shuttles: BTreeMap::new(),
+            transposes: BTreeMap::new(),
             once: BTreeSet::new(),
             clockwork: Clockwork::default(),
             tags: 0,
@@ -316,6 +319,7 @@ impl Simulation {
             Clock::Fixed(dt) => self.steps as f64 * dt,
             Clock::Adaptive => self.store.scalars[TIME] + self.store.scalars[DT],
         };
+        self.time_passes();
     }
 
     /// A field's handle by name and type, for those who did not declare it.
@@ -343,12 +347,14 @@ fn coordinates(model: &Design) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 
     all
 }
 
-/// Profiles in both precisions, for every block of the first grid.
-fn profiles(model: &Design) -> BTreeMap<(usize, usize, ElementType), Table> {
+/// Profiles in both precisions, for every block of every grid.
+fn profiles(model: &Design) -> BTreeMap<(usize, usize, usize, ElementType), Table> {
     let mut all = BTreeMap::new();
-    let Some(grid) = model.grids.first() else { return all };
-    for (p, profile) in model.profiles.iter().enumerate() {
-        for (b, block) in grid.all_blocks().iter().enumerate() {
+    let blocks = model.grids.iter().enumerate().flat_map(|(g, grid)| {
+        grid.all_blocks().iter().enumerate().map(move |(b, block)| (g, b, block))
+    });
+    for (g, b, block) in blocks {
+        for (p, profile) in model.profiles.iter().enumerate() {
             let beyond = PROFILE_REACH as isize;
             let places = -beyond..block.cells[profile.axis] as isize + beyond;
             let values: Vec<f64> =
@@ -356,27 +362,9 @@ fn profiles(model: &Design) -> BTreeMap<(usize, usize, ElementType), Table> {
             let table = |bytes, size| Table { bytes, first: -beyond, size };
             let single = values.iter().flat_map(|v| (*v as f32).to_ne_bytes()).collect();
             let double = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
-            all.insert((p, b, ElementType::F32), table(single, 4));
-            all.insert((p, b, ElementType::F64), table(double, 8));
+            all.insert((p, g, b, ElementType::F32), table(single, 4));
+            all.insert((p, g, b, ElementType::F64), table(double, 8));
         }
     }
     all
-}
-
-/// The turn of a transpose between whole grids, checked.
-fn transpose_turn(stage: &str, turn: Turn, from: &Grid, to: &Grid) -> Result<Turn> {
-    let mut turn = turn;
-    for a in 0..3 {
-        let n = from.cells()[turn.to[a].axis] as isize;
-        if turn.to[a].reversed {
-            turn.offset[a] = n - 1;
-        }
-        if to.cells()[a] as isize != n {
-            return Err(Error::input(format!(
-                "`{stage}` copies a grid of {:?} cells into one of {:?}, turned by {:?}",
-                from.cells(), to.cells(), turn.to
-            )));
-        }
-    }
-    Ok(turn)
 }

@@ -40,6 +40,9 @@ pub struct Finding {
 
 impl Simulation {
     /// Reduces all cells to a number, the same on every rank. Collective.
+    ///
+    /// # Panics
+    /// If it reads farther around a cell than the schedule and the diagnostics do, so that there is no room for the halo.
     pub fn measure(&mut self, reduction: Reduction) -> Measured {
         let mut schedule = crate::schedule::Schedule::default();
         schedule.reduce(crate::field::Scalar { id: crate::model::TIME }, reduction);
@@ -52,7 +55,7 @@ impl Simulation {
     pub(super) fn reduce(&mut self, stage: &Stage, row: &RowFn, bound: &[Bound], op: Op) -> Measured {
         let Some(&(field, _)) = stage.reads.first() else { return Measured { value: 0.0, at: None } };
         let patches = self.store.patch_regions(field);
-        let (around, place) = (self.store.surroundings(bound), self.store.place_of(stage));
+        let around = self.store.surroundings(bound);
         let (mut sums, mut extremes) = (vec![], vec![]);
         self.overlap(stage, &patches, |this, threads, boxes| {
             let tiles = tiles::tiles(boxes, cells::bytes_per_cell(bound, &this.now), threads.count());
@@ -64,7 +67,7 @@ impl Simulation {
                 let mut line = vec![0.0f64; n];
                 let mut sum = ExactSum::new();
                 let mut extreme = if op == Op::Max { Extreme::largest() } else { Extreme::smallest() };
-                this.for_rows(bound, &around, place, patch, &tile, |table, index| {
+                this.for_rows(bound, &around, field, patch, &tile, |table, index| {
                     let mut out: Rows = [null_mut(); MAX_OUT];
                     out[0] = line.as_mut_ptr().cast();
                     // The promise of a `RowFn`: as in `run_cells`; the written row is this thread's own.
@@ -135,7 +138,7 @@ impl Simulation {
             fields.push((d.name.as_str(), hash));
         }
         let mut more: Vec<u64> = self.store.scalars.iter().map(|s| s.to_bits()).collect();
-        more.extend(self.bags.hash(&self.comm)?);
+        more.extend(self.bags.hash(&self.comm));
         let mut digest = Xxh3::new();
         digest.update(state_hash(&self.comm, &fields).as_bytes());
         more.iter().for_each(|word| digest.update(&word.to_le_bytes()));

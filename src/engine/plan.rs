@@ -1,11 +1,11 @@
 //! The plan of a model: how grids are split and how much memory fields take. Made from the schedule alone, on one rank,
 //! before anything is allocated.
-use super::{Halo, Layout, halos};
+use super::{Halo, Layout, fits, halos};
 use crate::domain::Domain;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exchange::Exchange;
 use crate::field::{Array, Declaration};
-use crate::model::{Design, Model, flatten};
+use crate::model::{Design, Measure, Model, flatten};
 use crate::schedule::{Item, Stage, Work};
 use halocline_kernels::Reach;
 use std::collections::BTreeMap;
@@ -37,21 +37,24 @@ impl<'m> Plan<'m> {
         flatten(&model.start, &mut stages);
         flatten(&model.step, &mut stages);
         let reach = halo_reach(model, &stages);
-        for g in 0..model.grids.len() {
-            let thickness = thickness(model, &reach, g)?;
-            let dims = model.dims.filter(|_| g == 0);
-            domains.insert((g, [false; 3]), Domain::new(&model.grids[g], ranks, dims, thickness)?);
-        }
+        fits::check(model, &stages, &reach)?;
         for d in &model.declarations {
-            let split = || Domain::whole(&model.grids[d.grid], ranks, d.whole);
-            domains.entry((d.grid, d.whole)).or_insert_with(split);
+            let (grid, layout) = (&model.grids[d.grid], (d.grid, d.whole));
+            if !domains.contains_key(&layout) {
+                let thickness = fits::thickness(model, layout, &reach)?;
+                let domain = match d.whole {
+                    [false, false, false] => Domain::new(grid, ranks, model.dims.filter(|_| d.grid == 0), thickness)?,
+                    whole => Domain::whole(grid, ranks, whole, thickness),
+                };
+                domains.insert(layout, domain);
+            }
         }
         for stage in &stages {
             if let Work::Lines { axis, .. } = stage.work {
                 let field = stage.reads.first().map(|r| r.0).or(stage.writes.first().copied());
                 let Some(d) = field.map(|f| &model.declarations[f]) else { continue };
                 let layout = line_layout(&domains, d, axis);
-                domains.entry(layout).or_insert_with(|| Domain::whole(&model.grids[d.grid], ranks, layout.1));
+                domains.entry(layout).or_insert_with(|| Domain::whole(&model.grids[d.grid], ranks, layout.1, [1; 3]));
             }
         }
         let double = read_and_written(model, &stages);
@@ -82,7 +85,7 @@ impl<'m> Plan<'m> {
         // The second pass is like all that follow.
         let mut pass = || {
             let mut exchanged: Vec<Halo> = vec![];
-            self.walk(&design.step, &mut fresh, &mut exchanged);
+            self.walk(design, &design.step, &mut fresh, &mut exchanged);
             exchanged
         };
         pass();
@@ -92,7 +95,7 @@ impl<'m> Plan<'m> {
         sent.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 
-    fn walk(&self, items: &[Item], fresh: &mut [Vec<Reach>], exchanged: &mut Vec<Halo>) {
+    fn walk(&self, design: &Design, items: &[Item], fresh: &mut [Vec<Reach>], exchanged: &mut Vec<Halo>) {
         for item in items {
             match item {
                 Item::Stage(stage) => {
@@ -103,43 +106,25 @@ impl<'m> Plan<'m> {
                     if !halo.is_empty() {
                         exchanged.push(halo);
                     }
-                    stage.writes.iter().for_each(|f| fresh[*f].clear());
+                    stage.writes.iter().for_each(|&f| halos::soil(design, fresh, f));
                 }
-                Item::Repeat(n, body) => (0..*n).for_each(|_| self.walk(body, fresh, exchanged)),
-                Item::Until(_, _, body) => self.walk(body, fresh, exchanged),
+                Item::Repeat(n, body) => (0..*n).for_each(|_| self.walk(design, body, fresh, exchanged)),
+                Item::Until(_, _, body) => self.walk(design, body, fresh, exchanged),
                 Item::Once(_) => {}
             }
         }
     }
 }
 
-/// The least cells along each axis that a part of a grid must have at a wall, so that mirror images are its own.
-fn thickness(model: &Design, reach: &[Reach], g: usize) -> Result<[usize; 3]> {
-    let (grid, mut thickness) = (&model.grids[g], [1; 3]);
-    for (f, d) in model.declarations.iter().enumerate().filter(|(_, d)| d.grid == g) {
-        for a in 0..3 {
-            let on_face = usize::from(d.location.axis() == Some(a));
-            let depth = reach[f].below[a].max(reach[f].above[a]);
-            thickness[a] = thickness[a].max(if depth > 0 { depth + on_face } else { 1 });
-        }
-    }
-    for a in 0..3 {
-        let n = grid.cells()[a];
-        if grid.is_bounded(a) && n < thickness[a] {
-            let axis = crate::grid::AXES[a];
-            let far = thickness[a];
-            return Err(Error::input(format!("axis {axis} has {n} cells, and the schedule reads {far} away from a cell"))
-                .remedy("use more cells, or a kernel of lower order"));
-        }
-    }
-    Ok(thickness)
-}
-
 /// The deepest reach at which each field is read.
 fn halo_reach(model: &Design, stages: &[&Arc<Stage>]) -> Vec<Reach> {
     let mut reach = vec![Reach::OWN; model.declarations.len()];
-    for (f, r) in stages.iter().flat_map(|s| &s.reads) {
-        reach[*f] = reach[*f].union(r);
+    let measured = model.diagnostics.iter().filter_map(|d| match &d.what {
+        Measure::Reduction(r) => Some(r.reads()),
+        Measure::Scalar(_) => None,
+    });
+    for (f, r) in stages.iter().flat_map(|s| s.reads.iter().copied()).chain(measured.flatten()) {
+        reach[f] = reach[f].union(&r);
     }
     // Components of a vector turn into each other, so they need the same room.
     for vector in &model.vectors {

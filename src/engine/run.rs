@@ -33,13 +33,13 @@ impl Simulation {
         self.start()?;
         let items = std::mem::take(&mut self.store.design.step);
         let done = (0..steps).try_for_each(|_| {
-            self.time_passes();
             self.cut_step();
             self.run_items(&items)?;
             self.tick();
             Ok(())
         });
         self.store.design.step = items;
+        crate::comm::now_outside();
         done
     }
 
@@ -113,7 +113,7 @@ impl Simulation {
                 self.set_scalar(stage, f(&from));
             }
             Work::Lines { axis, lines } => self.run_lines(stage, *axis, lines),
-            Work::Transpose(turn) => self.run_transpose(stage, *turn)?,
+            Work::Transpose(turn) => self.run_transpose(stage, *turn),
             Work::Point { cell: (block, index), mix } => {
                 let time = self.store.scalars[TIME];
                 self.mix(stage.writes[0], *block, *index, time, mix)?;

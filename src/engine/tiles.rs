@@ -42,7 +42,7 @@ mod tests {
         for size in [[1, 1, 1], [1, 500, 3], [70, 70, 70], [3, 1000, 4000]] {
             for threads in [1, 2, 16] {
                 let tiles = tiles(&[(0, Region::of(size))], 24, threads);
-                assert_eq!(tiles.iter().map(|t| t.1.cells()).sum::<usize>(), size.iter().product());
+                assert_eq!(tiles.iter().map(|t| t.1.cells()).sum::<usize>(), size.iter().product::<usize>());
                 for (i, a) in tiles.iter().enumerate() {
                     assert!(tiles[..i].iter().all(|b| a.1.intersect(&b.1).is_empty()));
                 }

@@ -1,6 +1,5 @@
 //! Whole lines and transposes: fields carried to another split of their grid, and back.
-use super::{Layout, Simulation, line_layout, transpose_turn};
-use crate::error::Result;
+use super::{Layout, Simulation, fits, line_layout};
 use crate::exchange::{Exchange, Move};
 use crate::field::Array;
 use crate::region::Region;
@@ -116,27 +115,29 @@ impl Simulation {
         }
     }
 
-    pub(super) fn run_transpose(&mut self, stage: &Arc<Stage>, turn: Turn) -> Result<()> {
+    pub(super) fn run_transpose(&mut self, stage: &Arc<Stage>, turn: Turn) {
         let started = Instant::now();
-        let (source, target) = (stage.reads[0].0, stage.writes[0]);
-        let turn = transpose_turn(&stage.name, turn, self.store.grid_of(source), self.store.grid_of(target))?;
-        let halo = vec![(source, stage.reads[0].1), (target, stage.reads[0].1)];
-        if !self.exchanges.contains_key(&halo) {
-            let tag = self.tag();
-            let element = self.store.design.declarations[source].element;
-            let (a, b) = (self.store.domain_of(source), self.store.domain_of(target));
-            let exchange = Exchange::new(&self.comm, tag, |rank| {
-                let copies = traffic::between(a, b, turn, rank);
-                copies.into_iter().map(|copy| Move { copy, from: source, to: target, negate: false, element }).collect()
-            });
-            self.exchanges.insert(halo.clone(), exchange);
-        }
-        let mut exchange = self.exchanges.remove(&halo).expect("made above");
+        let key = Arc::as_ptr(stage);
+        let mut exchange = match self.transposes.remove(&key) {
+            Some(exchange) => exchange,
+            None => self.transposer(stage, turn),
+        };
         self.carry(&mut exchange, &self.store.now, &self.store.now);
         self.count(&exchange);
-        self.exchanges.insert(halo, exchange);
+        self.transposes.insert(key, exchange);
         self.clockwork.wait += started.elapsed().as_secs_f64();
         self.written(&stage.writes);
-        Ok(())
+    }
+
+    fn transposer(&mut self, stage: &Stage, turn: Turn) -> Exchange {
+        let tag = self.tag();
+        let (source, target) = (stage.reads[0].0, stage.writes[0]);
+        let turn = fits::transpose_turn(turn, self.store.grid_of(source));
+        let element = self.store.design.declarations[source].element;
+        let (a, b) = (self.store.domain_of(source), self.store.domain_of(target));
+        Exchange::new(&self.comm, tag, |rank| {
+            let copies = traffic::between(a, b, turn, rank);
+            copies.into_iter().map(|copy| Move { copy, from: source, to: target, negate: false, element }).collect()
+        })
     }
 }

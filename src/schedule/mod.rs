@@ -18,7 +18,7 @@ use crate::turn::{Heading, Turn};
 use halocline_kernels::kernel::Outputs;
 use halocline_kernels::row::erase;
 use halocline_kernels::{Element, Kernel, Reach};
-use ndarray::{ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3};
+use ndarray::{ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3, Axis};
 use std::sync::Arc;
 
 /// A list of stages being written: see [`crate::Model::every_step`].
@@ -109,8 +109,9 @@ impl Schedule {
     }
 
     /// Works on whole tiles as ndarray views, `[z, y, x]`. Views of fields read hold the tile's cells and `reach` cells
-    /// around them (none along flat axes), those of fields written just its cells. `f` is called for boxes that cover all
-    /// cells once, in any order and from several threads: what it makes of a cell must not depend on the tile.
+    /// around them (none along a flat z or y), those of fields written just its cells. `f` is called for boxes that cover
+    /// all cells once, in any order and from several threads: what it makes of a cell must not depend on the tile. It must
+    /// set all cells of fields that are also read; those of the others hold their present values and may be kept.
     pub fn tiles<T: Element, const N: usize, const M: usize>(
         &mut self,
         name: &str,
@@ -138,7 +139,8 @@ impl Schedule {
     }
 
     /// Works on whole lines along an axis (a column solve, a local FFT): one call a line, in any order and from several
-    /// threads. Where the axis is cut, the engine transposes the fields to a split that leaves it whole, and back.
+    /// threads. Lines written begin as zeros; along `-Z`, lines run from high z to low. Where the axis is cut, the engine
+    /// transposes the fields to a split that leaves it whole, and back.
     pub fn lines<T: Element, const N: usize, const M: usize>(
         &mut self,
         name: &str,
@@ -152,15 +154,20 @@ impl Schedule {
             for i in cells.low[across[0]]..cells.high[across[0]] {
                 for j in cells.low[across[1]]..cells.high[across[1]] {
                     let line = cells.with(across[0], i, i + 1).with(across[1], j, j + 1);
-                    f(
-                        std::array::from_fn(|k| {
-                            inputs[k].view::<T>(&line).into_shape_line(along.axis)
-                        }),
+                    let old = |k: usize| {
+                        let mut view = inputs[k].view::<T>(&line).into_shape_line(along.axis);
+                        (along.reversed).then(|| view.invert_axis(Axis(0)));
+                        view
+                    };
+                    let new = |k: usize| {
                         // SAFETY: the engine gives boxes that do not overlap, and no array that is also read.
-                        std::array::from_fn(|k| unsafe {
-                            outputs[k].view_shared_mut::<T>(&line).into_shape_line(along.axis)
-                        }),
-                    );
+                        let mut view = unsafe { outputs[k].view_shared_mut::<T>(&line) }.into_shape_line(along.axis);
+                        (along.reversed).then(|| view.invert_axis(Axis(0)));
+                        // What lies there depends on whether the axis is cut.
+                        view.fill(T::default());
+                        view
+                    };
+                    f(std::array::from_fn(old), std::array::from_fn(new));
                 }
             }
         };
@@ -306,13 +313,13 @@ impl<'a, T> Line for ArrayView3<'a, T> {
     type Out = ArrayView1<'a, T>;
     fn into_shape_line(self, axis: usize) -> ArrayView1<'a, T> {
         let (first, second) = if axis == 0 { (2, 1) } else { (if axis == 1 { 2 } else { 1 }, 0) };
-        self.index_axis_move(ndarray::Axis(first), 0).index_axis_move(ndarray::Axis(second), 0)
+        self.index_axis_move(Axis(first), 0).index_axis_move(Axis(second), 0)
     }
 }
 impl<'a, T> Line for ArrayViewMut3<'a, T> {
     type Out = ArrayViewMut1<'a, T>;
     fn into_shape_line(self, axis: usize) -> ArrayViewMut1<'a, T> {
         let (first, second) = if axis == 0 { (2, 1) } else { (if axis == 1 { 2 } else { 1 }, 0) };
-        self.index_axis_move(ndarray::Axis(first), 0).index_axis_move(ndarray::Axis(second), 0)
+        self.index_axis_move(Axis(first), 0).index_axis_move(Axis(second), 0)
     }
 }

@@ -3,7 +3,7 @@ use crate::field::Field;
 use crate::schedule::bind::{Bound, Handles};
 use crate::schedule::stage::Compile;
 use halocline_kernels::row::erase;
-use halocline_kernels::{Element, Kernel, Near, Own};
+use halocline_kernels::{Element, Kernel, Near, Own, Reach};
 use std::sync::Arc;
 
 /// How the numbers of all cells are combined.
@@ -33,6 +33,11 @@ pub struct Reduction {
 }
 
 impl Reduction {
+    /// The fields that it reads, and how far.
+    pub(crate) fn reads(&self) -> Vec<(usize, Reach)> {
+        super::field_reads(&self.bound)
+    }
+
     /// Any reduction: a kernel makes a double of every cell, `op` combines them.
     ///
     /// ```
