@@ -160,8 +160,9 @@ impl Wall<'_> {
         let h = block.cell_length(axis);
         let distance = (index - mirror) as f64 * h;
         let from = plane.with(axis, mirror, mirror + 1);
-        let mirrored = array.view::<T>(&from).to_owned();
-        let mut to = array.view_mut::<T>(&plane);
+        let mirrored = array.view::<T>(&from);
+        // SAFETY: the mirror image is another plane, since the wall or the middle between two cells lies between them.
+        let mut to = unsafe { array.view_shared_mut::<T>(&plane) };
         let two = T::of(2.0);
         let at_wall = |v: T, inside: T| if on_wall { v } else { two * v - inside };
         match self.condition {

@@ -69,7 +69,7 @@ pub struct JobEntry {
 
 impl JobEntry {
     /// The entry of a job.
-    pub fn of<J: Job>() -> JobEntry {
+    pub const fn of<J: Job>() -> JobEntry {
         JobEntry {
             name: J::NAME,
             summary: J::SUMMARY,

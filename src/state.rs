@@ -4,7 +4,8 @@
 //! 128 bits, and these are *added*: the sum knows which number is in which cell, but not who owned it. So each rank and
 //! thread hashes the rows that it has, in any order.
 use crate::comm::{Comm, Reduce};
-use crate::instructions::{InstructionSet, compiled_for_each_set};
+use crate::instructions::compiled_for_each_set;
+use halocline_kernels::InstructionSet;
 use halocline_kernels::ElementType;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -162,7 +163,7 @@ mod tests {
             prop_assert_eq!(&hash_of("t", element, &[(cut_key, high), (key, low)]), &whole);
             let mut sums = FieldHash::new(element);
             sums.add_row_with(InstructionSet::best(), key, bytes);
-            for set in InstructionSet::available() {
+            for set in InstructionSet::ALL.into_iter().filter(|s| s.is_here()) {
                 let mut other = FieldHash::new(element);
                 other.add_row_with(set, key, bytes);
                 prop_assert_eq!(other, sums);

@@ -5,13 +5,17 @@
 //! alone on ndarray arrays ([`apply`]) or in a distributed model of the crate `halocline`.
 pub mod array;
 pub mod cell;
+pub mod central;
 pub mod diffusion;
 pub mod element;
+pub mod gray_scott;
 pub mod kernel;
+pub mod linear;
 pub mod math;
 pub mod random;
 pub mod reach;
 pub mod row;
+pub mod wave;
 
 pub use array::apply;
 pub use element::{Element, ElementType, Real};

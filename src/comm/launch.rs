@@ -1,20 +1,13 @@
-//! Where ranks come from, and how they end together.
-//!
-//! Ranks whose work is over, well or not, vote. If all have voted, the lowest rank with the gravest outcome speaks and all leave in
-//! good order. A rank that has failed waits only shortly for the others, which may be waiting for it: then it speaks, and ends the job.
-use super::fault::{self, Fault};
+//! Where ranks come from.
+use super::ending::{cut_off, exit_code, report, settle};
+use super::fault::Fault;
+use super::launcher::Launcher;
 use super::local::ranks_watched;
-use super::{Aborted, Comm, Reduce, Transport, placement};
-use crate::error::Kind;
-use crate::signals::{self, Signal};
-use crate::{Error, Result};
+use super::mailbox::lock;
+use super::{Aborted, Comm};
+use crate::{Error, Result, signals};
 use std::io::Write;
-use std::time::{Duration, Instant};
-
-/// How long a rank that failed waits for the others to end, too, before it ends them.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a job that failed may take to end in good order before it is cut off.
-const GRACE: Duration = Duration::from_secs(3);
+use std::sync::Mutex;
 
 /// Where ranks come from: from an MPI launcher if there is one, else they are threads of this process.
 ///
@@ -71,14 +64,15 @@ impl Launch {
         let size = self.ranks.unwrap_or(1);
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let threads = self.threads.unwrap_or((cores / size).max(1));
+        let limit = Mutex::new(None);
         let on_failure = |aborted: &Aborted| {
             eprintln!("error: {aborted}");
             // Ranks that compute learn of it at their next message: too late, perhaps.
-            cut_off(aborted.code);
+            *lock(&limit) = Some(cut_off(aborted.code));
         };
         let codes = ranks_watched(size, threads, on_failure, |comm| {
             let control = comm.split(0);
-            settle(&*control, body(comm)).unwrap_or_else(|fault| Fault::raise(fault.code, fault.message))
+            settle(&*control, Ok(body(comm))).unwrap_or_else(|fault| Fault::raise(fault.code, fault.message))
         });
         Ok(match codes {
             Ok(codes) => codes[0],
@@ -88,30 +82,25 @@ impl Launch {
 
     #[cfg(feature = "mpi")]
     fn under(&self, launcher: &Launcher, body: &impl Fn(Comm) -> Result<()>) -> Result<u8> {
+        use super::{Threads, fault, mpi, placement};
         use std::rc::Rc;
-        let world = super::mpi::World::start()?;
+        let world = mpi::World::start()?;
         let transport = world.communicator();
-        if let Err(error) = launcher.check(transport.size()).and_then(|()| self.check_size(launcher, transport.size()))
-        {
+        let size = transport.size();
+        if let Err(error) = launcher.check(size).and_then(|()| self.check_size(launcher, size)) {
             drop(transport);
             world.finalize();
             return Err(error);
         }
         let threads = self.threads.unwrap_or_else(|| placement::default_threads(&*transport));
         let control = transport.split(0);
-        let result = fault::catch(true, || body(Comm::new(transport, Rc::new(super::Threads::new(threads)))));
-        let settled = match result {
-            Ok(result) => settle(&*control, result),
-            Err(payload) => settle_fault(&*control, Fault::of(payload)),
-        };
-        let code = settled.unwrap_or_else(|fault| {
-            eprintln!("error: {}", aborted(control.rank(), fault.clone()));
-            super::mpi::abort(fault.code)
+        let result = fault::catch(true, || body(Comm::new(transport, Rc::new(Threads::new(threads)))));
+        let code = settle(&*control, result.map_err(Fault::of)).unwrap_or_else(|fault| {
+            eprintln!("error: {}", Aborted { rank: control.rank(), code: fault.code, message: fault.message });
+            mpi::abort(fault.code)
         });
-        if code != 0 {
-            // What a failed body left unfinished may keep MPI from ending.
-            cut_off(code.into());
-        }
+        // What a failed body left unfinished may keep MPI from ending.
+        let _limit = (code != 0).then(|| cut_off(code.into()));
         drop(control);
         world.finalize();
         Ok(code)
@@ -139,161 +128,58 @@ impl Launch {
     }
 }
 
-/// The program that started this process as one of several, as its environment shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Launcher {
-    name: &'static str,
-    /// Number of ranks that it says it started.
-    size: Option<usize>,
-    /// This rank, by its count.
-    rank: Option<usize>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
 
-impl Launcher {
-    fn find(variable: impl Fn(&str) -> Option<String>) -> Option<Launcher> {
-        let number = |name: &str| variable(name)?.trim().parse::<usize>().ok();
-        // Inner launchers come first: an mpirun inside a batch job sees the variables of both.
-        let sized = [
-            ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "mpirun (Open MPI)"),
-            ("MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK", "mpirun (MVAPICH)"),
-            ("PMI_SIZE", "PMI_RANK", "mpiexec (PMI)"),
-            ("JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_RANK", "jsrun"),
-            ("FLUX_JOB_SIZE", "FLUX_TASK_RANK", "flux run"),
-        ];
-        for (size, rank, name) in sized {
-            if let Some(size) = number(size) {
-                return Some(Launcher { name, size: Some(size), rank: number(rank) });
-            }
+    fn run(ranks: usize, body: impl Fn(Comm) -> Result<()> + Sync) -> u8 {
+        Launch { ranks: Some(ranks), threads: Some(1) }.run(body)
+    }
+
+    fn wait(comm: &Comm) -> Result<()> {
+        comm.barrier();
+        Ok(())
+    }
+
+    #[test]
+    fn in_process_jobs_end_with_one_exit_code() {
+        for ranks in [1, 2, 3] {
+            let last = ranks - 1;
+            assert_eq!(run(ranks, |_| Ok(())), 0);
+            assert_eq!(run(ranks, |_| Err(Error::failure("a disk is full"))), 1);
+            assert_eq!(run(ranks, |_| Err(Error::input("a key is unknown"))), 2);
+            assert_eq!(run(ranks, |_| Err(Error::stopped("time is up"))), 75);
+            assert_eq!(run(ranks, |comm| if comm.rank() == last { Err(Error::input("no")) } else { Ok(()) }), 2);
+            assert_eq!(run(ranks, |comm| if comm.rank() == last { panic!("NaN") } else { wait(&comm) }), 1);
+            assert_eq!(run(ranks, |comm| if comm.rank() == last { comm.abort(9) } else { wait(&comm) }), 9);
         }
-        let pmix = variable("PMIX_RANK").is_some();
-        if variable("SLURM_STEP_ID").is_some() && variable("SLURM_PROCID").is_some() {
-            let size = number("SLURM_STEP_NUM_TASKS").or_else(|| number("SLURM_NTASKS"));
-            // A step of one task without MPI may be an interactive shell: like no launcher.
-            let launched = pmix || size.is_none_or(|size| size > 1);
-            return launched.then(|| Launcher { name: "srun", size, rank: number("SLURM_PROCID") });
-        }
-        let unsized_launchers = [
-            ("PMIX_RANK", "the launcher (PMIx)"),
-            ("PALS_RANKID", "mpiexec (PALS)"),
-            ("ALPS_APP_PE", "aprun"),
-            ("MPI_LOCALRANKID", "mpiexec (Hydra)"),
-            ("MPI_LOCALNRANKS", "mpiexec (Hydra)"),
-        ];
-        let found = unsized_launchers.into_iter().find(|(rank, _)| variable(rank).is_some());
-        found.map(|(rank, name)| Launcher {
-            name,
-            size: None,
-            rank: if rank.contains("LOCAL") { None } else { number(rank) },
-        })
+        assert_eq!(run(0, |_| Ok(())), 2);
     }
 
-    /// A launcher of another MPI than the one in this program starts as many worlds of one rank.
-    #[cfg_attr(not(feature = "mpi"), allow(dead_code))]
-    fn check(&self, world: usize) -> Result<()> {
-        match self.size {
-            Some(size) if size != world => {
-                let what = format!("{} started {size} ranks, but MPI sees {world}", self.name);
-                let remedy = if self.name == "srun" {
-                    "srun does not speak to this program's MPI: try srun --mpi=pmix (Open MPI) or --mpi=pmi2 (MPICH); \
-                     `srun --mpi=list` shows what there is"
-                } else {
-                    "the launcher belongs to another MPI than this program: start it with the mpirun of the MPI that it was \
-                     built with (load the same module)"
-                };
-                Err(Error::input(what).remedy(remedy))
-            }
-            _ => Ok(()),
-        }
+    #[test]
+    fn the_gravest_outcome_decides() {
+        let outcome = |rank| match rank {
+            0 => Ok(()),
+            1 => Err(Error::stopped("time is up")),
+            2 => Err(Error::input("no such file")),
+            _ => Err(Error::failure("NaN")),
+        };
+        assert_eq!(run(2, |comm| outcome(comm.rank())), 75);
+        assert_eq!(run(3, |comm| outcome(comm.rank())), 2);
+        assert_eq!(run(4, |comm| outcome(comm.rank())), 2, "of the lowest rank that failed");
     }
-}
 
-/// What a rank says when its work is over.
-struct Ballot {
-    class: Class,
-    code: u8,
-    text: String,
-}
-
-/// The gravest first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    Failed,
-    Stopped,
-    Done,
-}
-
-/// Votes on how the job ended. Every rank gets the exit code, and one has printed why. The error is this rank's own, and
-/// that of the whole job, since the others are not over yet: the caller prints it and ends all ranks.
-fn settle(control: &dyn Transport, result: Result<()>) -> Result<u8, Fault> {
-    let (class, code, text) = match &result {
-        Ok(()) => (Class::Done, 0, String::new()),
-        Err(e) if e.kind() == Kind::Stopped => (Class::Stopped, e.exit_code(), e.to_string()),
-        Err(e) => (Class::Failed, e.exit_code(), e.to_string()),
-    };
-    vote(control, Ballot { class, code, text }, |alike, ballot, rank| match &result {
-        Err(error) if alike => report(error),
-        _ => eprintln!("error: {}", aborted(rank, Fault { code: ballot.code.into(), message: ballot.text.clone() })),
-    })
-}
-
-/// The same for a rank that panicked.
-#[cfg_attr(not(feature = "mpi"), allow(dead_code))]
-fn settle_fault(control: &dyn Transport, fault: Fault) -> Result<u8, Fault> {
-    let ballot = Ballot { class: Class::Failed, code: exit_code(fault.code), text: fault.message.clone() };
-    vote(control, ballot, |_, _, rank| eprintln!("error: {}", aborted(rank, fault.clone())))
-}
-
-fn vote(control: &dyn Transport, ballot: Ballot, speak: impl FnOnce(bool, &Ballot, usize)) -> Result<u8, Fault> {
-    let (rank, size) = (control.rank(), control.size());
-    // Half of the hash's bits, so that its negative is a number, too.
-    let hash = (xxhash_rust::xxh3::xxh3_64(ballot.text.as_bytes()) >> 1) as i64;
-    let key = (ballot.class as i64) << 56 | (rank as i64) << 8 | ballot.code as i64;
-    let mut pending = control.begin_reduce(Reduce::Min, vec![key, hash, -hash]);
-    // Several may fail, far apart: the lowest speaks first, and then the others are ended.
-    let patience = PATIENCE + PATIENCE.mul_f64(rank as f64 / size as f64);
-    let (start, told_to_end) = (Instant::now(), signals::pending() == Some(Signal::Terminate));
-    let mut pause = Duration::from_micros(20);
-    while !pending.poll() {
-        if ballot.class == Class::Failed {
-            if start.elapsed() > patience {
-                return Err(Fault { code: ballot.code.into(), message: ballot.text });
-            }
-            if control.kind() == "MPI" && !told_to_end && signals::pending() == Some(Signal::Terminate) {
-                // Another rank has spoken, and the launcher ends us all.
-                signal_hook::low_level::exit(ballot.code.into());
-            }
-        }
-        std::thread::sleep(pause);
-        pause = (2 * pause).min(Duration::from_millis(5));
+    #[test]
+    fn an_error_on_one_rank_ends_those_who_wait_for_it() {
+        let start = Instant::now();
+        let code = run(3, |comm| match comm.rank() {
+            1 => Err(Error::input("the forcing has no file for this rank")),
+            _ => wait(&comm),
+        });
+        assert_eq!(code, 2);
+        assert!(start.elapsed() < Duration::from_secs(4));
+        let deadlock = run(2, |comm| if comm.rank() == 1 { wait(&comm) } else { Ok(()) });
+        assert_eq!(deadlock, 1, "a rank that is done leaves another waiting");
     }
-    let result = pending.finish();
-    let (gravest, speaker, code) = (result[0] >> 56, (result[0] >> 8) as usize & 0xffff_ffff, result[0] as u8);
-    if gravest != Class::Done as i64 && speaker == rank {
-        speak(result[1] == -result[2], &ballot, rank);
-    }
-    Ok(code)
-}
-
-fn aborted(rank: usize, fault: Fault) -> Aborted {
-    Aborted { rank, code: fault.code, message: fault.message }
-}
-
-fn report(error: &Error) {
-    match error.kind() {
-        Kind::Stopped => eprintln!("{error}"),
-        _ => eprintln!("error: {error}"),
-    }
-}
-
-/// The exit code of a process, of which the system keeps 8 bits: a failure never looks like success.
-fn exit_code(code: i32) -> u8 {
-    u8::try_from(code).ok().filter(|code| *code != 0).unwrap_or(1)
-}
-
-/// Ends the process in a while, whatever its threads do then.
-fn cut_off(code: i32) {
-    std::thread::spawn(move || {
-        std::thread::sleep(GRACE);
-        signal_hook::low_level::exit(exit_code(code).into());
-    });
 }

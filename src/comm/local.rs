@@ -1,49 +1,10 @@
-//! Ranks that are threads of one process.
-//!
-//! Each rank has a mailbox; posting never waits, and all collectives are made of posting and taking. A rank that waits
-//! sleeps until the last parcel that it needs is there. Since posting is immediate, a job in which every rank sleeps or
-//! has ended can never go on: it is ended with a message that says who waits for whom.
+//! Ranks that are threads of one process. All collectives are made of posting to mailboxes and taking from one's own.
 use super::buffer::Buffer;
 use super::fault::{self, Fault};
+use super::mailbox::{Aborted, Channel, Job, Key, Parcel, Woken, lock};
 use super::{Comm, Link, Pending, RawComm, Reduce, Threads, Transport};
-use std::collections::{HashMap, VecDeque};
-use std::fmt;
-use std::panic::resume_unwind;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// How a job of in-process ranks ended early: the first panic, abort or deadlock.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Aborted {
-    /// The rank that ended the job.
-    pub rank: usize,
-    /// The exit code that it asked for; 1 for a panic.
-    pub code: i32,
-    /// What happened. For a panic, one line with its place: `message (file:line)`.
-    pub message: String,
-}
-
-impl fmt::Display for Aborted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rank {} failed: {}", self.rank, self.message)
-    }
-}
-
-/// As [`fmt::Display`], so that a test that unwraps says what happened.
-impl fmt::Debug for Aborted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for Aborted {}
-
-impl From<Aborted> for crate::Error {
-    fn from(aborted: Aborted) -> crate::Error {
-        crate::Error::failure(aborted.to_string())
-    }
-}
+use std::sync::{Arc, Mutex};
 
 /// Runs `body` on `size` in-process ranks with `threads` threads each, and gives their results in rank order.
 ///
@@ -78,11 +39,7 @@ pub(super) fn ranks_watched<R: Send>(
     assert!(size > 0, "a job needs at least one rank");
     let job = Arc::new(Job::new(size));
     let fail = |rank, fault: Fault| {
-        let aborted = Aborted { rank, code: fault.code, message: fault.message };
-        if job.failure.set(aborted).is_ok() {
-            on_failure(job.failure.wait());
-            job.wake_all();
-        }
+        job.fail(Aborted { rank, code: fault.code, message: fault.message }, &on_failure);
     };
     let run = |rank: usize| {
         let result = fault::catch(true, || {
@@ -111,8 +68,8 @@ pub(super) fn ranks_watched<R: Send>(
         let started: Vec<_> = (0..size).map_while(|rank| start(rank).ok()).collect();
         started.into_iter().map(|rank| rank.join().ok().flatten()).collect()
     });
-    match job.failure.get() {
-        Some(aborted) => Err(aborted.clone()),
+    match job.failure() {
+        Some(aborted) => Err(aborted),
         None => Ok(results.into_iter().flatten().collect()),
     }
 }
@@ -123,159 +80,6 @@ const STACK: usize = 8 << 20;
 /// One rank with no other, on the thread of the caller.
 pub(super) fn alone() -> Rc<dyn Transport> {
     Rc::new(Local { shared: Rc::new(Shared { job: Arc::new(Job::new(1)), id: 0, group: vec![0], me: 0 }) })
-}
-
-/// What all ranks of a job share.
-struct Job {
-    mailboxes: Vec<Mailbox>,
-    failure: OnceLock<Aborted>,
-    /// Number of communicators so far: the identity of the next.
-    communicators: AtomicU64,
-    /// Ranks that sleep until others post, or have ended.
-    idle: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Mailbox {
-    shelf: Mutex<Shelf>,
-    bell: Condvar,
-}
-
-#[derive(Default)]
-struct Shelf {
-    parcels: HashMap<Key, VecDeque<Parcel>>,
-    /// What the sleeping owner still lacks.
-    awaited: Vec<Key>,
-}
-
-/// Parcels of one key arrive in the order in which they were posted.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    communicator: u64,
-    channel: Channel,
-    /// The sender, as a rank of the whole job.
-    from: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Channel {
-    /// Collectives that wait; all ranks call them in the same order.
-    Collective,
-    /// [`Transport::begin_reduce`], which others may overtake.
-    Reduce,
-    /// A link by its tag.
-    Link(u32),
-}
-
-enum Parcel {
-    Bytes(Vec<u8>),
-    /// A link's message, and where the sender finds a buffer for its next.
-    Message(Buffer, Arc<Mutex<Vec<Buffer>>>),
-}
-
-/// Payload of the unwinding of a rank that another one's failure has woken.
-struct Woken;
-
-/// No code of ours panics under these locks, so a poisoned one holds no half-done change.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Job {
-    fn new(size: usize) -> Job {
-        Job {
-            mailboxes: (0..size).map(|_| Mailbox::default()).collect(),
-            failure: OnceLock::new(),
-            communicators: AtomicU64::new(1),
-            idle: AtomicUsize::new(0),
-        }
-    }
-
-    fn post(&self, to: usize, key: Key, parcel: Parcel) {
-        let mailbox = &self.mailboxes[to];
-        let mut shelf = lock(&mailbox.shelf);
-        shelf.parcels.entry(key).or_default().push_back(parcel);
-        if let Some(i) = shelf.awaited.iter().position(|awaited| *awaited == key) {
-            shelf.awaited.swap_remove(i);
-            if shelf.awaited.is_empty() {
-                self.idle.fetch_sub(1, SeqCst);
-                mailbox.bell.notify_one();
-            }
-        }
-    }
-
-    /// True if rank `me` would not have to wait for any of these.
-    fn arrived(&self, me: usize, keys: impl Iterator<Item = Key>) -> bool {
-        self.stop_if_failed();
-        let shelf = lock(&self.mailboxes[me].shelf);
-        { keys }.all(|key| shelf.parcels.contains_key(&key))
-    }
-
-    /// Waits for one parcel of each key, and takes them in this order.
-    fn take(&self, me: usize, keys: impl Iterator<Item = Key> + Clone) -> Vec<Parcel> {
-        self.stop_if_failed();
-        let mailbox = &self.mailboxes[me];
-        let mut shelf = lock(&mailbox.shelf);
-        shelf.awaited = keys.clone().filter(|key| !shelf.parcels.contains_key(key)).collect();
-        if !shelf.awaited.is_empty() {
-            if self.idle.fetch_add(1, SeqCst) + 1 == self.mailboxes.len() {
-                drop(shelf);
-                self.deadlock();
-            }
-            while !shelf.awaited.is_empty() {
-                shelf = mailbox.bell.wait(shelf).unwrap_or_else(PoisonError::into_inner);
-                self.stop_if_failed();
-            }
-        }
-        keys.map(|key| shelf.take(key)).collect()
-    }
-
-    /// A rank is done: if all others wait, they wait for ever.
-    fn end(&self) {
-        let idle = self.idle.fetch_add(1, SeqCst) + 1;
-        if idle == self.mailboxes.len() && self.mailboxes.iter().any(|m| !lock(&m.shelf).awaited.is_empty()) {
-            self.deadlock();
-        }
-    }
-
-    fn deadlock(&self) -> ! {
-        let waits = |(rank, mailbox): (usize, &Mailbox)| {
-            let shelf = lock(&mailbox.shelf);
-            let Key { channel, from, .. } = *shelf.awaited.first()?;
-            Some(match channel {
-                Channel::Collective => format!("rank {rank} waits in a collective for rank {from}"),
-                Channel::Reduce => format!("rank {rank} waits in a reduction for rank {from}"),
-                Channel::Link(tag) => format!("rank {rank} waits for link {tag} from rank {from}"),
-            })
-        };
-        let waits: Vec<String> = self.mailboxes.iter().enumerate().filter_map(waits).take(4).collect();
-        Fault::raise(1, format!("deadlock: {}; all others wait too or have ended", waits.join(", ")))
-    }
-
-    fn stop_if_failed(&self) {
-        if self.failure.get().is_some() {
-            resume_unwind(Box::new(Woken));
-        }
-    }
-
-    fn wake_all(&self) {
-        for mailbox in &self.mailboxes {
-            // Under the lock, so that no rank is between its look at `failure` and its sleep.
-            let _shelf = lock(&mailbox.shelf);
-            mailbox.bell.notify_one();
-        }
-    }
-}
-
-impl Shelf {
-    fn take(&mut self, key: Key) -> Parcel {
-        let queue = self.parcels.get_mut(&key).expect("taken only when it is there");
-        let parcel = queue.pop_front().expect("queues are removed when empty");
-        if queue.is_empty() {
-            self.parcels.remove(&key);
-        }
-        parcel
-    }
 }
 
 /// A communicator of in-process ranks.
@@ -398,7 +202,7 @@ impl Transport for Local {
 
     fn split(&self, colour: usize) -> Rc<dyn Transport> {
         // Each rank offers an identity of its own; that of a group's first rank is taken.
-        let offer = self.shared.job.communicators.fetch_add(1, SeqCst);
+        let offer = self.shared.job.new_communicator();
         let all = self.all_gather(&to_bytes(&[colour as i64, offer as i64]));
         let all: Vec<Vec<i64>> = all.iter().map(|bytes| from_bytes(bytes).collect()).collect();
         let members: Vec<usize> = (0..self.size()).filter(|&r| all[r][0] == colour as i64).collect();
@@ -523,7 +327,7 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
-    fn failure<R: Send + fmt::Debug>(size: usize, body: impl Fn(Comm) -> R + Sync) -> Aborted {
+    fn failure<R: Send + std::fmt::Debug>(size: usize, body: impl Fn(Comm) -> R + Sync) -> Aborted {
         let start = Instant::now();
         let aborted = ranks(size, 1, body).unwrap_err();
         assert!(start.elapsed() < Duration::from_secs(2), "the others wait on: {:?}", start.elapsed());

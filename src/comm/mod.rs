@@ -3,9 +3,12 @@
 //!
 //! *Architecture invariant:* only `comm/mpi.rs` names MPI. Nothing names the world: whoever needs a communicator is given one.
 mod buffer;
+mod ending;
 mod fault;
 mod launch;
+mod launcher;
 mod local;
+mod mailbox;
 #[cfg(feature = "mpi")]
 mod mpi;
 mod placement;
@@ -14,7 +17,8 @@ mod threads;
 
 pub(crate) use fault::{now_in, now_outside};
 pub use launch::Launch;
-pub use local::{Aborted, ranks};
+pub use local::ranks;
+pub use mailbox::Aborted;
 pub use placement::{default_threads, thread_warning};
 #[doc(hidden)]
 pub use selftest::selftest;

@@ -145,10 +145,11 @@ impl Mpi {
             let mut got = vec![0u8; if receives { counts.iter().map(|n| *n as usize).sum() } else { 0 }];
             let send = &mine[start.min(mine.len())..][..part(mine.len())];
             let (from, n, to) = (address(send), count(send.len()), got.as_mut_ptr().cast());
-            let (counts_at, starts_at, byte) = (counts.as_ptr(), starts.as_ptr(), unsafe { RSMPI_UINT8_T });
+            let (counts_at, starts_at) = (counts.as_ptr(), starts.as_ptr());
             // SAFETY: `send` has `n` bytes; where bytes are received, `got` has `counts[r]` of them from `starts[r]` on;
             // elsewhere MPI does not look at it.
             unsafe {
+                let byte = RSMPI_UINT8_T;
                 match root {
                     Some(root) => {
                         MPI_Gatherv(from, n, byte, to, counts_at, starts_at, byte, root as c_int, self.comm.0)
@@ -318,9 +319,6 @@ impl Transport for Mpi {
     }
 
     fn abort(&self, code: i32) -> ! {
-        // SAFETY: the world is valid while MPI runs.
-        let rank = rank(unsafe { RSMPI_COMM_WORLD });
-        eprintln!("error: rank {rank} failed: ended the job with exit code {code}");
         abort(code)
     }
 }

@@ -10,8 +10,25 @@ pub fn selftest(comm: &Comm) -> Result<()> {
     let expected = (comm.size() + 1 - comm.rank() % 2) / 2;
     same(comm, "split", (half.size(), half.rank()), (expected, comm.rank() / 2))?;
     on(&half)?;
+    // One tag and one reduction in each, at the same time: communicators do not hear each other.
+    let mut links = [comm, &half].map(|comm| {
+        let (before, after) = ((comm.rank() + comm.size() - 1) % comm.size(), (comm.rank() + 1) % comm.size());
+        let ends = |peer| if comm.size() > 1 { vec![(peer, 1)] } else { vec![] };
+        (before, comm.link(5, &ends(after), &ends(before)))
+    });
+    for ((_, link), comm) in links.iter_mut().zip([comm, &half]).filter(|(_, comm)| comm.size() > 1) {
+        link.outgoing(0)[0] = comm.rank() as u8;
+    }
+    links.iter_mut().for_each(|(_, link)| link.start());
+    let pending = [comm, &half].map(|comm| comm.begin_reduce(Reduce::Sum, vec![1]));
+    let sums: Vec<_> = pending.into_iter().rev().flat_map(|pending| pending.finish()).collect();
+    same(comm, "begin_reduce on two communicators", sums, vec![half.size() as i64, comm.size() as i64])?;
+    for ((before, link), comm) in links.iter_mut().zip([comm, &half]).rev().filter(|(_, comm)| comm.size() > 1) {
+        link.finish();
+        same(comm, "one tag on two communicators", link.incoming(0)[0] as usize, *before)?;
+    }
     // The ranks of one half by themselves, then all together again.
-    if comm.rank() % 2 == 0 {
+    if comm.rank().is_multiple_of(2) {
         on(&half.split(half.rank() / 2))?;
     }
     on(comm)
@@ -146,7 +163,7 @@ fn random_messages(comm: &Comm, round: usize) -> Result<()> {
     let (me, size) = (comm.rank(), comm.size());
     let len = |from: usize, to: usize| {
         let dice = mix((from * 100 + to + 10_000 * round) as u64);
-        (from != to && dice % 3 > 0).then_some((dice >> 8) as usize % 20_000 * (dice >> 40 & 1) as usize)
+        (from != to && !dice.is_multiple_of(3)).then_some((dice >> 8) as usize % 20_000 * (dice >> 40 & 1) as usize)
     };
     let sends: Vec<_> = (0..size).rev().filter_map(|to| Some((to, len(me, to)?))).collect();
     let receives: Vec<_> = (0..size).filter_map(|from| Some((from, len(from, me)?))).collect();

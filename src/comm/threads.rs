@@ -17,25 +17,28 @@ use std::sync::{Mutex, PoisonError};
 /// ```
 pub struct Threads {
     count: usize,
-    helpers: Option<ThreadPool>,
+    /// None for one thread: a plain loop.
+    pool: Option<ThreadPool>,
 }
 
 impl Threads {
-    /// `count` threads; 0 counts as 1, which has no helpers and is a plain loop.
+    /// `count` threads, the present one included; 0 counts as 1.
     ///
     /// # Panics
     /// If the system does not give so many threads.
     pub fn new(count: usize) -> Threads {
         let count = count.max(1);
-        // A pool of helpers beside the rank's own thread, rather than around it: such a pool can be dropped and built again.
-        let helpers = (count > 1).then(|| {
-            let names = |i| format!("helper {}", i + 1);
-            match ThreadPoolBuilder::new().num_threads(count - 1).thread_name(names).build() {
-                Ok(pool) => pool,
-                Err(e) => panic!("cannot start {count} threads a rank: {e}; ask for fewer with --threads"),
-            }
-        });
-        Threads { count, helpers }
+        let pool = || ThreadPoolBuilder::new().thread_name(|i| format!("helper {i}"));
+        // Inside the pool, the rank's thread need not wait for helpers that never began. It can join one pool in its life, the first;
+        // beside a further one (of a test, say) it works just as well, only waits more.
+        let build = || {
+            let inside = pool().num_threads(count).use_current_thread().build();
+            inside.or_else(|_| pool().num_threads(count - 1).build())
+        };
+        match (count > 1).then(build).transpose() {
+            Ok(pool) => Threads { count, pool },
+            Err(e) => panic!("cannot start {count} threads a rank: {e}; ask for fewer with --threads"),
+        }
     }
 
     /// Threads of this rank, its own included.
@@ -46,21 +49,23 @@ impl Threads {
     /// Calls `f` for each of 0..n, once, on any of the threads and in any order, and waits for all.
     /// If `f` panics, what has not begun is left out, and the first panic goes on in the caller.
     pub fn for_each(&self, n: usize, f: impl Fn(usize) + Sync) {
-        let pool = match &self.helpers {
+        let pool = match &self.pool {
             Some(pool) if n > 1 => pool,
             _ => return (0..n).for_each(f),
         };
         let (shares, watched) = (Shares::new(n, self.count), fault::watched());
         let panicked: Mutex<Option<Box<dyn Any + Send>>> = Mutex::new(None);
-        let work = |thread| {
+        let beside = self.count - pool.current_num_threads();
+        let work = || {
+            let thread = pool.current_thread_index().map_or(0, |i| i + beside);
             if let Err(payload) = fault::catch(watched, || shares.run(thread, &f)) {
                 shares.stop.store(true, Relaxed);
                 panicked.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
             }
         };
         pool.in_place_scope(|scope| {
-            scope.spawn_broadcast(|_, helper| work(helper.index() + 1));
-            work(0);
+            (1..self.count.min(n)).for_each(|_| scope.spawn(|_| work()));
+            work();
         });
         if let Some(payload) = panicked.into_inner().unwrap_or_else(PoisonError::into_inner) {
             resume_unwind(payload);
@@ -69,7 +74,7 @@ impl Threads {
 
     /// `f` of each of 0..n, in this order, computed as in [`Threads::for_each`].
     pub fn map<T: Send>(&self, n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
-        if self.helpers.is_none() {
+        if self.pool.is_none() {
             return (0..n).map(f).collect();
         }
         let slots: Vec<Mutex<Option<T>>> = (0..n).map(|_| Mutex::new(None)).collect();

@@ -157,7 +157,7 @@ pub(crate) fn dataset(group: &Group, name: &str, number: Number, shape: &[usize]
             }
         }
     }
-    builder.empty_as(&number.descriptor()).shape(extents).create(name)
+    builder.empty_as(number.descriptor()).shape(extents).create(name)
 }
 
 /// Gives the first axis another length.

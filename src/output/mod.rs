@@ -19,6 +19,7 @@ mod schema;
 mod segment;
 mod slab;
 mod stream;
+mod ticks;
 mod view;
 mod xdmf;
 

@@ -38,7 +38,7 @@ pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
             let file = hdf5::open_for_writing(part)?;
             let all = sealed.iter().flat_map(|s| s.instants.iter().copied()).collect::<Vec<_>>();
             append_lives(&file, &lives)?;
-            let variables: Vec<Dataset> = file.datasets()?.into_iter().filter(|d| schema::is_variable(d)).collect();
+            let variables: Vec<Dataset> = file.datasets()?.into_iter().filter(schema::is_variable).collect();
             for v in &variables {
                 hdf5::resize(v, all.len())?;
             }

@@ -15,6 +15,7 @@ pub(super) struct Segment {
     path: PathBuf,
     part: PathBuf,
     collective: bool,
+    is_root: bool,
     open: Option<Open>,
     /// Bytes of the file without any instant, on rank 0.
     empty: u64,
@@ -64,8 +65,8 @@ impl Segment {
         };
         let open = file.and_then(|file| file.map(|file| Open::of(file, layout)).transpose());
         let open = comm.agree(open.map_err(|e| hdf5::explain("open", &part, e)))?;
-        let collective = raw.is_some();
-        Ok(Segment { path, part, collective, open, empty, instants: vec![], bytes: 0, began: Clock::now() })
+        let (collective, is_root) = (raw.is_some(), comm.is_root());
+        Ok(Segment { path, part, collective, is_root, open, empty, instants: vec![], bytes: 0, began: Clock::now() })
     }
 
     /// Appends an instant; `slabs` were checked. Collective; after an error only [`Segment::discard`] makes sense.
@@ -78,8 +79,11 @@ impl Segment {
             let slabs = if self.collective {
                 slabs
             } else {
-                let all = comm.gather(0, &slab::encode(&slabs)).unwrap_or_default();
-                all.iter().flat_map(|message| slab::decode(message)).collect()
+                // Rank 0's own need no message.
+                let (mut mine, message) = if comm.is_root() { (slabs, vec![]) } else { (vec![], slab::encode(&slabs)) };
+                let all = comm.gather(0, &message).unwrap_or_default();
+                mine.extend(all.iter().flat_map(|message| slab::decode(message)));
+                mine
             };
             let bytes = comm.agree(slab::in_file_order(&slabs, &shape, size))?;
             let spans = if bytes.len() == shape.iter().product::<usize>() * size {
@@ -175,11 +179,16 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
+        if self.open.is_none() {
+            return;
+        }
         // Left without `seal` or `discard`: this rank is on its way out. Closing a shared file would wait for the others.
         if self.collective {
             std::mem::forget(self.open.take());
-        } else if self.open.is_some() {
+        } else {
             let _ = self.close();
+        }
+        if self.is_root {
             durable::discard(&self.part);
         }
     }

@@ -13,12 +13,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// When a segment is sealed without being asked: what a kill can cost at most.
+///
+/// Both limits double after every 128 segments, so that a run of weeks or of terabytes has some hundreds of them: whoever
+/// reads a virtual file to the end holds all segments open, most systems allow a process 1024 files, and HDF5 takes a
+/// segment that it cannot open for a missing one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seal {
     /// After so many bytes of fields.
     pub bytes: u64,
     /// After so many seconds of wall time; 0 means after each instant.
     pub seconds: f64,
+}
+
+impl Seal {
+    /// The limits for a segment after so many others.
+    fn after(self, segments: usize) -> Seal {
+        let times = 1u64 << (segments / 128).min(40);
+        Seal { bytes: self.bytes.saturating_mul(times), seconds: self.seconds * times as f64 }
+    }
 }
 
 impl Default for Seal {
@@ -149,7 +161,8 @@ impl Stream {
             return Err(e);
         }
         // Clocks differ between ranks: rank 0's decides.
-        let mut due = vec![segment.is_due(self.limit.bytes, self.limit.seconds) as u8];
+        let limit = self.limit.after(self.sealed.len());
+        let mut due = vec![segment.is_due(limit.bytes, limit.seconds) as u8];
         self.comm.broadcast(0, &mut due);
         if due[0] == 1 { self.seal() } else { Ok(()) }
     }
@@ -211,5 +224,21 @@ impl Stream {
 
     fn view_path(&self) -> PathBuf {
         view::path(&self.dir, &self.layout.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_runs_have_hundreds_of_segments_not_thousands() {
+        let (mut seconds, mut segments) = (0.0, 0);
+        while seconds < 10.0 * 86400.0 {
+            seconds += Seal::default().after(segments).seconds;
+            segments += 1;
+        }
+        assert!((500..1000).contains(&segments), "{segments}");
+        assert_eq!(Seal { bytes: 3, seconds: 0.0 }.after(usize::MAX).seconds, 0.0);
     }
 }

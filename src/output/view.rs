@@ -39,9 +39,10 @@ pub(super) fn renew(dir: &Path, layout: &Layout, lives: &[Life], sealed: &[Seale
 
 fn write_virtual(part: &Path, layout: &Layout, lives: &[Life], sealed: &[Sealed]) -> hdf5::Result<()> {
     let instants: Vec<_> = sealed.iter().flat_map(|s| s.instants.iter().copied()).collect();
+    // The same text however many segments there are, since two runs seal at different moments and should compare equal.
     let comment = format!(
-        "a virtual file: the fields lie in {}/*.h5, which must stay beside it; where one of these files is missing, its \
-         instants read as the fill value, NaN",
+        "a virtual file: the fields lie in {}/*.h5, which must stay beside it; where one of these files is missing or \
+         cannot be opened (see ulimit -n), its instants read as the fill value, NaN",
         layout.name
     );
     schema::create(part, layout, lives, &instants, Some(&comment), |_| {

@@ -1,6 +1,6 @@
 //! Exact sums of floats.
 use super::peel::{self, CHUNK, LOWEST, TOO_LARGE};
-use crate::instructions::InstructionSet;
+use halocline_kernels::InstructionSet;
 
 /// Digits of 32 bits: 2⁻¹⁰⁷⁴ … 2¹⁰²⁴ is 2098 bits; 68 digits leave 2⁶⁴ terms of the largest size and a sign.
 const DIGITS: usize = 68;

@@ -1,5 +1,6 @@
 //! The smallest or largest value and where it is.
-use crate::instructions::{InstructionSet, compiled_for_each_set};
+use crate::instructions::compiled_for_each_set;
+use halocline_kernels::InstructionSet;
 
 /// The smallest or the largest of many values, and the global key of the first cell that has it: of equal values the one
 /// with the smallest key. −0 is smaller than +0. A NaN wins over every number, so that it is never hidden.

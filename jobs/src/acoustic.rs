@@ -1,0 +1,204 @@
+//! Sound in a fluid of constant density: ∂²p/∂t² = c² ∇²p with a point source, layers and a sponge at the walls.
+//!
+//! Leapfrog in time, of order 2 to 8 in space. Receivers are an output stream with `points`.
+#![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
+use crate::checks;
+use halocline::prelude::*;
+use halocline::schedule::Op;
+use halocline_kernels::central::Central;
+use halocline_kernels::wave::{AbsorbingLeapfrog, Energy, Leapfrog, ricker, stable_step, taper};
+
+/// The job: pressure, its rate of change, and the speed of sound.
+pub struct Acoustic;
+
+/// Its `[parameters]`.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Parameters {
+    /// speed of sound [m/s]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    speed: f64,
+    /// speed of sound below the interface; by default there is none [m/s]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    deep_speed: Option<f64>,
+    /// where the second layer begins along the first axis that is not flat; by default in the middle [m]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface: Option<f64>,
+    /// order of accuracy in space: 2, 4, 6 or 8
+    #[schemars(range(min = 2, max = 8))]
+    order: usize,
+    /// time step; by default `fraction` of the largest stable one [s]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    dt: Option<f64>,
+    /// part of the largest stable time step that is taken where `dt` is not given
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    fraction: f64,
+    /// position of the source, as in `grid.origin`; by default the middle [m]
+    source: Vec<f64>,
+    /// peak frequency of the source, which sends a Ricker wavelet [Hz]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    frequency: f64,
+    /// strength of the source: the peak of the direct wave 1 m away, in three dimensions [Pa·m]
+    amplitude: f64,
+    /// width of the sponge at each wall; 0 for none [cells]
+    sponge: usize,
+    /// strength of the sponge: at the wall, each step multiplies by exp(−strength²)
+    #[schemars(range(min = 0.0))]
+    sponge_strength: f64,
+}
+
+impl Default for Parameters {
+    fn default() -> Parameters {
+        Parameters {
+            speed: 1500.0,
+            deep_speed: None,
+            interface: None,
+            order: 8,
+            dt: None,
+            fraction: 0.9,
+            source: vec![],
+            frequency: 25.0,
+            amplitude: 1000.0,
+            sponge: 20,
+            sponge_strength: 0.3,
+        }
+    }
+}
+
+impl Job for Acoustic {
+    const NAME: &'static str = "acoustic";
+    const SUMMARY: &'static str =
+        "acoustic waves, ∂²p/∂t² = c² ∇²p, of order 2 to 8, point source, layers, absorbing sponge";
+    type Parameters = Parameters;
+
+    fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {
+        match p.order {
+            2 => build::<R, 1>(p, model),
+            4 => build::<R, 2>(p, model),
+            6 => build::<R, 3>(p, model),
+            8 => build::<R, 4>(p, model),
+            order => Err(Error::input(format!("`parameters.order` = {order}: there is no such scheme"))
+                .remedy("orders are 2, 4, 6 and 8")),
+        }
+    }
+}
+
+fn build<R: Real, const RADIUS: usize>(p: &Parameters, model: &mut Model) -> Result<()>
+where
+    Star<RADIUS>: Central<R>,
+{
+    let grid = model.grid().clone();
+    let h = grid.spacing();
+    let speed = layers(p, &grid)?;
+    let fastest = p.speed.max(p.deep_speed.unwrap_or(p.speed));
+    let why = format!("Δt ≤ 2 / (c √(λ Σ 1/h²)) at order {} with c = {fastest} m/s", p.order);
+    let limit = stable_step(RADIUS, fastest, h);
+    let dt = model.fixed_step(checks::time_step(p.dt, p.fraction, limit, &why)?);
+    check_resolution(p, &grid)?;
+    let place = checks::position("source", &p.source, &grid)?;
+
+    let pressure = model.field::<R>("pressure").unit("Pa").boundary(Boundary::Value(0.0)).build()?;
+    let rate = model.field::<R>("rate").long_name("rate of change of the pressure").unit("Pa s-1").hidden().build()?;
+    let c = model.field::<R>("speed").long_name("speed of sound").unit("m s-1").hidden().initial(speed).build()?;
+
+    // A source s(t) in one cell of volume V sends s(t − r/c) V / (4π c² r) into the open.
+    let cell = checks::cell(place, &grid);
+    let volume: f64 = (0..3).map(|a| grid.block(0).cell_length(a)).product();
+    let there = layer_speed(p, &grid, place);
+    let (kick, f) = (dt * p.amplitude * 4.0 * math::PI * there * there / volume, p.frequency);
+    let send = move |rate: f64, time: f64| rate + kick * ricker(time - 1.5 / f, f);
+
+    let walls = (0..3).filter(|&a| grid.is_bounded(a)).collect::<Vec<_>>();
+    if p.sponge > 0 && !walls.is_empty() {
+        check_sponge(p, &grid, &walls)?;
+        let sponge = |axis: usize| sponge(p, &grid, axis);
+        let gz = model.profile::<0>(sponge(0));
+        let gy = model.profile::<1>(sponge(1));
+        let gx = model.profile::<2>(sponge(2));
+        model.every_step(|s| {
+            s.at_point("source", rate, cell, send);
+            let step = AbsorbingLeapfrog::<R, RADIUS>::new(dt, h);
+            s.apply(step, (pressure, rate, c, gz, gy, gx), [pressure, rate]);
+        });
+    } else {
+        model.every_step(|s| {
+            s.at_point("source", rate, cell, send);
+            s.apply(Leapfrog::<R, RADIUS>::new(dt, h), (pressure, rate, c), [pressure, rate]);
+        });
+    }
+    model.diagnose("max_abs(pressure)", max_abs(pressure));
+    let energy = Energy::<R, RADIUS>::new(dt, h);
+    model.diagnose("energy", Reduction::of::<R, _>("energy", Op::Sum, energy, (pressure, rate, c)));
+    Ok(())
+}
+
+/// The axis of depth: the first that is not flat.
+fn depth_axis(grid: &Grid) -> usize {
+    (0..3).find(|&a| !grid.is_flat(a)).unwrap_or(2)
+}
+
+fn interface(p: &Parameters, grid: &Grid) -> f64 {
+    let (axis, block) = (depth_axis(grid), grid.block(0));
+    p.interface.unwrap_or(block.origin[axis] + 0.5 * block.length[axis])
+}
+
+fn layer_speed(p: &Parameters, grid: &Grid, place: [f64; 3]) -> f64 {
+    let deep = place[depth_axis(grid)] >= interface(p, grid);
+    p.deep_speed.filter(|_| deep).unwrap_or(p.speed)
+}
+
+/// The speed of sound in a cell, by its middle.
+fn layers(p: &Parameters, grid: &Grid) -> Result<impl Fn(At) -> f64 + Send + Sync + 'static> {
+    let (axis, depth, block) = (depth_axis(grid), interface(p, grid), grid.block(0));
+    let (low, high) = (block.origin[axis], block.origin[axis] + block.length[axis]);
+    if !(low..=high).contains(&depth) {
+        let axis = halocline::grid::AXES[axis];
+        return Err(Error::input(format!("`parameters.interface` = {depth} m lies outside the grid along {axis}"))
+            .remedy(format!("{axis} goes from {low} to {high} m")));
+    }
+    if p.interface.is_some() && p.deep_speed.is_none() {
+        return Err(Error::input("`parameters.interface` is given, but not the speed of sound below it")
+            .remedy("set parameters.deep_speed too"));
+    }
+    let (shallow, deep) = (p.speed, p.deep_speed.unwrap_or(p.speed));
+    Ok(move |at: At| if [at.z, at.y, at.x][axis] >= depth { deep } else { shallow })
+}
+
+/// A Ricker wavelet carries frequencies up to about 2.5 times its peak; waves of less than two cells do not exist.
+fn check_resolution(p: &Parameters, grid: &Grid) -> Result<()> {
+    let slowest = p.speed.min(p.deep_speed.unwrap_or(p.speed));
+    let coarsest = grid.spacing().into_iter().filter(|h| h.is_finite()).fold(0.0, f64::max);
+    let highest = slowest / (2.0 * coarsest) / 2.5;
+    if p.frequency > highest {
+        return Err(Error::input(format!(
+            "`parameters.frequency` = {} Hz: cells of {coarsest} m carry at most {highest:.4} Hz at {slowest} m/s",
+            p.frequency
+        ))
+        .remedy("lower the frequency or use smaller cells: a Ricker wavelet needs two cells for a wave of 2.5 times its peak frequency"));
+    }
+    Ok(())
+}
+
+fn check_sponge(p: &Parameters, grid: &Grid, walls: &[usize]) -> Result<()> {
+    match walls.iter().find(|&&a| 2 * p.sponge >= grid.cells()[a]) {
+        None => Ok(()),
+        Some(&a) => {
+            let (n, axis) = (grid.cells()[a], halocline::grid::AXES[a]);
+            Err(Error::input(format!(
+                "`parameters.sponge` = {} cells at both walls leaves nothing of {n} along {axis}",
+                p.sponge
+            ))
+            .remedy(format!("it can be at most {} cells wide, or 0 for none", n.saturating_sub(1) / 2)))
+        }
+    }
+}
+
+/// The taper along an axis by position: 1 where it has no walls.
+fn sponge(p: &Parameters, grid: &Grid, axis: usize) -> impl Fn(f64) -> f64 + Send + Sync + 'static {
+    let block = grid.block(0);
+    let (low, high, h) = (block.origin[axis], block.origin[axis] + block.length[axis], block.cell_length(axis));
+    let (width, strength, bounded) = (p.sponge as f64, p.sponge_strength, grid.is_bounded(axis));
+    move |x| if bounded { taper((x - low).min(high - x) / h, width, strength) } else { 1.0 }
+}

@@ -1,0 +1,91 @@
+//! What several jobs ask of their parameters: a stable time step, a place in the grid.
+use halocline::{Error, Grid, Result};
+
+/// The time step in s: the one given, if it is stable, else a fraction of the largest stable one.
+///
+/// # Errors
+/// If the step given is larger than the limit, or no step is small enough to have a limit.
+pub fn time_step(given: Option<f64>, fraction: f64, limit: f64, why: &str) -> Result<f64> {
+    if !(limit > 0.0 && limit.is_finite()) {
+        return Err(Error::input(format!("the largest stable time step would be {limit:e} s ({why})"))
+            .remedy("the grid needs an axis of more than one cell; look at the numbers that this limit is made of"));
+    }
+    match given {
+        None => Ok(fraction * limit),
+        Some(dt) if dt <= limit => Ok(dt),
+        Some(dt) => Err(Error::input(format!(
+            "`parameters.dt` = {dt} s is unstable: at most {limit:.6e} s on this grid ({why})"
+        ))
+        .remedy("leave it out to have a stable one, or use larger cells")),
+    }
+}
+
+/// A position `[z, y, x]` in m from a list that applies from the right, as `grid.origin` does; an empty one is the middle.
+/// Along a flat axis it is always the middle.
+///
+/// # Errors
+/// If the list has fewer numbers than the grid has axes, or the place lies outside.
+pub fn position(key: &str, given: &[f64], grid: &Grid) -> Result<[f64; 3]> {
+    let block = grid.block(0);
+    let mut place = [0, 1, 2].map(|a| block.origin[a] + 0.5 * block.length[a]);
+    if given.is_empty() {
+        return Ok(place);
+    }
+    let axes = (0..3).find(|&a| !grid.is_flat(a)).map_or(1, |first| 3 - first);
+    if given.len() < axes || given.len() > 3 {
+        return Err(Error::input(format!("`parameters.{key}` = {given:?}: the grid has {axes} axes"))
+            .remedy("positions are [z, y, x], [y, x] or [x]"));
+    }
+    for (a, &p) in (3 - given.len()..3).zip(given) {
+        let (low, high) = (block.origin[a], block.origin[a] + block.length[a]);
+        if !grid.is_flat(a) {
+            if !(low..=high).contains(&p) {
+                let axis = halocline::grid::AXES[a];
+                return Err(Error::input(format!("`parameters.{key}` = {given:?} lies outside the grid along {axis}"))
+                    .remedy(format!("{axis} goes from {low} to {high} m")));
+            }
+            place[a] = p;
+        }
+    }
+    Ok(place)
+}
+
+/// The cell `[z, y, x]` that holds a position of [`position`].
+pub fn cell(place: [f64; 3], grid: &Grid) -> [usize; 3] {
+    let block = grid.block(0);
+    // The upper end of the grid belongs to the last cell.
+    let index = |a: usize| ((place[a] - block.origin[a]) / block.cell_length(a)) as usize;
+    [0, 1, 2].map(|a| index(a).min(block.cells[a] - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_as_given_or_a_fraction_of_the_limit() {
+        assert_eq!(time_step(None, 0.5, 2.0, "").unwrap(), 1.0);
+        assert_eq!(time_step(Some(2.0), 0.5, 2.0, "").unwrap(), 2.0);
+        let error = time_step(Some(2.5), 0.5, 2.0, "Δt ≤ 2").unwrap_err();
+        assert_eq!(error.what(), "`parameters.dt` = 2.5 s is unstable: at most 2.000000e0 s on this grid (Δt ≤ 2)");
+        for limit in [f64::INFINITY, f64::NAN, 0.0] {
+            assert!(time_step(None, 0.5, limit, "").is_err());
+        }
+    }
+
+    #[test]
+    fn positions_apply_from_the_right() {
+        let grid = Grid::new([4, 8]).length([2.0, 4.0]).origin([-1.0, 0.0]);
+        assert_eq!(position("p", &[], &grid).unwrap(), [0.25, 0.0, 2.0]);
+        assert_eq!(position("p", &[1.0, 4.0], &grid).unwrap(), [0.25, 1.0, 4.0]);
+        assert_eq!(position("p", &[9.0, -1.0, 0.0], &grid).unwrap(), [0.25, -1.0, 0.0]);
+        assert_eq!(cell([0.25, 1.0, 4.0], &grid), [0, 3, 7]);
+        assert_eq!(cell([0.25, -0.6, 0.6], &grid), [0, 0, 1]);
+        let outside = position("p", &[1.5, 0.0], &grid).unwrap_err();
+        assert_eq!(
+            outside.to_string(),
+            "`parameters.p` = [1.5, 0.0] lies outside the grid along y\n  y goes from -1 to 1 m"
+        );
+        assert!(position("p", &[1.0], &grid).unwrap_err().what().contains("the grid has 2 axes"));
+    }
+}

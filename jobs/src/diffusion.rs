@@ -1,0 +1,136 @@
+//! Diffusion of heat, or of anything else that spreads: ∂T/∂t = κ ∇²T, explicit, of order 2 or 4 in space.
+#![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
+use crate::checks;
+use halocline::prelude::*;
+use halocline_kernels::diffusion::{Ftcs, Ftcs4};
+
+/// The job: one field that is smoothed, wherever its first values come from.
+pub struct Diffusion;
+
+/// Its `[parameters]`.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Parameters {
+    /// diffusivity κ [m²/s]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    kappa: f64,
+    /// order of accuracy in space: 2 or 4
+    #[schemars(range(min = 2, max = 4))]
+    order: usize,
+    /// time step; by default `fraction` of the largest stable one [s]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    dt: Option<f64>,
+    /// part of the largest stable time step that is taken where `dt` is not given
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    fraction: f64,
+    /// name of the field
+    field: String,
+    /// unit of the field, as in UDUNITS
+    unit: String,
+    /// first values
+    initial: Initial,
+    /// width of the bell: at this distance from the middle it has fallen to 1/e [m]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    width: f64,
+    /// seed of the random numbers
+    seed: u64,
+    /// file to read first values from, HDF5 or NetCDF, by its path from the folder of the command
+    file: String,
+    /// its variable, which has as many values as the grid has cells
+    variable: String,
+    /// what its values are multiplied by
+    factor: f64,
+    /// what the walls do; periodic axes have none
+    walls: Walls,
+    /// value at fixed walls, in the unit of the field
+    wall_value: f64,
+}
+
+/// Where first values come from.
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Initial {
+    /// 1 in the middle, falling off as a Gaussian
+    Bell,
+    /// random numbers between 0 and 1
+    Random,
+    /// from `file`
+    File,
+}
+
+/// What the walls do.
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Walls {
+    /// nothing flows through them
+    Insulated,
+    /// the field has the value `wall_value` there
+    Fixed,
+}
+
+impl Default for Parameters {
+    fn default() -> Parameters {
+        Parameters {
+            kappa: 1.0,
+            order: 2,
+            dt: None,
+            fraction: 0.9,
+            field: "temperature".into(),
+            unit: "K".into(),
+            initial: Initial::Bell,
+            width: 0.1,
+            seed: 1,
+            file: String::new(),
+            variable: String::new(),
+            factor: 1.0,
+            walls: Walls::Insulated,
+            wall_value: 0.0,
+        }
+    }
+}
+
+impl Job for Diffusion {
+    const NAME: &'static str = "diffusion";
+    const SUMMARY: &'static str =
+        "diffusion of heat or relief, ∂T/∂t = κ ∇²T, explicit, of order 2 or 4, in 1 to 3 dimensions";
+    type Parameters = Parameters;
+
+    fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {
+        let (kappa, h) = (p.kappa, model.grid().spacing());
+        let (limit, why) = match p.order {
+            2 => (Ftcs::<R>::stable_step(kappa, h), "Δt ≤ 1 / (2κ Σ 1/h²) at order 2"),
+            4 => (Ftcs4::<R>::stable_step(kappa, h), "Δt ≤ 3 / (8κ Σ 1/h²) at order 4"),
+            order => {
+                return Err(Error::input(format!("`parameters.order` = {order}: there is no such scheme"))
+                    .remedy("orders are 2 and 4"));
+            }
+        };
+        let dt = model.fixed_step(checks::time_step(p.dt, p.fraction, limit, why)?);
+        let (width, seed) = (p.width, p.seed);
+        let field = model.field::<R>(&p.field).unit(&p.unit).boundary(match p.walls {
+            Walls::Insulated => Boundary::Reflecting,
+            Walls::Fixed => Boundary::Value(p.wall_value),
+        });
+        let t = match p.initial {
+            Initial::Bell => field.initial(move |at| at.bell(width)),
+            Initial::Random => field.initial(move |at| at.uniform(seed)),
+            Initial::File if p.file.is_empty() || p.variable.is_empty() => {
+                return Err(Error::input("`parameters.initial` = \"file\" needs a file and one of its variables")
+                    .remedy("set parameters.file and parameters.variable"));
+            }
+            Initial::File => field.from_file(&p.file, &p.variable, p.factor),
+        }
+        .build()?;
+        model.every_step(|s| {
+            match p.order {
+                2 => s.apply(Ftcs::<R>::new(kappa, dt, h), [t], [t]), // next t from t
+                _ => s.apply(Ftcs4::<R>::new(kappa, dt, h), [t], [t]),
+            };
+        });
+        for (name, reduction) in [("max", max(t)), ("min", min(t)), ("mean", mean(t))] {
+            model.diagnose(&format!("{name}({})", p.field), reduction);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! Poisson's equation −∇²φ = f by conjugate gradients, second order.
+//!
+//! A step is a number of iterations, so that output sees the solution come into being; the run ends once the residual
+//! is small enough. Sums are exact, so the number of iterations is the same on any number of ranks.
+#![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
+use crate::checks;
+use halocline::prelude::*;
+use halocline::schedule::Op;
+use halocline_kernels::central::{Central, inverse_squares};
+use halocline_kernels::linear::{Axpy, Descend, Less, NegativeLaplacian};
+
+/// The job: the potential of a few charges.
+pub struct Poisson;
+
+/// Its `[parameters]`.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Parameters {
+    /// charges over the permittivity, each spread out as a Gaussian [V·m]
+    #[schemars(length(min = 1))]
+    pub charges: Vec<f64>,
+    /// their positions, each as in `grid.origin`; by default evenly along x [m]
+    pub positions: Vec<Vec<f64>>,
+    /// width of the Gaussians: at this distance they have fallen to 1/e [m]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub width: f64,
+    /// what the walls do; periodic axes have none
+    pub walls: Walls,
+    /// norm of the residual, relative to that of the charges, at which the run ends
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub tolerance: f64,
+    /// iterations in a step of the run, at most
+    #[schemars(range(min = 1))]
+    pub iterations_per_step: usize,
+}
+
+/// What the walls do.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Walls {
+    /// the potential is zero there
+    Grounded,
+    /// no field lines go through them
+    Insulated,
+}
+
+impl Default for Parameters {
+    fn default() -> Parameters {
+        Parameters {
+            charges: vec![1.0, -1.0],
+            positions: vec![],
+            width: 0.05,
+            walls: Walls::Grounded,
+            tolerance: 1e-8,
+            iterations_per_step: 10,
+        }
+    }
+}
+
+impl Job for Poisson {
+    const NAME: &'static str = "poisson";
+    const SUMMARY: &'static str = "potential of charges, −∇²φ = f, by conjugate gradients to a tolerance";
+    type Parameters = Parameters;
+
+    fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {
+        let density = density(p, model.grid())?;
+        declare::<R>(p, density, model)
+    }
+}
+
+/// Declares the solver for any right-hand side f, in V/m², of which `p` is not asked for charges and positions.
+///
+/// # Errors
+/// If the grid has but one cell.
+pub fn declare<R: Real>(
+    p: &Parameters,
+    density: impl Fn(At) -> f64 + Send + Sync + 'static,
+    model: &mut Model,
+) -> Result<()> {
+    let grid = model.grid().clone();
+    let h = grid.spacing();
+    if grid.total_cells() == 1 {
+        return Err(Error::input("a grid of one cell has no Laplacian").remedy("use an axis of more cells"));
+    }
+    let walls = match p.walls {
+        Walls::Grounded => Boundary::Value(0.0),
+        Walls::Insulated => Boundary::Reflecting,
+    };
+    let phi = model.field::<R>("phi").long_name("potential").unit("V").boundary(walls.clone()).build()?;
+    let charge = model.field::<R>("charge").long_name("charge density over permittivity").unit("V m-2");
+    let charge = charge.initial(density).build()?;
+    let r = model.field::<R>("residual").unit("V m-2").hidden().build()?;
+    let d = model.field::<R>("direction").unit("V m-2").boundary(walls).hidden().build()?;
+    let image = model.field::<R>("image").long_name("−∇² of the direction").unit("V m-4").hidden().build()?;
+
+    let minus_one = model.scalar("minus_one", -1.0);
+    let [excess, norm, rr, rr_before, curvature, alpha, beta, residual, iterations] =
+        ["excess", "norm", "rr", "rr_before", "curvature", "alpha", "beta", "relative_residual", "iterations"]
+            .map(|name| model.scalar(name, 0.0));
+    let laplacian = NegativeLaplacian::<R>::new(h);
+    let relative = |[rr, norm]: [f64; 2]| if norm > 0.0 { rr.sqrt() / norm } else { 0.0 };
+
+    // Where the potential is fixed nowhere, only charges that add up to nothing have one: take the mean away.
+    let floats = p.walls == Walls::Insulated || (0..3).all(|a| !grid.is_bounded(a));
+    model.at_start(|s| {
+        if floats {
+            s.reduce(excess, mean(charge)).apply(Less, (charge, excess), [charge]);
+        }
+        s.apply(laplacian, [phi], [image]).apply(Axpy, (charge, minus_one, image), [r]);
+        s.reduce(norm, norm2(charge)).reduce(rr, dot(r, r)).compute(residual, [rr, norm], relative);
+    });
+    let (enough, most) = (residual.below(p.tolerance), p.iterations_per_step);
+    model.every_step(|s| {
+        s.until(enough.clone(), most, |s| {
+            s.apply(Axpy, (r, beta, d), [d]); // β = 0 in the first iteration
+            s.apply(laplacian, [d], [image]).reduce(curvature, dot(d, image));
+            s.compute(alpha, [rr, curvature], |[rr, curvature]| rr / curvature);
+            s.apply(Descend, (phi, r, alpha, d, image), [phi, r]);
+            s.compute(rr_before, [rr], |[rr]| rr).reduce(rr, dot(r, r));
+            s.compute(beta, [rr, rr_before], |[rr, before]| rr / before);
+            s.compute(residual, [rr, norm], relative).compute(iterations, [iterations], |[n]| n + 1.0);
+        });
+    });
+    model.stop_when(enough);
+
+    model.diagnose("iterations", iterations);
+    model.diagnose("residual", residual);
+    // The residual above follows from the recurrence; this one is computed from the solution.
+    let defect = Defect::<R> { inverse_squares: inverse_squares(h).map(R::of) };
+    model.diagnose("max(defect)", Reduction::of::<R, _>("max(defect)", Op::Max, defect, [phi, charge]));
+    let volume: f64 = (0..3).map(|a| grid.block(0).cell_length(a)).product();
+    let energy = FieldEnergy { half_volume: 0.5 * volume };
+    model.diagnose("energy", Reduction::of::<R, _>("energy", Op::Sum, energy, [phi, charge]));
+    model.diagnose("max(phi)", max(phi));
+    model.diagnose("min(phi)", min(phi));
+    Ok(())
+}
+
+/// |f + ∇²φ| of a cell.
+struct Defect<R> {
+    inverse_squares: [R; 3],
+}
+impl<R: Real> Kernel<R> for Defect<R> {
+    type Reads = (Star<1>, Own);
+    type Writes = (f64,);
+    #[inline(always)]
+    fn cell(&self, (phi, charge): Near<'_, R, Self>) -> (f64,) {
+        ((charge.here() + Star::laplacian(&phi, self.inverse_squares)).abs().f64(),)
+    }
+}
+
+/// ½ f φ times the volume of a cell.
+struct FieldEnergy {
+    half_volume: f64,
+}
+impl<R: Real> Kernel<R> for FieldEnergy {
+    type Reads = (Own, Own);
+    type Writes = (f64,);
+    #[inline(always)]
+    fn cell(&self, (phi, charge): Near<'_, R, Self>) -> (f64,) {
+        (self.half_volume * (phi.here().f64() * charge.here().f64()),)
+    }
+}
+
+/// The density of all charges by position: Gaussians, the nearest image of each where an axis is periodic.
+fn density(p: &Parameters, grid: &Grid) -> Result<impl Fn(At) -> f64 + Send + Sync + 'static> {
+    let n = p.charges.len();
+    if !p.positions.is_empty() && p.positions.len() != n {
+        let given = p.positions.len();
+        return Err(Error::input(format!("{n} `parameters.charges`, but {given} `parameters.positions`"))
+            .remedy("give each charge a position, or no positions at all to have them evenly along x"));
+    }
+    let (block, mut places) = (grid.block(0).clone(), vec![]);
+    for i in 0..n {
+        let given = p.positions.get(i).map_or(&[][..], |place| place);
+        let mut place = checks::position(&format!("positions[{i}]"), given, grid)?;
+        if given.is_empty() {
+            place[2] = block.origin[2] + block.length[2] * (i as f64 + 0.5) / n as f64;
+        }
+        places.push((p.charges[i], place));
+    }
+    let flat = [0, 1, 2].map(|a| grid.is_flat(a));
+    let wraps = [0, 1, 2].map(|a| !grid.is_bounded(a));
+    let axes = flat.iter().filter(|flat| !**flat).count() as i32;
+    let (width, height) = (p.width, 1.0 / math::powi(p.width * math::PI.sqrt(), axes));
+    Ok(move |at: At| {
+        let mut sum = 0.0;
+        for (charge, place) in &places {
+            let mut distance2 = 0.0;
+            for (a, x) in [at.z, at.y, at.x].into_iter().enumerate().filter(|(a, _)| !flat[*a]) {
+                let mut d = x - place[a];
+                if wraps[a] {
+                    d -= block.length[a] * (d / block.length[a]).round();
+                }
+                distance2 += d * d;
+            }
+            sum += charge * height * math::exp(-distance2 / (width * width));
+        }
+        sum
+    })
+}
