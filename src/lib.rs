@@ -34,6 +34,9 @@ pub mod folder;
 pub mod driver;
 pub mod cli;
 
+#[cfg(doc)]
+pub mod docs;
+
 pub use cli::main;
 pub use comm::Comm;
 pub use engine::Simulation;

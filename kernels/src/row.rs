@@ -2,6 +2,7 @@
 use crate::cell::Table;
 use crate::element::Element;
 use crate::kernel::{Args, Kernel, MAX_OUT, Outputs};
+use std::ptr::NonNull;
 use std::slice::from_raw_parts_mut;
 use std::sync::Arc;
 
@@ -63,8 +64,7 @@ impl InstructionSet {
     }
 }
 
-/// The row loop, once. Every written row is a parameter of its own, because `&mut` is `noalias` only as a parameter:
-/// from an array of slices the compiler would want a run-time overlap check for every pair, and give up beyond a few.
+/// The row loop, once. Absent numbers are `()`, whose rows take no room and no time.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn row_loop<T: Element, K: Kernel<T>>(
@@ -78,48 +78,64 @@ fn row_loop<T: Element, K: Kernel<T>>(
     f: &mut [<K::Writes as Outputs>::F],
 ) {
     let n = a.len();
-    let (b, c, d, e, f) = (&mut b[..n], &mut c[..n], &mut d[..n], &mut e[..n], &mut f[..n]);
-    for i in 0..n {
-        (a[i], b[i], c[i], d[i], e[i], f[i]) = kernel.cell(K::Reads::views(table, i)).split();
+    // Whole vectors first, then one more that ends with the row: the cells in both are computed twice, to the same bits,
+    // which is cheaper than the rest cell by cell. Only a row shorter than one vector is left to scalars.
+    let vector = VECTOR / size_of::<T>();
+    let (mut start, mut end) = (0, if n < vector { n } else { n - n % vector });
+    loop {
+        // Slices of known and equal length: a check in the loop would take it apart, and with it the loads of complex numbers.
+        let cells = start..end;
+        let (a, b, c) = (&mut a[cells.clone()], &mut b[cells.clone()], &mut c[cells.clone()]);
+        let (d, e, f) = (&mut d[cells.clone()], &mut e[cells.clone()], &mut f[cells]);
+        for i in 0..a.len() {
+            (a[i], b[i], c[i], d[i], e[i], f[i]) = kernel.cell(K::Reads::views(table, start + i)).split();
+        }
+        if end == n {
+            break;
+        }
+        (start, end) = (n - vector, n);
     }
 }
 
-/// # Safety
-/// As [`RowFn`] says, and the instruction set must be there.
-#[inline(always)]
-unsafe fn row<T: Element, K: Kernel<T>>(kernel: &K, table: &Table, out: &Rows, n: usize) {
-    // SAFETY: the caller gives distinct rows of n numbers; a slot without a number is `()`, which has no bytes, so that
-    // any aligned non-null pointer will do.
-    unsafe {
-        let [a, b, c, d, e, f] = out.map(|p| if p.is_null() { std::ptr::dangling_mut() } else { p });
-        row_loop(
-            kernel,
-            table,
-            from_raw_parts_mut(a.cast(), n),
-            from_raw_parts_mut(b.cast(), n),
-            from_raw_parts_mut(c.cast(), n),
-            from_raw_parts_mut(d.cast(), n),
-            from_raw_parts_mut(e.cast(), n),
-            from_raw_parts_mut(f.cast(), n),
-        )
-    }
-}
+/// Bytes of the widest vector.
+const VECTOR: usize = 64;
 
+// One function for each instruction set. Every written row is a parameter of its own, and the function is never inlined:
+// `&mut` is `noalias` to the compiler only as a parameter. Rows taken from an array of pointers inside would get a run-time
+// check for overlap with every row that is read, and short rows no vectors at all.
 macro_rules! row_for {
     ($name:ident, $($features:literal)?) => {
-        /// # Safety
-        /// As [`row`].
         $(#[cfg(target_arch = "x86_64")] #[target_feature(enable = $features)])?
         #[inline(never)]
-        unsafe fn $name<T: Element, K: Kernel<T>>(kernel: &K, table: &Table, out: &Rows, n: usize) {
-            // SAFETY: passed on.
-            unsafe { row(kernel, table, out, n) }
+        #[allow(clippy::too_many_arguments)]
+        fn $name<T: Element, K: Kernel<T>>(
+            kernel: &K,
+            table: &Table,
+            a: &mut [<K::Writes as Outputs>::A],
+            b: &mut [<K::Writes as Outputs>::B],
+            c: &mut [<K::Writes as Outputs>::C],
+            d: &mut [<K::Writes as Outputs>::D],
+            e: &mut [<K::Writes as Outputs>::E],
+            f: &mut [<K::Writes as Outputs>::F],
+        ) {
+            row_loop(kernel, table, a, b, c, d, e, f)
         }
     };
 }
 row_for!(row_baseline,);
 row_for!(row_avx2, "avx2,fma");
 row_for!(row_avx512, "avx512f,avx512vl,avx512dq,avx512bw,fma");
+
+/// A written row as a slice of numbers.
+///
+/// # Safety
+/// `at` must be the start of a row of `n` numbers `N` that nobody else looks at; where `N` is `()`, it may be anything.
+#[inline(always)]
+unsafe fn written<'a, N>(at: *mut u8, n: usize) -> &'a mut [N] {
+    let at = if size_of::<N>() == 0 { NonNull::dangling().as_ptr() } else { at.cast() };
+    // SAFETY: the caller's promise; `()` has no bytes, so that any aligned pointer that is not null will do.
+    unsafe { from_raw_parts_mut(at, n) }
+}
 
 /// A kernel as a function of rows of bytes, compiled for one instruction set.
 ///
@@ -132,7 +148,18 @@ pub fn erase<T: Element, K: Kernel<T>>(kernel: &Arc<K>, instructions: Instructio
     macro_rules! erased {
         ($row:ident) => {
             // SAFETY: the instruction set was found above; the rest is the promise of whoever calls a `RowFn`.
-            Arc::new(move |table: &Table, out: &Rows, n: usize| unsafe { $row(&*kernel, table, out, n) })
+            Arc::new(move |table: &Table, &[a, b, c, d, e, f]: &Rows, n: usize| unsafe {
+                $row(
+                    &*kernel,
+                    table,
+                    written(a, n),
+                    written(b, n),
+                    written(c, n),
+                    written(d, n),
+                    written(e, n),
+                    written(f, n),
+                )
+            })
         };
     }
     match instructions {

@@ -1,4 +1,6 @@
 //! Heat equation  ∂T/∂t = κ ∇²T, explicit (FTCS): a whole program of one file.
+#![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
+
 use halocline::jobs;
 use halocline::prelude::*;
 use halocline_kernels::diffusion::Ftcs;

@@ -1,0 +1,302 @@
+//! The speed of whole time steps beside copies of as many bytes, and beside a plain C loop where `gcc` is there:
+//! `cargo bench --bench steps -- [heat64] [heat32] [gray-scott] [wave8] [n=128,256,512] [threads=1,2] [rounds=9] [alone]`.
+//!
+//! A plain timing loop rather than a harness: contenders take turns, round after round, so that a noisy minute hits all
+//! of them; what is reported are medians and, since noise only ever slows down, the best. A step moves at least every
+//! field that it reads and every field that it writes once; the copies move as many bytes, half of them each way.
+use halocline::comm::{Threads, ranks};
+use halocline::prelude::*;
+use halocline_kernels::diffusion::Ftcs;
+use halocline_kernels::gray_scott::{GrayScott, Rates};
+use halocline_kernels::wave::Leapfrog;
+use std::time::Instant;
+
+/// A copy's share of one thread.
+const PIECE: usize = 1 << 15;
+/// Each measurement lasts at least so long, in seconds.
+const LEAST: f64 = 0.03;
+
+/// Memory for the copies, in words of 8 bytes.
+struct Stream {
+    from: Vec<u64>,
+    to: Vec<u64>,
+}
+
+impl Stream {
+    fn new(bytes: usize) -> Stream {
+        let words = (bytes / 8).next_multiple_of(PIECE / 8);
+        let filled = |value| {
+            let mut all = Vec::with_capacity(words);
+            #[cfg(target_os = "linux")]
+            // SAFETY: advice about memory of our own; aligned down to a page, which is mapped as it holds the first word.
+            unsafe {
+                let start = (all.as_mut_ptr() as *mut u64 as usize) & !4095;
+                libc::madvise(start as *mut _, words * 8, libc::MADV_HUGEPAGE);
+            }
+            all.resize(words, value);
+            all
+        };
+        Stream { from: filled(1), to: filled(0) }
+    }
+
+    fn copy(&mut self, threads: &Threads, past_the_caches: bool) {
+        let (from, to) = (&self.from, self.to.as_mut_ptr() as usize);
+        threads.for_each(from.len() / (PIECE / 8), |i| {
+            let from = &from[i * PIECE / 8..][..PIECE / 8];
+            // SAFETY: every piece is written by one thread.
+            let to = unsafe { std::slice::from_raw_parts_mut((to as *mut u64).add(i * PIECE / 8), PIECE / 8) };
+            if past_the_caches { stream(from, to) } else { to.copy_from_slice(from) }
+        });
+    }
+}
+
+/// Copies with stores that go past the caches.
+#[cfg(target_arch = "x86_64")]
+fn stream(from: &[u64], to: &mut [u64]) {
+    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
+    let start = to.as_ptr().align_offset(64) & 7;
+    to[..start].copy_from_slice(&from[..start]);
+    for (from, to) in from[start..].chunks(2).zip(to[start..].chunks_mut(2)) {
+        if from.len() < 2 {
+            to.copy_from_slice(from);
+            continue;
+        }
+        // SAFETY: 16 bytes on both sides, the target aligned. Baseline SSE2.
+        unsafe { _mm_stream_si128(to.as_mut_ptr() as *mut __m128i, _mm_loadu_si128(from.as_ptr() as *const __m128i)) }
+    }
+    // SAFETY: orders the stores above.
+    unsafe { _mm_sfence() }
+}
+#[cfg(not(target_arch = "x86_64"))]
+fn stream(from: &[u64], to: &mut [u64]) {
+    to.copy_from_slice(from);
+}
+
+/// A C function `(a, b, n, steps, threads, alpha)`, compiled for this machine.
+type HeatInC<T> = unsafe extern "C" fn(*mut T, *mut T, i64, i64, i32, f64);
+
+/// Finds a function of `rivals/heat.c`, compiled on the spot.
+fn in_c<T>(name: &std::ffi::CStr) -> Option<HeatInC<T>> {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/rivals/heat.c");
+    let library = std::env::temp_dir().join(format!("heat-{}.so", std::process::id()));
+    let flags = ["-O3", "-march=native", "-fopenmp", "-ffp-contract=off", "-shared", "-fPIC", source, "-o"];
+    let made = std::process::Command::new("gcc").args(flags).arg(&library).status().is_ok_and(|s| s.success());
+    let path = std::ffi::CString::new(library.to_str()?).ok()?;
+    // SAFETY: the library is ours and has no initialisers but OpenMP's; it is never closed. The type is the source's.
+    let found = made.then(|| unsafe {
+        let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW);
+        (!handle.is_null()).then(|| libc::dlsym(handle, name.as_ptr()))
+    });
+    std::fs::remove_file(library).ok();
+    let symbol = found.flatten().filter(|s| !s.is_null())?;
+    // SAFETY: as above.
+    Some(unsafe { std::mem::transmute_copy::<*mut libc::c_void, HeatInC<T>>(&symbol) })
+}
+
+/// One that is timed: a name, and a number of steps (or of copies).
+struct Contender<'a> {
+    name: &'static str,
+    run: Box<dyn FnMut(u64) + 'a>,
+}
+
+/// Takes turns, and prints a line for each: median and best time of a step; the first is what the others are compared to.
+fn compete(title: &str, cells: f64, bytes: f64, rounds: usize, mut all: Vec<Contender<'_>>, alone: bool) {
+    all.truncate(if alone { 1 } else { all.len() });
+    let steps: Vec<u64> = all
+        .iter_mut()
+        .map(|c| {
+            (c.run)(2); // caches, pages and exchanges are warm after it
+            let start = Instant::now();
+            (c.run)(2);
+            // Even, so that two arrays that take turns do so fairly.
+            2 * (LEAST / start.elapsed().as_secs_f64()).ceil().max(1.0) as u64
+        })
+        .collect();
+    let mut times = vec![vec![]; all.len()];
+    for _ in 0..rounds {
+        for ((c, steps), times) in all.iter_mut().zip(&steps).zip(&mut times) {
+            let start = Instant::now();
+            (c.run)(*steps);
+            times.push(start.elapsed().as_secs_f64() / *steps as f64);
+        }
+    }
+    let ours: Vec<f64> = times[0].clone();
+    let sorted = |mut t: Vec<f64>| {
+        t.sort_by(f64::total_cmp);
+        t
+    };
+    for (c, times) in all.iter().zip(times) {
+        // Round by round, so that a slow round is slow for both.
+        let ratios = sorted(times.iter().zip(&ours).map(|(theirs, ours)| theirs / ours).collect());
+        let times = sorted(times);
+        let (median, best) = (times[rounds / 2], times[0]);
+        println!(
+            "{title:<26} {:<12} {:>9.1} {:>9.1} {:>8.3} {:>8.3} {:>8.1} {:>8.2} {:>8.2}",
+            c.name,
+            median * 1e6,
+            best * 1e6,
+            cells / median * 1e-9,
+            cells / best * 1e-9,
+            bytes / median * 1e-9,
+            ratios[rounds / 2],
+            times[0] / sorted(ours.clone())[0],
+        );
+    }
+}
+
+/// What is asked for on the command line.
+struct Ask {
+    cases: Vec<String>,
+    sizes: Vec<usize>,
+    threads: Vec<usize>,
+    rounds: usize,
+    /// Without contenders, for a profiler.
+    alone: bool,
+}
+
+impl Ask {
+    fn read() -> Ask {
+        let list = |v: &str| v.split(',').map(|n| n.parse().expect("a list of numbers")).collect();
+        let mut ask = Ask { cases: vec![], sizes: vec![128, 256, 512], threads: vec![1, 2], rounds: 9, alone: false };
+        for word in std::env::args().skip(1).filter(|w| !w.starts_with("--")) {
+            match word.split_once('=') {
+                Some(("n", v)) => ask.sizes = list(v),
+                Some(("threads", v)) => ask.threads = list(v),
+                Some(("rounds", v)) => ask.rounds = v.parse().expect("a number of rounds"),
+                None if word == "alone" => ask.alone = true,
+                _ => ask.cases.push(word),
+            }
+        }
+        ask
+    }
+
+    fn wants(&self, case: &str) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|c| c == case)
+    }
+}
+
+fn simulation(comm: &Comm, n: usize, design: impl FnOnce(&mut Model) -> Result<()>) -> Simulation {
+    let mut model = Model::new(comm.clone(), Grid::new([n; 3]).periodic([true; 3]));
+    design(&mut model).and_then(|()| model.compile()).expect("a model that compiles")
+}
+
+/// Copies beside a simulation that reads and writes `bytes` in a step.
+fn beside<'a>(comm: &'a Comm, run: &'a mut Simulation, stream: &'a mut Stream) -> Vec<Contender<'a>> {
+    let stream = std::rc::Rc::new(std::cell::RefCell::new(stream));
+    let copies = |past: bool| {
+        let stream = stream.clone();
+        move |steps| (0..steps).for_each(|_| stream.borrow_mut().copy(comm.threads(), past))
+    };
+    vec![
+        Contender { name: "halocline", run: Box::new(move |steps| run.advance(steps).expect("a step")) },
+        Contender { name: "copy", run: Box::new(copies(false)) },
+        Contender { name: "copy, nt", run: Box::new(copies(true)) },
+    ]
+}
+
+fn heat<R: Real>(comm: &Comm, n: usize, ask: &Ask, in_c: Option<HeatInC<R>>) {
+    let mut run = simulation(comm, n, |model| {
+        let t = model.field::<R>("t").initial(|at| at.bell(0.1)).build()?;
+        model.every_step(|s| {
+            s.apply(Ftcs::<R>::new(0.1, 1.0, [1.0; 3]), [t], [t]);
+        });
+        Ok(())
+    });
+    let (cells, bytes) = (n.pow(3), 2 * n.pow(3) * size_of::<R>());
+    let mut stream = Stream::new(bytes / 2);
+    let mut all = beside(comm, &mut run, &mut stream);
+    if let Some(heat) = in_c {
+        let [mut a, mut b] = [1.0, 0.0].map(|v| vec![R::of(v); (n + 2).pow(3)]);
+        let threads = comm.threads().count() as i32;
+        // SAFETY: both arrays have a layer of halo.
+        let run = move |steps| unsafe { heat(a.as_mut_ptr(), b.as_mut_ptr(), n as i64, steps as i64, threads, 0.1) };
+        all.push(Contender { name: "C, OpenMP", run: Box::new(run) });
+    }
+    let name = R::TYPE.name();
+    compete(
+        &format!("heat {name} {n}³ × {}", comm.threads().count()),
+        cells as f64,
+        bytes as f64,
+        ask.rounds,
+        all,
+        ask.alone,
+    );
+}
+
+fn gray_scott(comm: &Comm, n: usize, ask: &Ask) {
+    let mut run = simulation(comm, n, |model| {
+        let u = model.field::<f64>("u").initial(|at| 1.0 - at.bell(0.1)).build()?;
+        let v = model.field::<f64>("v").initial(|at| 0.5 * at.bell(0.1)).build()?;
+        let rates = Rates { diffusion_u: 0.2, diffusion_v: 0.1, feed: 0.04, kill: 0.06 };
+        model.every_step(|s| {
+            s.apply(GrayScott::new(rates, 0.5, [1.0; 3]), [u, v], [u, v]);
+        });
+        Ok(())
+    });
+    let (cells, bytes) = (n.pow(3), 4 * n.pow(3) * 8);
+    let mut stream = Stream::new(bytes / 2);
+    let all = beside(comm, &mut run, &mut stream);
+    compete(
+        &format!("Gray–Scott f64 {n}³ × {}", comm.threads().count()),
+        cells as f64,
+        bytes as f64,
+        ask.rounds,
+        all,
+        ask.alone,
+    );
+}
+
+fn wave(comm: &Comm, n: usize, ask: &Ask) {
+    let mut run = simulation(comm, n, |model| {
+        let p = model.field::<f32>("p").initial(|at| at.bell(0.1)).build()?;
+        let q = model.field::<f32>("q").build()?;
+        let c = model.field::<f32>("c").initial(|_| 1.0).build()?;
+        model.every_step(|s| {
+            s.apply(Leapfrog::<f32, 4>::new(0.2, [1.0; 3]), [p, q, c], [p, q]);
+        });
+        Ok(())
+    });
+    let (cells, bytes) = (n.pow(3), 5 * n.pow(3) * 4);
+    let mut stream = Stream::new(bytes / 2);
+    let all = beside(comm, &mut run, &mut stream);
+    compete(
+        &format!("wave order 8 f32 {n}³ × {}", comm.threads().count()),
+        cells as f64,
+        bytes as f64,
+        ask.rounds,
+        all,
+        ask.alone,
+    );
+}
+
+fn main() {
+    let ask = Ask::read();
+    // SAFETY: no other thread runs yet. OpenMP's threads would spin after their work, in the time of the others.
+    unsafe { std::env::set_var("OMP_WAIT_POLICY", "passive") };
+    println!(
+        "medians of {} rounds that take turns, and the best; ratio: that contender's time over halocline's",
+        ask.rounds
+    );
+    let heads = ["µs", "best", "Gcell/s", "best", "GB/s", "ratio", "of bests"];
+    let [a, b, c, d, e, f, g] = heads;
+    println!("{:<26} {:<12} {a:>9} {b:>9} {c:>8} {d:>8} {e:>8} {f:>8} {g:>8}", "case, grid × threads", "");
+    for &n in &ask.sizes {
+        for &threads in &ask.threads {
+            let one = |comm: Comm| {
+                if ask.wants("heat64") {
+                    heat::<f64>(&comm, n, &ask, in_c(c"heat_f64"));
+                }
+                if ask.wants("heat32") {
+                    heat::<f32>(&comm, n, &ask, in_c(c"heat_f32"));
+                }
+                if ask.wants("gray-scott") {
+                    gray_scott(&comm, n, &ask);
+                }
+                if ask.wants("wave8") {
+                    wave(&comm, n, &ask);
+                }
+            };
+            ranks(1, threads, one).expect("the rank ends well");
+        }
+    }
+}

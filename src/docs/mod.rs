@@ -1,0 +1,51 @@
+//! The manual: a tutorial, and pages on what holds everywhere.
+//!
+//! * [The tutorial](tutorial): ten short chapters, from one field to a job on a cluster.
+//! * [Boundaries and staggering](boundaries): what a kernel reads beyond a wall, and where face values lie.
+//! * [A run on disk](run_on_disk): the files, the summary, exit codes; ncdump, xarray, ParaView.
+//! * [Why the bits are the same](bits): what makes results independent of ranks, threads and CPUs.
+//! * [What is printed for bad input](crate::cli::bad_inputs).
+//! * [Words](words): the vocabulary.
+//!
+//! Every example here is compiled and run by the tests, on one rank that needs no MPI.
+
+#[doc = include_str!("tutorial/index.md")]
+pub mod tutorial {
+    #[doc = include_str!("tutorial/01_field_and_kernel.md")]
+    pub mod ch01_field_and_kernel {}
+    #[doc = include_str!("tutorial/02_boundaries.md")]
+    pub mod ch02_boundaries {}
+    #[doc = include_str!("tutorial/03_stages_and_staggering.md")]
+    pub mod ch03_stages_and_staggering {}
+    #[doc = include_str!("tutorial/04_scalars_and_loops.md")]
+    pub mod ch04_scalars_and_loops {}
+    #[doc = include_str!("tutorial/05_place_time_chance.md")]
+    pub mod ch05_place_time_chance {}
+    #[doc = include_str!("tutorial/06_blocks.md")]
+    pub mod ch06_blocks {}
+    #[doc = include_str!("tutorial/07_lines_tiles_transposes.md")]
+    pub mod ch07_lines_tiles_transposes {}
+    #[doc = include_str!("tutorial/08_bags_and_sources.md")]
+    pub mod ch08_bags_and_sources {}
+    #[doc = include_str!("tutorial/09_your_own_job.md")]
+    pub mod ch09_your_own_job {}
+    #[doc = include_str!("tutorial/10_running.md")]
+    pub mod ch10_running {}
+}
+
+#[doc = include_str!("bits.md")]
+pub mod bits {}
+
+#[doc = include_str!("boundaries.md")]
+pub mod boundaries {}
+
+#[doc = include_str!("run_on_disk.md")]
+pub mod run_on_disk {}
+
+#[doc = include_str!("words.md")]
+pub mod words {}
+
+/// The README's example is compiled, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub mod readme {}
