@@ -213,7 +213,14 @@ fn heat<R: Real>(comm: &Comm, n: usize, ask: &Ask, in_c: Option<HeatInC<R>>) {
         all.push(Contender { name: "C, OpenMP", run: Box::new(run) });
     }
     let name = R::TYPE.name();
-    compete(&format!("heat {name} {n}³ × {}", comm.threads().count()), cells as f64, bytes as f64, ask.rounds, all, ask.alone);
+    compete(
+        &format!("heat {name} {n}³ × {}", comm.threads().count()),
+        cells as f64,
+        bytes as f64,
+        ask.rounds,
+        all,
+        ask.alone,
+    );
 }
 
 fn gray_scott(comm: &Comm, n: usize, ask: &Ask) {
@@ -229,7 +236,14 @@ fn gray_scott(comm: &Comm, n: usize, ask: &Ask) {
     let (cells, bytes) = (n.pow(3), 4 * n.pow(3) * 8);
     let mut stream = Stream::new(bytes / 2);
     let all = beside(comm, &mut run, &mut stream);
-    compete(&format!("Gray–Scott f64 {n}³ × {}", comm.threads().count()), cells as f64, bytes as f64, ask.rounds, all, ask.alone);
+    compete(
+        &format!("Gray–Scott f64 {n}³ × {}", comm.threads().count()),
+        cells as f64,
+        bytes as f64,
+        ask.rounds,
+        all,
+        ask.alone,
+    );
 }
 
 fn wave(comm: &Comm, n: usize, ask: &Ask) {
@@ -245,14 +259,24 @@ fn wave(comm: &Comm, n: usize, ask: &Ask) {
     let (cells, bytes) = (n.pow(3), 5 * n.pow(3) * 4);
     let mut stream = Stream::new(bytes / 2);
     let all = beside(comm, &mut run, &mut stream);
-    compete(&format!("wave order 8 f32 {n}³ × {}", comm.threads().count()), cells as f64, bytes as f64, ask.rounds, all, ask.alone);
+    compete(
+        &format!("wave order 8 f32 {n}³ × {}", comm.threads().count()),
+        cells as f64,
+        bytes as f64,
+        ask.rounds,
+        all,
+        ask.alone,
+    );
 }
 
 fn main() {
     let ask = Ask::read();
     // SAFETY: no other thread runs yet. OpenMP's threads would spin after their work, in the time of the others.
     unsafe { std::env::set_var("OMP_WAIT_POLICY", "passive") };
-    println!("medians of {} rounds that take turns, and the best; ratio: that contender's time over halocline's", ask.rounds);
+    println!(
+        "medians of {} rounds that take turns, and the best; ratio: that contender's time over halocline's",
+        ask.rounds
+    );
     let heads = ["µs", "best", "Gcell/s", "best", "GB/s", "ratio", "of bests"];
     let [a, b, c, d, e, f, g] = heads;
     println!("{:<26} {:<12} {a:>9} {b:>9} {c:>8} {d:>8} {e:>8} {f:>8} {g:>8}", "case, grid × threads", "");

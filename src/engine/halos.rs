@@ -44,7 +44,7 @@ impl Simulation {
     /// Waits for the messages of [`Simulation::start_halos`].
     pub(super) fn finish_halos(&mut self, halo: &Halo) {
         let started = Instant::now();
-        self.exchanges.get_mut(halo).expect("started").finish(&self.store.now);
+        self.exchanges.get_mut(halo).expect("started").finish(&self.comm, &self.store.now);
         if halo.iter().any(|(_, reach)| reach.corners) {
             self.fill_boundaries(halo);
         }
@@ -61,11 +61,10 @@ impl Simulation {
     fn fill_boundaries(&mut self, halo: &Halo) {
         let time = self.time();
         for (f, reach) in halo {
-            let patches = self.store.patches(*f);
-            let Store { design, now, .. } = &mut self.store;
+            let Store { design, now, patches, .. } = &mut self.store;
             let d = &design.declarations[*f];
             let grid = &design.grids[d.grid];
-            for (array, patch) in now[*f].iter_mut().zip(&patches) {
+            for (array, patch) in now[*f].iter_mut().zip(&patches[*f]) {
                 boundary::fill(array, grid, patch, d.location, &d.boundaries, reach, time);
             }
         }
@@ -76,12 +75,11 @@ impl Simulation {
         let time = self.time();
         for &f in fields {
             soil(&self.store.design, &mut self.fresh, f);
-            let patches = self.store.patches(f);
-            let Store { design, now, .. } = &mut self.store;
+            let Store { design, now, patches, .. } = &mut self.store;
             let d = &design.declarations[f];
             if d.location != Location::Center {
                 let grid = &design.grids[d.grid];
-                for (array, patch) in now[f].iter_mut().zip(&patches) {
+                for (array, patch) in now[f].iter_mut().zip(&patches[f]) {
                     boundary::set_walls(array, grid, patch, d.location, &d.boundaries, time);
                 }
             }

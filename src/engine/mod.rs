@@ -75,10 +75,10 @@ struct Table {
 
 /// What is declared and the memory for it: all that the threads of a rank share.
 pub(crate) struct Store {
-    rank: usize,
     pub(crate) design: Design,
-    /// Splits of grids.
+    /// Splits of grids, and what this rank owns of each field.
     domains: BTreeMap<Layout, Domain>,
+    patches: Vec<Vec<Patch>>,
     /// `[field][patch]`: the present values, and the next ones of fields that are read and written in one stage.
     now: Vec<Vec<Array>>,
     next: Vec<Vec<Array>>,
@@ -102,8 +102,8 @@ impl Store {
     }
 
     /// What this rank owns of a field.
-    pub(crate) fn patches(&self, f: usize) -> Vec<Patch> {
-        self.domain_of(f).patches(self.rank)
+    pub(crate) fn patches(&self, f: usize) -> &[Patch] {
+        &self.patches[f]
     }
 
     /// The arrays of a field on this rank.
@@ -165,11 +165,12 @@ impl Simulation {
         model.check()?;
         let Model { comm, design: model } = model;
         let Plan { stages, domains, reach, double } = Plan::of(&model, comm.size())?;
+        let mine = |d: &Declaration| domains[&(d.grid, d.whole)].patches(comm.rank());
+        let patches: Vec<Vec<Patch>> = model.declarations.iter().map(mine).collect();
         let allocate = |f: usize| -> Vec<Array> {
             let d: &Declaration = &model.declarations[f];
             let flat = [0, 1, 2].map(|a| model.grids[d.grid].is_flat(a));
-            let patches = domains[&(d.grid, d.whole)].patches(comm.rank());
-            patches.iter().map(|p| Array::new(d.element, p.region, reach[f].below, reach[f].above, flat)).collect()
+            patches[f].iter().map(|p| Array::new(d.element, p.region, reach[f].below, reach[f].above, flat)).collect()
         };
         let count = model.declarations.len();
         let now = (0..count).map(allocate).collect();
@@ -188,7 +189,7 @@ impl Simulation {
         let sources = comm.agree(sources)?;
         let bags = Bags::new(&comm, &model.bags);
         let store = Store {
-            rank: comm.rank(),
+            patches,
             coordinates: coordinates(&model),
             profiles: profiles(&model),
             scalars: model.scalars.iter().map(|s| s.1).collect(),
@@ -222,11 +223,10 @@ impl Simulation {
 
     /// First values of a field, in parallel over its rows.
     fn fill(&mut self, f: usize) -> Result<()> {
-        let patches = self.store.patches(f);
-        let Store { design, now, coordinates, .. } = &mut self.store;
+        let Store { design, now, coordinates, patches, .. } = &mut self.store;
         let d = &design.declarations[f];
         let grid = &design.grids[d.grid];
-        for (array, patch) in now[f].iter_mut().zip(&patches) {
+        for (array, patch) in now[f].iter_mut().zip(&patches[f]) {
             match &d.initial {
                 Initial::Zero => {}
                 Initial::Function(value) => {

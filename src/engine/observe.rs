@@ -120,7 +120,7 @@ impl Simulation {
         for (f, d) in self.store.design.declarations.iter().enumerate() {
             let (patches, grid) = (self.store.patches(f), self.store.grid_of(f));
             let mut hash = FieldHash::new(d.element);
-            for (array, patch) in self.store.now[f].iter().zip(&patches) {
+            for (array, patch) in self.store.now[f].iter().zip(patches) {
                 let owned = patch.region;
                 let [nz, ny, nx] = owned.size();
                 let rows = self.comm.threads().map(nz, |z| {
@@ -174,7 +174,7 @@ impl Simulation {
     pub fn not_finite(&self) -> Option<Finding> {
         for (f, d) in self.store.design.declarations.iter().enumerate() {
             let patches = self.store.patches(f);
-            for (array, patch) in self.store.now[f].iter().zip(&patches) {
+            for (array, patch) in self.store.now[f].iter().zip(patches) {
                 let owned = patch.region;
                 let [nz, ny, _] = owned.size();
                 let found = with_element!(d.element, T => self.comm.threads().map(nz, |z| {

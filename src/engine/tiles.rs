@@ -3,11 +3,13 @@ use crate::region::Region;
 
 /// Bytes that a thread may count on in its own cache while it sweeps a tile plane by plane.
 const CACHE: usize = 512 << 10;
-/// Cells of a tile, so that a thread that comes late does not wait long.
-const MOST_CELLS: usize = 1 << 20;
+/// Cells of a tile, so that a thread that comes late does not wait long, and those for which waking one pays.
+const MOST_CELLS: usize = 1 << 21;
+const LEAST_CELLS: usize = 1 << 12;
 
 /// Cuts boxes into tiles of whole x rows: few enough rows in a plane that the planes that a stencil touches stay in cache
-/// (`bytes_per_cell` counts all of them), and enough tiles for all threads.
+/// (`bytes_per_cell` counts all of them), and enough tiles for all threads. They come in the order of z, so that a
+/// thread's share of them is a slab, which it has touched first.
 pub(super) fn tiles(boxes: &[(usize, Region)], bytes_per_cell: usize, threads: usize) -> Vec<(usize, Region)> {
     let mut tiles = vec![];
     for &(patch, cells) in boxes {
@@ -15,17 +17,19 @@ pub(super) fn tiles(boxes: &[(usize, Region)], bytes_per_cell: usize, threads: u
         if cells.is_empty() {
             continue;
         }
+        let wanted = (4 * threads).min(cells.cells() / LEAST_CELLS).max(1);
         let most_rows = (CACHE / (bytes_per_cell * nx).max(1)).clamp(4, 256);
-        let rows = ny.div_ceil(ny.div_ceil(most_rows).max(1));
-        let across = ny.div_ceil(rows);
-        let wanted = (4 * threads).div_ceil(across).min(nz);
-        let planes = nz.div_ceil(wanted).min((MOST_CELLS / (rows * nx)).max(1));
-        for y in (0..ny).step_by(rows) {
-            for z in (0..nz).step_by(planes) {
+        let across = ny.div_ceil(most_rows).max(wanted.div_ceil(nz)).min(ny);
+        let along = wanted.max(cells.cells() / MOST_CELLS).div_ceil(across).min(nz);
+        let (planes, rows) = (nz.div_ceil(along), ny.div_ceil(across));
+        for z in (0..nz).step_by(planes) {
+            for y in (0..ny).step_by(rows) {
                 let (z, y) = (cells.low[0] + z as isize, cells.low[1] + y as isize);
-                let tile = cells
-                    .with(0, z, (z + planes as isize).min(cells.high[0]))
-                    .with(1, y, (y + rows as isize).min(cells.high[1]));
+                let tile = cells.with(0, z, (z + planes as isize).min(cells.high[0])).with(
+                    1,
+                    y,
+                    (y + rows as isize).min(cells.high[1]),
+                );
                 tiles.push((patch, tile));
             }
         }

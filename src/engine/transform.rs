@@ -56,7 +56,7 @@ impl Simulation {
 
     fn carry(&self, exchange: &mut Exchange, from: &[Vec<Array>], to: &[Vec<Array>]) {
         exchange.start(&self.comm, from, to);
-        exchange.finish(to);
+        exchange.finish(&self.comm, to);
     }
 
     fn count(&mut self, exchange: &Exchange) {

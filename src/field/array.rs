@@ -2,7 +2,7 @@
 use crate::region::Region;
 use halocline_kernels::{Element, ElementType};
 use ndarray::{ArrayView3, ArrayViewMut3, ShapeBuilder};
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
 /// A cache line: rows start on one.
 const LINE: usize = 64;
@@ -161,7 +161,8 @@ impl Array {
     }
 }
 
-/// Zeroed bytes, aligned to a cache line, or to a huge page where they are many.
+/// Zeroed bytes, aligned to a cache line, or to a huge page where they are many. The system gives many as pages that it
+/// clears when they are first touched: so they lie near the thread that does, and setting up a large model takes no time.
 struct Memory {
     at: *mut u8,
     layout: Layout,
@@ -180,24 +181,57 @@ impl Memory {
 
     fn zeroed(bytes: usize) -> Memory {
         let layout = Memory::layout(bytes);
-        // SAFETY: the size is not zero. Pages are asked for as huge before they are first touched.
-        unsafe {
-            let at = alloc(layout);
-            if at.is_null() {
-                handle_alloc_error(layout);
-            }
-            #[cfg(target_os = "linux")]
-            if layout.align() == HUGE {
-                libc::madvise(at.cast(), layout.size(), libc::MADV_HUGEPAGE);
-            }
-            std::ptr::write_bytes(at, 0, layout.size());
-            Memory { at, layout }
+        let at = if Memory::is_mapped(layout) { Memory::map(layout) } else { Memory::allocate(layout) };
+        if at.is_null() {
+            handle_alloc_error(layout);
         }
+        Memory { at, layout }
+    }
+
+    fn is_mapped(layout: Layout) -> bool {
+        cfg!(target_os = "linux") && layout.align() == HUGE
+    }
+
+    fn allocate(layout: Layout) -> *mut u8 {
+        // SAFETY: the size is not zero.
+        unsafe { alloc_zeroed(layout) }
+    }
+
+    /// Fresh pages, huge ones where the system has them. (An allocator would clear so aligned memory itself, on one thread.)
+    #[cfg(target_os = "linux")]
+    fn map(layout: Layout) -> *mut u8 {
+        use libc::{MADV_HUGEPAGE, MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_READ, PROT_WRITE, madvise, mmap, munmap};
+        let (size, access) = (layout.size(), PROT_READ | PROT_WRITE);
+        // SAFETY: a new mapping collides with nothing; what lies before and behind the aligned part is given back at once.
+        unsafe {
+            let all = mmap(std::ptr::null_mut(), size + HUGE, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            if all == MAP_FAILED {
+                return std::ptr::null_mut();
+            }
+            let before = all.cast::<u8>().align_offset(HUGE);
+            let at = all.cast::<u8>().add(before);
+            if before > 0 {
+                munmap(all, before);
+            }
+            munmap(at.add(size).cast(), HUGE - before);
+            madvise(at.cast(), size, MADV_HUGEPAGE);
+            at
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    fn map(layout: Layout) -> *mut u8 {
+        Memory::allocate(layout)
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        if Memory::is_mapped(self.layout) {
+            // SAFETY: mapped with this size, and nobody looks at it any more.
+            unsafe { libc::munmap(self.at.cast(), self.layout.size()) };
+            return;
+        }
         // SAFETY: allocated with this layout.
         unsafe { dealloc(self.at, self.layout) }
     }
