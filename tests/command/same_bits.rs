@@ -17,7 +17,11 @@ const COUNTS: [usize; 7] = [1, 2, 3, 4, 6, 8, 12];
 fn state(ranks: Ranks, threads: usize, file: &Path, keys: &[String]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let quiet = streams(file).into_iter().map(|stream| format!("output.{stream}.every=never"));
-    let ended = run(ranks, file, &folder.path().join("run")).threads(threads).with_all(quiet).with_all(keys.iter().cloned()).ends();
+    let ended = run(ranks, file, &folder.path().join("run"))
+        .threads(threads)
+        .with_all(quiet)
+        .with_all(keys.iter().cloned())
+        .ends();
     ended.state().to_owned()
 }
 

@@ -93,37 +93,43 @@ pub fn streams(file: &Path) -> Vec<String> {
 pub struct Run {
     command: Command,
     what: String,
-    threads: usize,
+    threads: Option<usize>,
     limit: Duration,
     folder: TempDir,
 }
 
 /// `halocline run FILE` on ranks of one thread, its results going to `output`.
 pub fn run(ranks: Ranks, file: &Path, output: &Path) -> Run {
-    let program = env!("CARGO_BIN_EXE_halocline");
-    let mut command = match ranks {
-        Threads(_) => Command::new(program),
-        Mpi(n) => {
-            let mut command = Command::new("mpirun");
-            command.args(["-n", &n.to_string(), program]);
-            // For Open MPI as root on a small machine; and it should leave ranks the time to end well.
-            command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
-            command.env("OMPI_MCA_rmaps_base_oversubscribe", "1").env("OMPI_MCA_hwloc_base_binding_policy", "none");
-            command.env("OMPI_MCA_odls_base_sigkill_timeout", "20");
-            command
-        }
-    };
-    command.arg("run").arg(file).arg("--output").arg(output);
-    if let Threads(n) = ranks {
-        command.args(["--ranks", &n.to_string()]);
-    }
-    command.env_remove("RUST_BACKTRACE").stdin(Stdio::null());
     let name = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    Run { command, what: format!("{name} on {ranks:?}"), threads: 1, limit: Duration::from_secs(60), folder }
+    let mut run = Run::of(ranks, Path::new(env!("CARGO_BIN_EXE_halocline")), &name);
+    run.command.arg("run").arg(file).arg("--output").arg(output);
+    if let Threads(2..) = ranks {
+        run.command.args(["--ranks", &ranks.count().to_string()]);
+    }
+    run.threads(1)
 }
 
 impl Run {
+    /// A program on ranks, without arguments yet.
+    pub fn of(ranks: Ranks, program: &Path, what: &str) -> Run {
+        let mut command = match ranks {
+            Threads(_) => Command::new(program),
+            Mpi(n) => {
+                let mut command = Command::new("mpirun");
+                command.args(["-n", &n.to_string()]).arg(program);
+                // For Open MPI as root, and on fewer cores than ranks.
+                command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+                command.env("OMPI_MCA_rmaps_base_oversubscribe", "1");
+                command.env("OMPI_MCA_hwloc_base_binding_policy", "none");
+                command
+            }
+        };
+        command.env("RUST_BACKTRACE", "0").stdin(Stdio::null());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let limit = Duration::from_secs(60);
+        Run { command, what: format!("{what} on {ranks:?}"), threads: None, limit, folder }
+    }
+
     /// Sets a key of the job file, or gives an option.
     pub fn with(mut self, argument: impl Into<String>) -> Run {
         let argument = argument.into();
@@ -145,7 +151,7 @@ impl Run {
 
     /// Threads of each rank.
     pub fn threads(mut self, threads: usize) -> Run {
-        self.threads = threads;
+        self.threads = Some(threads);
         self
     }
 
@@ -164,7 +170,9 @@ impl Run {
     pub fn starts(mut self) -> Running {
         let (out, err) = (self.folder.path().join("out"), self.folder.path().join("err"));
         self.command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
-        self.command.args(["--threads", &self.threads.to_string()]);
+        if let Some(threads) = self.threads {
+            self.command.args(["--threads", &threads.to_string()]);
+        }
         let child = self.command.spawn().unwrap_or_else(|e| panic!("{}: {e}", self.what));
         Running { child, run: self, since: Instant::now() }
     }
@@ -223,7 +231,8 @@ impl Running {
             assert!(waiting.elapsed() < limit, "{}: not over within {limit:?}: {}", self.run.what, self.printed());
             sleep(Duration::from_millis(5));
         };
-        let read = |name| String::from_utf8_lossy(&fs::read(self.run.folder.path().join(name)).unwrap_or_default()).into();
+        let read =
+            |name| String::from_utf8_lossy(&fs::read(self.run.folder.path().join(name)).unwrap_or_default()).into();
         let what = std::mem::take(&mut self.run.what);
         Ended { what, status, out: read("out"), err: read("err"), waited: waiting.elapsed() }
     }
@@ -243,6 +252,12 @@ impl Drop for Running {
 /// Sends a signal; to a process that is gone, nothing.
 pub fn signal(name: &str, process: u32) {
     let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
+}
+
+/// True for a process that is there and no mere entry that nobody has collected yet.
+pub fn lives(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
 /// Children, their children and so on.
