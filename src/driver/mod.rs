@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
             let step = self.simulation.steps();
             let after = self.simulation.time();
             if let Total::Seconds(_) = self.total
-                && !(after > time)
+                && (after.is_nan() || after <= time)
             {
                 return Err(setup::no_progress(time, after - time));
             }

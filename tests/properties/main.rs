@@ -1,4 +1,5 @@
 //! Random models against plain loops written differently: the same bits on any split, any threads, any instruction set.
+mod blocks;
 mod case;
 mod reference;
 mod stencils;
