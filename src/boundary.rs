@@ -1,7 +1,7 @@
 //! Boundary conditions: what a kernel reads beyond a wall.
 use crate::domain::Patch;
 use crate::field::Array;
-use crate::grid::{Beyond, Block, Grid, Location};
+use crate::grid::{Beyond, Grid, Location};
 use crate::region::Region;
 use halocline_kernels::{Element, ElementType, Reach};
 use num_complex::Complex;
@@ -82,7 +82,7 @@ pub fn fill(
         let depth = [reach.below, reach.above][side][axis];
         if depth > 0 {
             let condition = &sides[axis][side];
-            let wall = Wall { block: grid.block(patch.block), axis, side, location, condition, time };
+            let wall = Wall { grid, block: patch.block, axis, side, location, condition, time };
             wall.fill_array(array, reach, depth);
         }
     });
@@ -93,7 +93,7 @@ pub fn set_walls(array: &mut Array, grid: &Grid, patch: &Patch, location: Locati
     for_walls(grid, patch, |axis, side| {
         if location.axis() == Some(axis) && side == 0 {
             let condition = &sides[axis][side];
-            let wall = Wall { block: grid.block(patch.block), axis, side, location, condition, time };
+            let wall = Wall { grid, block: patch.block, axis, side, location, condition, time };
             let owned = array.owned();
             wall.set(array, owned.with(axis, 0, 1));
         }
@@ -104,8 +104,7 @@ fn for_walls(grid: &Grid, patch: &Patch, mut action: impl FnMut(usize, usize)) {
     let block = grid.block(patch.block);
     for axis in 0..3 {
         for side in 0..2 {
-            let touches =
-                [patch.region.low[axis] == 0, patch.region.high[axis] == block.cells[axis] as isize][side];
+            let touches = [patch.region.low[axis] == 0, patch.region.high[axis] == block.cells[axis] as isize][side];
             if touches && block.beyond(axis, side) == Beyond::Wall {
                 action(axis, side);
             }
@@ -114,7 +113,8 @@ fn for_walls(grid: &Grid, patch: &Patch, mut action: impl FnMut(usize, usize)) {
 }
 
 struct Wall<'a> {
-    block: &'a Block,
+    grid: &'a Grid,
+    block: usize,
     axis: usize,
     side: usize,
     location: Location,
@@ -124,7 +124,7 @@ struct Wall<'a> {
 
 impl Wall<'_> {
     fn fill_array(&self, array: &mut Array, reach: &Reach, depth: usize) {
-        let (axis, n) = (self.axis, self.block.cells[self.axis] as isize);
+        let (axis, n) = (self.axis, self.grid.block(self.block).cells[self.axis] as isize);
         let owned = array.owned();
         // Halos of the axes before are filled already, of those after not yet: their walls fill them from here.
         let around = owned.grow(reach.below, reach.above).intersect(&array.padded());
@@ -146,7 +146,7 @@ impl Wall<'_> {
     }
 
     fn set_as<T: Element>(&self, array: &mut Array, plane: Region) {
-        let (axis, n) = (self.axis, self.block.cells[self.axis] as isize);
+        let (axis, n) = (self.axis, self.grid.block(self.block).cells[self.axis] as isize);
         let on_faces = self.location.axis() == Some(axis);
         let index = plane.low[axis];
         // The mirror image, and whether this plane is the wall itself.
@@ -156,7 +156,8 @@ impl Wall<'_> {
             (true, 0) => (if index == 0 { 1 } else { -index }, index == 0),
             (true, _) => (if index == n { n - 1 } else { 2 * n - index }, index == n),
         };
-        let h = self.block.cell_length(axis);
+        let block = self.grid.block(self.block);
+        let h = block.cell_length(axis);
         let distance = (index - mirror) as f64 * h;
         let from = plane.with(axis, mirror, mirror + 1);
         let mirrored = array.view::<T>(&from);
@@ -174,10 +175,13 @@ impl Wall<'_> {
             Boundary::Function(f) => {
                 for ((place, t), m) in to.indexed_iter_mut().zip(&mirrored) {
                     let place = [place.0, place.1, place.2];
+                    // Beyond a periodic end lies the other end, and the function is that of its places.
                     let mut at: [f64; 3] = std::array::from_fn(|a| {
-                        self.block.coordinate(a, plane.low[a] + place[a] as isize, self.location)
+                        let (i, n) = (plane.low[a] + place[a] as isize, block.cells[a] as isize);
+                        let i = if self.grid.is_periodic(self.block, a) { i.rem_euclid(n) } else { i };
+                        block.coordinate(a, i, self.location)
                     });
-                    at[axis] = self.block.origin[axis] + if self.side == 0 { 0.0 } else { self.block.length[axis] };
+                    at[axis] = block.origin[axis] + if self.side == 0 { 0.0 } else { block.length[axis] };
                     *t = at_wall(T::of(f(Point { z: at[0], y: at[1], x: at[2] }, self.time)), *m);
                 }
             }

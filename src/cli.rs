@@ -97,7 +97,8 @@ pub fn main(jobs: &[JobEntry]) -> ExitCode {
     let reply = reply(jobs, std::env::args_os());
     if !reply.err.is_empty() && launched_rank() > 0 {
         // Rank 0 says the same, and most launchers then end the others. Still here after a while, this rank's error is its own.
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        // (Open MPI's took more than a second on a busy machine.)
+        std::thread::sleep(std::time::Duration::from_secs(5));
     }
     // Whoever closes the pipe early (`| head`) has read enough; and where stderr is gone, there is nobody to tell.
     let printed = io::stdout().write_all(reply.out.as_bytes()).and_then(|()| io::stdout().flush());

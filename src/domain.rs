@@ -46,7 +46,9 @@ impl Domain {
             _ => {
                 let most = (1..=ranks).rev().find(|&r| legal(r).is_ok()).unwrap_or(1);
                 Error::input(format!(
-                    "{ranks} ranks on {blocks} blocks cut each block into {} parts: {}", parts(ranks), e.what()
+                    "{ranks} ranks on {blocks} blocks cut each block into {} parts: {}",
+                    parts(ranks),
+                    e.what()
                 ))
                 .remedy(format!("use {most} ranks: the largest number up to {ranks} that the blocks can be dealt to"))
             }
@@ -60,7 +62,9 @@ impl Domain {
         let (cells, periodic, mut least) = Domain::limits(grid, thickness);
         (0..3).filter(|&a| whole[a]).for_each(|a| least[a] = cells[a]);
         let blocks = grid.all_blocks().len();
-        let split = |busy: usize| topology::cheapest(cells, periodic, least, busy / gcd(busy, blocks)).ok().map(|dims| (busy, dims));
+        let split = |busy: usize| {
+            topology::cheapest(cells, periodic, least, busy / gcd(busy, blocks)).ok().map(|dims| (busy, dims))
+        };
         // One rank can always have all of it.
         let (busy, dims) = (1..=ranks).rev().find_map(split).unwrap_or((1, [1; 3]));
         Domain { ranks, ..Domain::with(grid, busy, dims) }
@@ -139,7 +143,8 @@ mod tests {
 
     #[test]
     fn every_cell_has_one_owner() {
-        for (grid, ranks) in [(Grid::new([5, 7, 11]), 6), (Grid::blocks(6, [4, 5]), 4), (Grid::blocks(2, [3, 3, 3]), 3)] {
+        for (grid, ranks) in [(Grid::new([5, 7, 11]), 6), (Grid::blocks(6, [4, 5]), 4), (Grid::blocks(2, [3, 3, 3]), 3)]
+        {
             let domain = Domain::new(&grid, ranks, None, [1; 3]).unwrap();
             for (b, block) in grid.all_blocks().iter().enumerate() {
                 let whole = Region::of(block.cells);

@@ -85,9 +85,7 @@ impl Block {
     fn wrap(&mut self, axis: usize) {
         let n = self.cells[axis] as isize;
         for (side, offset) in [n, -n].into_iter().enumerate() {
-            let mut turn = Turn::NONE;
-            turn.offset[axis] = offset;
-            self.beyond[axis][side] = Beyond::Block(0, turn);
+            self.beyond[axis][side] = Beyond::Block(0, Turn::shift(axis, offset));
         }
     }
 
@@ -159,7 +157,8 @@ impl Grid {
         self
     }
 
-    /// Length along the axes in metres, for every block.
+    /// Length along the axes in metres, for every block. Axes left of those given (flat ones, as a rule) get cells as long as
+    /// those of the first one given.
     pub fn length<const N: usize>(mut self, length: [f64; N]) -> Grid {
         for block in &mut self.blocks {
             let rest = length[0] / block.cells[3 - N] as f64;
@@ -185,8 +184,11 @@ impl Grid {
         let mut seen = [false; 3];
         turn.iter().for_each(|h| seen[h.axis] = true);
         if seen != [true; 3] || a >= self.blocks.len() || b >= self.blocks.len() {
-            return Err(Error::input(format!("cannot join block {a} to block {b} of {} by {turn:?}", self.blocks.len()))
-                .remedy("a turn names each of Z, Y, X once, with a sign"));
+            return Err(Error::input(format!(
+                "cannot join block {a} to block {b} of {} by {turn:?}",
+                self.blocks.len()
+            ))
+            .remedy("a turn names each of Z, Y, X once, with a sign"));
         }
         let (na, nb) = (self.blocks[a].cells, self.blocks[b].cells);
         let mut map = Turn { to: turn, offset: [0; 3] };
@@ -249,6 +251,12 @@ impl Grid {
         self.blocks.iter().any(|b| b.beyond[axis].contains(&Beyond::Wall))
     }
 
+    /// True if a block goes on along this axis at its own other end.
+    pub fn is_periodic(&self, block: usize, axis: usize) -> bool {
+        let n = self.blocks[block].cells[axis] as isize;
+        self.blocks[block].beyond[axis] == [n, -n].map(|cells| Beyond::Block(block, Turn::shift(axis, cells)))
+    }
+
     /// The global key of a cell: its place in the order (block, z, y, x).
     pub fn key(&self, block: usize, [z, y, x]: [isize; 3]) -> u64 {
         let before: u64 = self.blocks[..block].iter().map(|b| Region::of(b.cells).cells() as u64).sum();
@@ -281,7 +289,8 @@ impl Grid {
         for axis in 0..3 {
             let n = here.cells[axis] as isize;
             let (low, high) = (region.low[axis], region.high[axis]);
-            for (side, outside) in [(0, region.with(axis, low, high.min(0))), (1, region.with(axis, low.max(n), high))] {
+            for (side, outside) in [(0, region.with(axis, low, high.min(0))), (1, region.with(axis, low.max(n), high))]
+            {
                 if outside.is_empty() {
                     continue;
                 }
@@ -310,11 +319,13 @@ mod tests {
     #[test]
     fn periodic_axes_wrap_as_often_as_needed() {
         let grid = Grid::new([2]).periodic([true]);
-        let found: Vec<_> = (-5..7).map(|i| {
-            let pieces = grid.resolve(0, Region::new([0, 0, i], [1, 1, i + 1]));
-            assert_eq!(pieces.len(), 1);
-            pieces[0].1.low[2]
-        }).collect();
+        let found: Vec<_> = (-5..7)
+            .map(|i| {
+                let pieces = grid.resolve(0, Region::new([0, 0, i], [1, 1, i + 1]));
+                assert_eq!(pieces.len(), 1);
+                pieces[0].1.low[2]
+            })
+            .collect();
         assert_eq!(found, (-5..7).map(|i: isize| i.rem_euclid(2)).collect::<Vec<_>>());
     }
 

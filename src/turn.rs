@@ -38,6 +38,13 @@ impl Turn {
     /// The index map that changes nothing.
     pub const NONE: Turn = Turn { to: [Z, Y, X], offset: [0; 3] };
 
+    /// The index map that moves by `cells` along one axis.
+    pub fn shift(axis: usize, cells: isize) -> Turn {
+        let mut turn = Turn::NONE;
+        turn.offset[axis] = cells;
+        turn
+    }
+
     /// True if axes keep their order and direction: rows stay rows.
     pub fn is_shift(&self) -> bool {
         self.to == [Z, Y, X]
@@ -63,10 +70,7 @@ impl Turn {
     /// ```
     pub fn region(&self, target: &Region) -> Region {
         let (a, b) = (self.index(target.low), self.index(target.high.map(|h| h - 1)));
-        Region {
-            low: std::array::from_fn(|i| a[i].min(b[i])),
-            high: std::array::from_fn(|i| a[i].max(b[i]) + 1),
-        }
+        Region { low: std::array::from_fn(|i| a[i].min(b[i])), high: std::array::from_fn(|i| a[i].max(b[i]) + 1) }
     }
 
     /// The map from source to target.

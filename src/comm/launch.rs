@@ -9,6 +9,9 @@ use crate::{Error, Result, signals};
 use std::io::Write;
 use std::sync::Mutex;
 
+/// Most ranks that one process carries: they keep a channel to each other, so memory grows with the square.
+const MOST: usize = 1024;
+
 /// Where ranks come from: from an MPI launcher if there is one, else they are threads of this process.
 ///
 /// ```
@@ -62,6 +65,10 @@ impl Launch {
 
     fn in_process(&self, body: &(impl Fn(Comm) -> Result<()> + Sync)) -> Result<u8> {
         let size = self.ranks.unwrap_or(1);
+        if size > MOST {
+            let what = format!("--ranks is {size}, but ranks that are threads of one process are at most {MOST}");
+            return Err(Error::input(what).remedy("let an MPI launcher start more: mpirun -n N"));
+        }
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let threads = self.threads.unwrap_or((cores / size).max(1));
         let limit = Mutex::new(None);

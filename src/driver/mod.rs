@@ -31,7 +31,7 @@ pub struct Options {
     pub ranks: Option<NonZeroUsize>,
     /// Threads of each rank; `None`: as many as the rank's cores.
     pub threads: Option<NonZeroUsize>,
-    /// The folder of the run, which rank 0 claims with [`crate::folder::claim`].
+    /// The folder of the run, which rank 0 makes its own: absent, empty, or with `force` that of an earlier run.
     pub output: PathBuf,
     /// True if a folder that an earlier run made may be overwritten.
     pub force: bool,
@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
             let step = self.simulation.steps();
             let after = self.simulation.time();
             if let Total::Seconds(_) = self.total
-                && !(after > time)
+                && (after.is_nan() || after <= time)
             {
                 return Err(setup::no_progress(time, after - time));
             }

@@ -78,6 +78,10 @@ pub fn check_streams(file: &JobFile, model: &Model) -> Result<()> {
                 let remedy = crate::config::suggestion(field, &known, "there are");
                 return Err(file.source.error(&key, format!("the job has no field `{field}`"), &remedy));
             }
+            if model.fields().iter().any(|d| d.name == *field && d.grid != 0) {
+                let what = format!("the field `{field}` lives on a grid of the job's own");
+                return Err(file.source.error(&format!("output.{name}.fields"), what, "only fields of `[grid]` are written"));
+            }
         }
         for point in stream.points.iter().flatten() {
             if let Some(a) = (0..3).find(|&a| !grid.is_flat(a) && cell_at(grid, *point, a).is_none()) {

@@ -76,14 +76,20 @@ fn check_joins(model: &Design, d: &Declaration) -> Result<()> {
         }
         let Some(axis) = d.location.axis() else {
             if from.is_some_and(|f| f.location != Location::Center) {
-                return wrong("turns it into a component on faces".into(), "put all components of a vector on faces, or all in the middle of cells");
+                return wrong(
+                    "turns it into a component on faces".into(),
+                    "put all components of a vector on faces, or all in the middle of cells",
+                );
             }
             continue;
         };
         let heading = turn.to[axis];
         if heading.reversed {
             return wrong(
-                format!("reverses {}, and lies on the faces across it: the face at one end would be nobody's", AXES[axis]),
+                format!(
+                    "reverses {}, and lies on the faces across it: the face at one end would be nobody's",
+                    AXES[axis]
+                ),
                 "turn the blocks so that the axis keeps its direction, or put the field in the middle of cells",
             );
         }
@@ -106,14 +112,22 @@ fn check_transpose(model: &Design, stage: &Stage, turn: &Turn) -> Result<()> {
         return wrong("has nowhere to go".into(), "copy into another field");
     }
     if (0..3).any(|axis| turn.to.iter().all(|h| h.axis != axis)) {
-        return wrong(format!("is turned by {:?}, which is no turn", turn.to), "a turn names each of Z, Y, X once, with a sign");
+        return wrong(
+            format!("is turned by {:?}, which is no turn", turn.to),
+            "a turn names each of Z, Y, X once, with a sign",
+        );
     }
     let (source, target) = (model.grids[from.grid].all_blocks(), model.grids[to.grid].all_blocks());
-    let fits = |(a, b): (&crate::grid::Block, &crate::grid::Block)| (0..3).all(|i| b.cells[i] == a.cells[turn.to[i].axis]);
+    let fits =
+        |(a, b): (&crate::grid::Block, &crate::grid::Block)| (0..3).all(|i| b.cells[i] == a.cells[turn.to[i].axis]);
     if source.len() != target.len() || !source.iter().zip(target).all(fits) {
         let (n, m) = (source[0].cells, target[0].cells);
-        let what = format!("copies {} × {n:?} cells into {} × {m:?}, turned by {:?}", source.len(), target.len(), turn.to);
-        return wrong(what, "axis by axis, the target has as many cells as the axis of the source that it points along");
+        let what =
+            format!("copies {} × {n:?} cells into {} × {m:?}, turned by {:?}", source.len(), target.len(), turn.to);
+        return wrong(
+            what,
+            "axis by axis, the target has as many cells as the axis of the source that it points along",
+        );
     }
     Ok(())
 }

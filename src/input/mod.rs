@@ -78,7 +78,7 @@ trait Source {
 }
 
 fn open(path: &Path, name: &str) -> Result<Box<dyn Source>> {
-    let mut file = File::open(path).map_err(|e| Error::file("open", path, e).as_input())?;
+    let mut file = File::open(path).map_err(|e| missing(path, Error::file("open", path, e).as_input()))?;
     if let Some(version) = netcdf3::version(&head(&mut file, 0)) {
         return Ok(Box::new(netcdf3::Variable::open(file, version, path, name)?));
     }
@@ -90,6 +90,14 @@ fn open(path: &Path, name: &str) -> Result<Box<dyn Source>> {
     }
     Err(Error::input(format!("{} is neither HDF5 (NetCDF-4) nor classic NetCDF-3", path.display()))
         .remedy("convert it first, for instance with nccopy, cdo or gdal_translate -of netCDF"))
+}
+
+/// An error about a file whose path may have been meant from elsewhere.
+fn missing(path: &Path, error: Error) -> Error {
+    match std::env::current_dir() {
+        Ok(here) if path.is_relative() => error.remedy(format!("the current folder is {}", here.display())),
+        _ => error,
+    }
 }
 
 /// Eight bytes at a place, zeros beyond the end.

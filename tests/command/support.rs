@@ -1,0 +1,356 @@
+//! Runs of the real command for the suites beside this file: on how many ranks, where to, how long at most, and what
+//! came of it.
+#![allow(dead_code)] // each suite uses its part
+use halocline::config::JobFile;
+use halocline::input;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Where ranks come from, and how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ranks {
+    /// Threads of one process.
+    Threads(usize),
+    /// Processes that `mpirun` starts.
+    Mpi(usize),
+}
+
+use Ranks::{Mpi, Threads};
+
+impl Ranks {
+    pub fn count(self) -> usize {
+        match self {
+            Threads(n) | Mpi(n) => n,
+        }
+    }
+}
+
+/// Both kinds of ranks, or the first alone where the other cannot be had.
+pub fn both(n: usize) -> Vec<Ranks> {
+    if has_mpirun() { vec![Threads(n), Mpi(n)] } else { vec![Threads(n)] }
+}
+
+/// True if runs under MPI are possible here; otherwise says once why not.
+pub fn has_mpirun() -> bool {
+    static HERE: OnceLock<bool> = OnceLock::new();
+    *HERE.get_or_init(|| {
+        let why = match (cfg!(feature = "mpi"), works("mpirun", "--version")) {
+            (true, true) => return true,
+            (false, _) => "this build is without MPI",
+            (true, false) => "there is no mpirun",
+        };
+        skipped("everything under mpirun", why);
+        false
+    })
+}
+
+/// True if a program is there.
+pub fn works(program: &str, argument: &str) -> bool {
+    let quiet = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    quiet.is_ok_and(|status| status.success())
+}
+
+/// Says on the real standard error, which the test harness does not swallow, that a part is left out.
+pub fn skipped(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {what}: {why}");
+}
+
+/// The folder of the jobs.
+pub fn jobs() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The smoke file of a job.
+pub fn smoke(job: &str) -> PathBuf {
+    jobs().join(job).join("smoke.toml")
+}
+
+/// Name and smoke file of every job, as their folders show.
+pub fn smokes() -> Vec<(String, PathBuf)> {
+    let mut all: Vec<_> = fs::read_dir(jobs())
+        .expect("the folder of the jobs")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name in UTF-8"))
+        .filter(|name| smoke(name).is_file())
+        .map(|name| (name.clone(), smoke(&name)))
+        .collect();
+    all.sort();
+    assert!(all.len() >= 4, "{all:?}");
+    all
+}
+
+/// The streams of a job file.
+pub fn streams(file: &Path) -> Vec<String> {
+    JobFile::read(file, &[]).expect("a job file without errors").output.keys().cloned().collect()
+}
+
+/// A run that has not begun.
+pub struct Run {
+    command: Command,
+    what: String,
+    threads: Option<usize>,
+    limit: Duration,
+    folder: TempDir,
+}
+
+/// `halocline run FILE` on ranks of one thread, its results going to `output`.
+pub fn run(ranks: Ranks, file: &Path, output: &Path) -> Run {
+    let name = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+    let mut run = Run::of(ranks, Path::new(env!("CARGO_BIN_EXE_halocline")), &name);
+    run.command.arg("run").arg(file).arg("--output").arg(output);
+    if let Threads(2..) = ranks {
+        run.command.args(["--ranks", &ranks.count().to_string()]);
+    }
+    run.threads(1)
+}
+
+impl Run {
+    /// A program on ranks, without arguments yet.
+    pub fn of(ranks: Ranks, program: &Path, what: &str) -> Run {
+        let mut command = match ranks {
+            Threads(_) => Command::new(program),
+            Mpi(n) => {
+                let mut command = Command::new("mpirun");
+                command.args(["-n", &n.to_string()]).arg(program);
+                // For Open MPI as root, and on fewer cores than ranks.
+                command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+                command.env("OMPI_MCA_rmaps_base_oversubscribe", "1");
+                command.env("OMPI_MCA_hwloc_base_binding_policy", "none");
+                command
+            }
+        };
+        command.env("RUST_BACKTRACE", "0").stdin(Stdio::null());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let limit = Duration::from_secs(60);
+        Run { command, what: format!("{what} on {ranks:?}"), threads: None, limit, folder }
+    }
+
+    /// Sets a key of the job file, or gives an option.
+    pub fn with(mut self, argument: impl Into<String>) -> Run {
+        let argument = argument.into();
+        self.what += &format!(" {argument}");
+        self.command.arg(argument);
+        self
+    }
+
+    /// Sets several.
+    pub fn with_all<S: Into<String>>(self, arguments: impl IntoIterator<Item = S>) -> Run {
+        arguments.into_iter().fold(self, Run::with)
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Run {
+        self.what += &format!(" {name}={value}");
+        self.command.env(name, value);
+        self
+    }
+
+    /// Threads of each rank.
+    pub fn threads(mut self, threads: usize) -> Run {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// How long it may take; a minute by default, generous for machines that are busy.
+    pub fn within(mut self, seconds: u64) -> Run {
+        self.limit = Duration::from_secs(seconds);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn ends(self) -> Ended {
+        self.starts().ends()
+    }
+
+    /// Starts it.
+    pub fn starts(mut self) -> Running {
+        let (out, err) = (self.folder.path().join("out"), self.folder.path().join("err"));
+        self.command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
+        if let Some(threads) = self.threads {
+            self.command.args(["--threads", &threads.to_string()]);
+        }
+        let child = self.command.spawn().unwrap_or_else(|e| panic!("{}: {e}", self.what));
+        Running { child, run: self, since: Instant::now() }
+    }
+}
+
+/// A run under way. What is left of it when this is dropped is killed.
+pub struct Running {
+    child: Child,
+    run: Run,
+    since: Instant,
+}
+
+impl Running {
+    /// The process that was started: the run, or its launcher.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The processes of the ranks, in their order; empty before all are there. In-process ranks are one.
+    pub fn ranks(&self, ranks: Ranks) -> Vec<u32> {
+        let Mpi(n) = ranks else { return vec![self.process()] };
+        let mut all: Vec<_> = descendants(self.process()).into_iter().filter_map(|p| Some((rank_of(p)?, p))).collect();
+        all.sort();
+        let ranks: Vec<u32> = all.iter().map(|(_, process)| *process).collect();
+        if all.iter().map(|(rank, _)| *rank).eq(0..n) { ranks } else { vec![] }
+    }
+
+    /// Waits until something is there to see.
+    pub fn until(&mut self, what: &str, mut there: impl FnMut(&Running) -> bool) {
+        while !there(self) {
+            let over = self.child.try_wait().expect("a child");
+            assert!(over.is_none(), "{}: over before {what}: {}", self.run.what, self.printed());
+            assert!(self.since.elapsed() < self.run.limit, "{}: no {what}: {}", self.run.what, self.printed());
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until a file of the run is there.
+    pub fn until_file(&mut self, path: &Path) {
+        self.until(&path.display().to_string(), |_| path.exists());
+    }
+
+    fn printed(&self) -> String {
+        let read = |name| fs::read(self.run.folder.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&[read("out"), read("err")].concat()).into_owned()
+    }
+
+    /// Waits for its end, for as long as the run may take from now on.
+    pub fn ends(mut self) -> Ended {
+        let waiting = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                break status;
+            }
+            let limit = self.run.limit;
+            assert!(waiting.elapsed() < limit, "{}: not over within {limit:?}: {}", self.run.what, self.printed());
+            sleep(Duration::from_millis(5));
+        };
+        let read =
+            |name| String::from_utf8_lossy(&fs::read(self.run.folder.path().join(name)).unwrap_or_default()).into();
+        let what = std::mem::take(&mut self.run.what);
+        Ended { what, status, out: read("out"), err: read("err"), waited: waiting.elapsed() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let all = descendants(self.process());
+            let _ = self.child.kill();
+            all.into_iter().for_each(|process| signal("KILL", process));
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Sends a signal; to a process that is gone, nothing.
+pub fn signal(name: &str, process: u32) {
+    let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
+}
+
+/// True for a process that is there and no mere entry that nobody has collected yet.
+pub fn lives(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+/// Children, their children and so on.
+fn descendants(process: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pairs = processes.filter_map(|entry| {
+        let child: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        // The name in parentheses may hold anything; then come the state and the parent.
+        let parent: u32 = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+        Some((parent, child))
+    });
+    let pairs: Vec<(u32, u32)> = pairs.collect();
+    let mut all = vec![process];
+    let mut next = 0;
+    while let Some(&process) = all.get(next) {
+        all.extend(pairs.iter().filter(|(parent, _)| *parent == process).map(|(_, child)| *child));
+        next += 1;
+    }
+    all.split_off(1)
+}
+
+/// The rank of a process, as its launcher told it.
+fn rank_of(process: u32) -> Option<usize> {
+    let environment = fs::read(format!("/proc/{process}/environ")).ok()?;
+    let words = environment.split(|b| *b == 0).map(String::from_utf8_lossy);
+    let ranks = words.filter_map(|word| {
+        ["OMPI_COMM_WORLD_RANK=", "PMI_RANK="].iter().find_map(|name| word.strip_prefix(name)?.parse().ok())
+    });
+    ranks.into_iter().next()
+}
+
+/// A run that is over.
+pub struct Ended {
+    pub what: String,
+    pub status: ExitStatus,
+    pub out: String,
+    pub err: String,
+    /// Since somebody began to wait for its end.
+    pub waited: Duration,
+}
+
+impl Ended {
+    /// The hash of the final state, which is the last line of a run that went well.
+    pub fn state(&self) -> &str {
+        let last = self.out.lines().last().unwrap_or_default();
+        let state = last.strip_prefix("state ").filter(|_| self.status.success());
+        state.unwrap_or_else(|| panic!("{} ended with {}\n{}{}", self.what, self.status, self.out, self.err))
+    }
+
+    /// Asserts how it ended: with this exit code, and one message, which holds these texts.
+    pub fn fails(&self, code: i32, texts: &[&str]) {
+        let Ended { what, status, out, err, .. } = self;
+        assert_eq!(status.code(), Some(code), "{what}\n{out}{err}");
+        let messages: Vec<&str> = err.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!(messages.len(), 1, "{what}: one message: {err}");
+        for text in texts {
+            assert!(err.contains(text), "{what}: {text:?} in: {err}");
+        }
+    }
+}
+
+/// Asserts that nothing half-written lies in a folder, at any depth.
+pub fn nothing_half_written(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        assert!(!path.to_string_lossy().ends_with(".part"), "{} is left", path.display());
+        if path.is_dir() {
+            nothing_half_written(&path);
+        }
+    }
+}
+
+/// What `summary.json` in a folder says about how the run ended; `None` without one.
+pub fn outcome(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join("summary.json")).ok()?;
+    let summary: serde_json::Value = serde_json::from_str(&text).expect("summary.json is whole");
+    Some(summary["outcome"].as_str().expect("an outcome").to_owned())
+}
+
+/// The steps of the instants in a stream, and the numbers of one of its variables at each of them.
+pub fn instants(folder: &Path, stream: &str, variable: &str) -> Vec<(u64, Vec<f64>)> {
+    let path = folder.join(format!("{stream}.h5"));
+    let read = || -> halocline::Result<Vec<(u64, Vec<f64>)>> {
+        let steps = input::variable(&path, "step")?.dims[0].1;
+        let sizes: Vec<usize> = input::variable(&path, variable)?.dims.iter().skip(1).map(|d| d.1).collect();
+        (0..steps)
+            .map(|i| {
+                let step = input::read(&path, "step", &[i], &[1])?[0] as u64;
+                let start = [&[i], &vec![0; sizes.len()][..]].concat();
+                Ok((step, input::read(&path, variable, &start, &[&[1], &sizes[..]].concat())?))
+            })
+            .collect()
+    };
+    read().unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}

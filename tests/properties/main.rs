@@ -1,0 +1,57 @@
+//! Random models against plain loops written differently: the same bits on any split, any threads, any instruction set.
+mod blocks;
+mod case;
+mod reference;
+mod stencils;
+
+use case::{Case, case};
+use halocline::prelude::*;
+use halocline_kernels::ElementType;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+use reference::Reference;
+
+/// Always the same cases, unless `PROPTEST_CASES` or `PROPTEST_RNG_SEED` ask for others.
+fn config(cases: u32) -> Config {
+    let default = Config::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
+    let rng_seed = if default.rng_seed == RngSeed::Random { RngSeed::Fixed(8) } else { default.rng_seed };
+    Config { cases, rng_seed, failure_persistence: None, ..default }
+}
+
+fn agrees<T: Element>(case: &Case) {
+    let wanted = Reference::<T>::new(case).run();
+    let alone = case.run::<T>(Comm::alone(), None, InstructionSet::Baseline).expect("it runs on one rank");
+    let split = case.run_split::<T>();
+    for (who, found) in [("one rank", &alone), ("the split", &split)] {
+        for (f, (found, wanted)) in found.fields.iter().zip(&wanted.fields).enumerate() {
+            let cell = |i: usize| {
+                let [_, ny, nx] = case.cells;
+                [i / 2 / nx / ny, i / 2 / nx % ny, i / 2 % nx]
+            };
+            let wrong = (0..wanted.len())
+                .find(|&i| found[i] != wanted[i])
+                .map(|i| (cell(i), f64::from_bits(found[i]), f64::from_bits(wanted[i])));
+            assert_eq!(wrong, None, "field {f} on {who}: (cell, found, wanted)");
+        }
+        assert_eq!(
+            found.scalars.iter().map(|b| f64::from_bits(*b)).collect::<Vec<_>>(),
+            wanted.scalars.iter().map(|b| f64::from_bits(*b)).collect::<Vec<_>>(),
+            "scalars on {who}"
+        );
+    }
+    assert_eq!(alone.state, split.state, "state");
+}
+
+proptest! {
+    #![proptest_config(config(400))]
+    #[test]
+    fn random_models_equal_plain_loops(case in case()) {
+        match case.element {
+            ElementType::F32 => agrees::<f32>(&case),
+            ElementType::F64 => agrees::<f64>(&case),
+            ElementType::C32 => agrees::<Complex<f32>>(&case),
+            ElementType::C64 => agrees::<Complex<f64>>(&case),
+        }
+    }
+}
