@@ -58,7 +58,7 @@ impl Simulation {
         let around = self.store.surroundings(bound);
         let (mut sums, mut extremes) = (vec![], vec![]);
         self.overlap(stage, &patches, |this, threads, boxes| {
-            let tiles = tiles::tiles(boxes, cells::bytes_per_cell(bound, &this.now), threads.count());
+            let tiles = tiles::tiles(boxes, cells::bytes_per_cell(bound, &this.now), this.cache, threads.count());
             let blocks: Vec<usize> = this.patches(field).iter().map(|p| p.block).collect();
             let grid = this.grid_of(field);
             let found = threads.map(tiles.len(), |t| {
