@@ -77,14 +77,14 @@ fn compete(comm: &Comm, n: usize, dims: Option<[usize; 3]>, reach: &Reach, round
         let owned = array.owned();
         array.view_mut::<f64>(&owned).fill(1.0);
     }
-    let mut exchange = Exchange::new(comm, 1, |rank| moves(&grid, &domain, reach, rank));
+    let mut exchange = Exchange::new(comm, |rank| moves(&grid, &domain, reach, rank));
     let peers = peers(&grid, &domain, reach, comm);
     let (messages, bytes) = exchange.traffic();
     let all: usize = moves(&grid, &domain, reach, comm.rank()).iter().map(|m| 8 * m.copy.target.cells()).sum();
     let (from, mut to) = (vec![1_u8; all], vec![0_u8; all]);
     let sends: Vec<_> = peers.iter().filter(|p| p.1 > 0).map(|p| (p.0, p.1)).collect();
     let receives: Vec<_> = peers.iter().filter(|p| p.2 > 0).map(|p| (p.0, p.2)).collect();
-    let mut link = (comm.size() > 1).then(|| comm.link(2, &sends, &receives));
+    let mut link = (comm.size() > 1).then(|| comm.link(comm.new_tag(), &sends, &receives));
 
     let mut contenders: Vec<Contender> = vec![(
         "exchange",

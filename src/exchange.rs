@@ -79,7 +79,7 @@ fn for_pieces(comm: &Comm, n: usize, bytes: usize, f: impl Fn(usize) + Sync) {
 
 impl Exchange {
     /// From the moves that every rank wants (`wanted(rank)`, in an order that does not depend on who asks). Collective.
-    pub fn new(comm: &Comm, tag: u32, wanted: impl Fn(usize) -> Vec<Move>) -> Exchange {
+    pub fn new(comm: &Comm, wanted: impl Fn(usize) -> Vec<Move>) -> Exchange {
         let me = comm.rank();
         let (mut local, mut incoming, mut outgoing) = (vec![], BTreeMap::new(), BTreeMap::new());
         for rank in 0..comm.size() {
@@ -97,7 +97,7 @@ impl Exchange {
         };
         let (outgoing, incoming) = (messages(outgoing), messages(incoming));
         let total = |all: &[Message]| -> Vec<(usize, usize)> { all.iter().map(|m| (m.peer, m.bytes)).collect() };
-        let link = (comm.size() > 1).then(|| comm.link(tag, &total(&outgoing), &total(&incoming)));
+        let link = (comm.size() > 1).then(|| comm.link(comm.new_tag(), &total(&outgoing), &total(&incoming)));
         Exchange { local, outgoing, incoming, link }
     }
 

@@ -76,16 +76,17 @@ impl Block {
         };
         for axis in 0..3 {
             if cells[axis] == 1 {
-                block.wrap(axis);
+                block.wrap(0, axis);
             }
         }
         block
     }
 
-    fn wrap(&mut self, axis: usize) {
+    /// Lets the block, whose number is `own`, go on at its own other end.
+    fn wrap(&mut self, own: usize, axis: usize) {
         let n = self.cells[axis] as isize;
         for (side, offset) in [n, -n].into_iter().enumerate() {
-            self.beyond[axis][side] = Beyond::Block(0, Turn::shift(axis, offset));
+            self.beyond[axis][side] = Beyond::Block(own, Turn::shift(axis, offset));
         }
     }
 
@@ -147,11 +148,11 @@ impl Grid {
         self
     }
 
-    /// Which axes wrap around; flat ones always do. For grids of one block.
+    /// Which axes wrap around, every block onto itself; flat ones always do. Joins come after this.
     pub fn periodic<const N: usize>(mut self, axes: [bool; N]) -> Grid {
         for (axis, wraps) in from_right(axes, false).into_iter().enumerate() {
             if wraps {
-                self.blocks[0].wrap(axis);
+                self.blocks.iter_mut().enumerate().for_each(|(b, block)| block.wrap(b, axis));
             }
         }
         self
@@ -327,6 +328,17 @@ mod tests {
             })
             .collect();
         assert_eq!(found, (-5..7).map(|i: isize| i.rem_euclid(2)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_block_wraps_onto_itself() {
+        let grid = Grid::blocks(2, [3, 4]).periodic([true, false]);
+        for b in 0..2 {
+            assert!(grid.is_periodic(b, 1) && !grid.is_periodic(b, 2));
+            assert_eq!(grid.resolve(b, Region::new([0, -1, 0], [1, 0, 1]))[0].0, b);
+        }
+        let ring = Grid::blocks(2, [3, 4]).join(0, X, 1, [Z, Y, X]).unwrap().join(1, X, 0, [Z, Y, X]).unwrap();
+        assert!(!ring.is_periodic(0, 2), "it goes on at the other's end");
     }
 
     #[test]

@@ -3,6 +3,8 @@ use super::buffer::Buffer;
 use super::fault::{self, Fault};
 use super::mailbox::{Aborted, Channel, Job, Key, Parcel, Woken, lock};
 use super::{Comm, Link, Pending, RawComm, Reduce, Threads, Transport};
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
@@ -44,7 +46,9 @@ pub(super) fn ranks_watched<R: Send>(
     let run = |rank: usize| {
         let result = fault::catch(true, || {
             let group = (0..size).collect();
-            let world = Local { shared: Rc::new(Shared { job: job.clone(), id: 0, group, me: rank }) };
+            let world = Local {
+                shared: Rc::new(Shared { job: job.clone(), id: 0, group, me: rank, tags: RefCell::default() }),
+            };
             let result = body(Comm::new(Rc::new(world), Rc::new(Threads::new(threads))));
             job.end();
             result
@@ -79,7 +83,9 @@ const STACK: usize = 8 << 20;
 
 /// One rank with no other, on the thread of the caller.
 pub(super) fn alone() -> Rc<dyn Transport> {
-    Rc::new(Local { shared: Rc::new(Shared { job: Arc::new(Job::new(1)), id: 0, group: vec![0], me: 0 }) })
+    Rc::new(Local {
+        shared: Rc::new(Shared { job: Arc::new(Job::new(1)), id: 0, group: vec![0], me: 0, tags: RefCell::default() }),
+    })
 }
 
 /// A communicator of in-process ranks.
@@ -93,6 +99,8 @@ struct Shared {
     /// The ranks of this communicator, as ranks of the whole job.
     group: Vec<usize>,
     me: usize,
+    /// Of the living links.
+    tags: RefCell<HashSet<u32>>,
 }
 
 impl Shared {
@@ -189,10 +197,11 @@ impl Transport for Local {
     }
 
     fn link(&self, tag: u32, sends: &[(usize, usize)], receives: &[(usize, usize)]) -> Box<dyn Link> {
+        assert!(self.shared.tags.borrow_mut().insert(tag), "two links with the tag {tag}");
         let ends = |list: &[(usize, usize)]| list.iter().map(|&(peer, len)| (peer, Buffer::new(len))).collect();
         Box::new(LocalLink {
             shared: self.shared.clone(),
-            channel: Channel::Link(tag),
+            tag,
             sends: ends(sends),
             receives: ends(receives),
             spare: Arc::default(),
@@ -209,7 +218,13 @@ impl Transport for Local {
         let me = members.iter().filter(|&&r| r < self.rank()).count();
         let group = members.iter().map(|&r| self.shared.group[r]).collect();
         Rc::new(Local {
-            shared: Rc::new(Shared { job: self.shared.job.clone(), id: all[members[0]][1] as u64, group, me }),
+            shared: Rc::new(Shared {
+                job: self.shared.job.clone(),
+                id: all[members[0]][1] as u64,
+                group,
+                me,
+                tags: RefCell::default(),
+            }),
         })
     }
 
@@ -263,7 +278,7 @@ impl Pending for LocalReduce {
 
 struct LocalLink {
     shared: Rc<Shared>,
-    channel: Channel,
+    tag: u32,
     sends: Vec<(usize, Buffer)>,
     receives: Vec<(usize, Buffer)>,
     /// Buffers of earlier messages, given back by their receivers.
@@ -290,12 +305,12 @@ impl Link for LocalLink {
             };
             let mut message = spare.unwrap_or_else(|| Buffer::new(bytes.len()));
             message.copy_from_slice(bytes);
-            self.shared.post(*peer, self.channel, Parcel::Message(message, self.spare.clone()));
+            self.shared.post(*peer, Channel::Link(self.tag), Parcel::Message(message, self.spare.clone()));
         }
     }
 
     fn poll(&mut self) -> bool {
-        let keys = self.receives.iter().map(|(peer, _)| self.shared.key(self.channel, *peer));
+        let keys = self.receives.iter().map(|(peer, _)| self.shared.key(Channel::Link(self.tag), *peer));
         let done = !self.under_way || self.shared.job.arrived(self.shared.group[self.shared.me], keys);
         if done {
             self.finish();
@@ -307,7 +322,7 @@ impl Link for LocalLink {
         if !std::mem::take(&mut self.under_way) {
             return;
         }
-        let parcels = self.shared.take(self.channel, self.receives.iter().map(|(peer, _)| *peer));
+        let parcels = self.shared.take(Channel::Link(self.tag), self.receives.iter().map(|(peer, _)| *peer));
         for ((peer, bytes), parcel) in self.receives.iter_mut().zip(parcels) {
             let Parcel::Message(mut message, home) = parcel else { unreachable!("links post messages") };
             assert_eq!(message.len(), bytes.len(), "bytes from rank {peer} and bytes expected of it");
@@ -319,6 +334,12 @@ impl Link for LocalLink {
     fn incoming(&self, i: usize) -> &[u8] {
         assert!(!self.under_way, "incoming() between start() and finish()");
         &self.receives[i].1
+    }
+}
+
+impl Drop for LocalLink {
+    fn drop(&mut self) {
+        self.shared.tags.borrow_mut().remove(&self.tag);
     }
 }
 

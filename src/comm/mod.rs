@@ -25,6 +25,7 @@ pub use selftest::selftest;
 pub use threads::Threads;
 
 use crate::{Error, Result};
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// How integers of all ranks are combined. Integers only: a floating sum would depend on the number of ranks.
@@ -110,12 +111,13 @@ pub trait Link {
 pub struct Comm {
     transport: Rc<dyn Transport>,
     threads: Rc<Threads>,
+    tags: Rc<Cell<u32>>,
 }
 
 impl Comm {
     /// A communicator over a transport.
     pub fn new(transport: Rc<dyn Transport>, threads: Rc<Threads>) -> Comm {
-        Comm { transport, threads }
+        Comm { transport, threads, tags: Rc::default() }
     }
 
     /// One rank, alone, on this thread: enough for a library user, a doctest or a notebook.
@@ -135,7 +137,14 @@ impl Comm {
 
     /// A communicator of the ranks that give the same colour.
     pub fn split(&self, colour: usize) -> Comm {
-        Comm { transport: self.transport.split(colour), threads: self.threads.clone() }
+        Comm::new(self.transport.split(colour), self.threads.clone())
+    }
+
+    /// A tag for a [`Transport::link`], another one with each call: several models may live on one communicator. All ranks
+    /// ask for their tags in the same order.
+    pub fn new_tag(&self) -> u32 {
+        self.tags.update(|tag| tag + 1);
+        self.tags.get()
     }
 
     /// The same outcome for all ranks: `result` if it is `Ok` everywhere, else the error of the lowest rank that has one,

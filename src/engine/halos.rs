@@ -18,9 +18,8 @@ impl Simulation {
     pub(super) fn start_halos(&mut self, halo: &Halo, patches: &[Region], reads: &[(usize, Reach)]) -> Vec<Region> {
         let started = Instant::now();
         if !self.exchanges.contains_key(halo) {
-            let tag = self.tag();
             let exchange =
-                Exchange::new(&self.comm, tag, |rank| wanted(&self.store.design, &self.store.domains, halo, rank));
+                Exchange::new(&self.comm, |rank| wanted(&self.store.design, &self.store.domains, halo, rank));
             self.exchanges.insert(halo.clone(), exchange);
         }
         let exchange = self.exchanges.get_mut(halo).expect("made above");

@@ -52,7 +52,6 @@ pub struct Simulation {
     exchanges: BTreeMap<Halo, Exchange>,
     shuttles: BTreeMap<*const Stage, transform::Shuttle>,
     transposes: BTreeMap<*const Stage, Exchange>,
-    tags: u32,
     bags: Bags,
     sources: Vec<Option<Box<dyn Source>>>,
     /// Items that are done the first time only, and were.
@@ -212,7 +211,6 @@ impl Simulation {
             transposes: BTreeMap::new(),
             once: BTreeSet::new(),
             clockwork: Clockwork::default(),
-            tags: 0,
             passes: BTreeMap::new(),
             moved: 0,
             steps: 0,
@@ -311,11 +309,6 @@ impl Simulation {
     /// Bytes of memory in fields on this rank.
     pub fn memory(&self) -> usize {
         self.store.now.iter().chain(&self.store.next).flatten().map(Array::bytes).sum()
-    }
-
-    fn tag(&mut self) -> u32 {
-        self.tags += 1;
-        self.tags
     }
 
     /// Moves the clock at the end of a step.

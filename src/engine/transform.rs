@@ -85,8 +85,7 @@ impl Simulation {
         });
     }
 
-    fn shuttle(&mut self, stage: &Stage, home: Layout, layout: Layout) -> Shuttle {
-        let tags = (self.tag(), self.tag());
+    fn shuttle(&self, stage: &Stage, home: Layout, layout: Layout) -> Shuttle {
         let (from, to) = (&self.store.domains[&home], &self.store.domains[&layout]);
         let element = |f: usize| self.store.design.declarations[f].element;
         let allocate = |f: usize| -> Vec<Array> {
@@ -110,8 +109,8 @@ impl Simulation {
         Shuttle {
             inputs: reads.iter().map(|&f| allocate(f)).collect(),
             outputs: stage.writes.iter().map(|&f| allocate(f)).collect(),
-            there: Exchange::new(&self.comm, tags.0, |rank| moves(&reads, true, rank)),
-            back: Exchange::new(&self.comm, tags.1, |rank| moves(&stage.writes, false, rank)),
+            there: Exchange::new(&self.comm, |rank| moves(&reads, true, rank)),
+            back: Exchange::new(&self.comm, |rank| moves(&stage.writes, false, rank)),
         }
     }
 
@@ -129,13 +128,12 @@ impl Simulation {
         self.written(&stage.writes);
     }
 
-    fn transposer(&mut self, stage: &Stage, turn: Turn) -> Exchange {
-        let tag = self.tag();
+    fn transposer(&self, stage: &Stage, turn: Turn) -> Exchange {
         let (source, target) = (stage.reads[0].0, stage.writes[0]);
         let turn = fits::transpose_turn(turn, self.store.grid_of(source));
         let element = self.store.design.declarations[source].element;
         let (a, b) = (self.store.domain_of(source), self.store.domain_of(target));
-        Exchange::new(&self.comm, tag, |rank| {
+        Exchange::new(&self.comm, |rank| {
             let copies = traffic::between(a, b, turn, rank);
             copies.into_iter().map(|copy| Move { copy, from: source, to: target, negate: false, element }).collect()
         })
