@@ -16,12 +16,14 @@ pub mod sums;
 pub mod topology;
 pub mod grid;
 pub mod domain;
-mod traffic;
+#[doc(hidden)]
+pub mod traffic;
 
 pub mod input;
 pub mod field;
 pub mod boundary;
-mod exchange;
+#[doc(hidden)]
+pub mod exchange;
 
 pub mod schedule;
 pub mod model;
