@@ -255,9 +255,13 @@ fn offsets<T: Element>(shape: usize, companion: bool) -> (Vec<[isize; 3]>, Optio
     (all, begins_with_zero.then(T::default))
 }
 
+/// The absolute value of a number given by its parts.
+pub fn size([re, im]: [f64; 2]) -> f64 {
+    if im == 0.0 { re.abs() } else { (re * re + im * im).sqrt() }
+}
+
 /// A reduction by number, from one loop.
 pub fn reduce<T: Element>(what: usize, a: &[T], b: &[T]) -> f64 {
-    let size = |[re, im]: [f64; 2]| if im == 0.0 { re.abs() } else { (re * re + im * im).sqrt() };
     let real = || a.iter().map(|v| v.parts()[0]);
     let squares = || exact_sum(a.iter().map(|v| v.parts()).map(|[re, im]| re * re + im * im));
     let n = a.len() as f64;
