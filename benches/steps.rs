@@ -30,7 +30,7 @@ impl Stream {
             #[cfg(target_os = "linux")]
             // SAFETY: advice about memory of our own; aligned down to a page, which is mapped as it holds the first word.
             unsafe {
-                let start = (all.as_mut_ptr() as *mut u64 as usize) & !4095;
+                let start = (all.as_mut_ptr() as usize) & !4095;
                 libc::madvise(start as *mut _, words * 8, libc::MADV_HUGEPAGE);
             }
             all.resize(words, value);

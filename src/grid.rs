@@ -157,7 +157,8 @@ impl Grid {
         self
     }
 
-    /// Length along the axes in metres, for every block.
+    /// Length along the axes in metres, for every block. Axes left of those given (flat ones, as a rule) get cells as long as
+    /// those of the first one given.
     pub fn length<const N: usize>(mut self, length: [f64; N]) -> Grid {
         for block in &mut self.blocks {
             let rest = length[0] / block.cells[3 - N] as f64;

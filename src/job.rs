@@ -53,7 +53,11 @@ pub trait Job: Send + Sync + 'static {
     /// The `[parameters]` of its job files: a plain struct with `#[serde(default, deny_unknown_fields)]`.
     type Parameters: Serialize + DeserializeOwned + JsonSchema + Default;
 
-    /// Declares fields and schedule, with the real numbers that the job file asks for.
+    /// Declares fields and schedule, with the real numbers that the job file asks for. Grid, process grid and instruction
+    /// set of the model are those of the job file already.
+    ///
+    /// # Errors
+    /// What is wrong with the parameters together, or with this grid: best as [`Error::input`], naming the key and a remedy.
     fn build<R: Real>(parameters: &Self::Parameters, model: &mut Model) -> Result<()>;
 }
 
@@ -95,17 +99,26 @@ impl JobEntry {
     }
 
     /// Checks the parameters of a job file and fills in their defaults.
+    ///
+    /// # Errors
+    /// An unknown key, a value of a wrong type or range: with its line in the job file.
     pub fn check(&self, file: &mut JobFile) -> Result<()> {
         file.parameters = (self.resolve)(&file.parameters, &file.source)?;
         Ok(())
     }
 
     /// Declares the model of a job file that was checked, with its parameters and element type.
+    ///
+    /// # Errors
+    /// What the job itself finds wrong with its parameters and this grid.
     pub fn build(&self, file: &JobFile, model: &mut Model) -> Result<()> {
         (self.build)(file, model)
     }
 
     /// The job of this name.
+    ///
+    /// # Errors
+    /// If there is none: with the nearest name.
     pub fn find<'a>(jobs: &'a [JobEntry], name: &str) -> Result<&'a JobEntry> {
         jobs.iter().find(|entry| entry.name == name).ok_or_else(|| {
             let known: Vec<&str> = jobs.iter().map(JobEntry::name).collect();
@@ -114,6 +127,9 @@ impl JobEntry {
     }
 
     /// The job of a job file, whose parameters it checks.
+    ///
+    /// # Errors
+    /// As [`JobEntry::find`] and [`JobEntry::check`].
     pub fn of_file<'a>(jobs: &'a [JobEntry], file: &mut JobFile) -> Result<&'a JobEntry> {
         let entry = JobEntry::find(jobs, &file.job).map_err(|e| file.source.error("job", e, ""))?;
         entry.check(file)?;

@@ -16,12 +16,12 @@ pub mod sums;
 pub mod topology;
 pub mod grid;
 pub mod domain;
-pub mod traffic;
+mod traffic;
 
 pub mod input;
 pub mod field;
 pub mod boundary;
-pub mod exchange;
+mod exchange;
 
 pub mod schedule;
 pub mod model;
@@ -30,7 +30,7 @@ pub mod engine;
 pub mod output;
 
 pub mod job;
-pub mod folder;
+mod folder;
 pub mod driver;
 pub mod cli;
 

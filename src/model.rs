@@ -373,7 +373,7 @@ impl Model {
             }
         }
         if let Clock::Fixed(dt) = self.design.clock
-            && !(dt > 0.0)
+            && (dt.is_nan() || dt <= 0.0)
         {
             return Err(Error::input(format!("the time step is {dt} s")).remedy("it must be larger than zero"));
         }

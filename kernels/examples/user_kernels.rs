@@ -1,6 +1,11 @@
-//! Kernels as a user writes them, for `scripts/vectorised`, which looks at the machine code that becomes of them.
+//! Kernels as a user writes them, and those of this crate, for `scripts/vectorised`, which looks at the machine code that
+//! becomes of them.
+use halocline_kernels::diffusion::{Ftcs, Ftcs4};
+use halocline_kernels::gray_scott::{self, Rates};
+use halocline_kernels::linear::{Axpy, Descend, NegativeLaplacian};
 use halocline_kernels::prelude::*;
 use halocline_kernels::row::erase;
+use halocline_kernels::wave::{AbsorbingLeapfrog, Energy, Leapfrog};
 use std::sync::Arc;
 
 /// Sum of the six neighbours less six times the cell: a helper, as users have them.
@@ -120,4 +125,20 @@ fn main() {
     rows::<f64, _>(Pressure);
     rows::<f32, _>(Pressure);
     rows::<f64, _>(OutOfLine);
+
+    let (h, rates) = ([1.0; 3], Rates { diffusion_u: 0.2, diffusion_v: 0.1, feed: 0.04, kill: 0.06 });
+    macro_rules! of_this_crate {
+        ($($R:ident),+) => { $(
+            rows::<$R, _>(Ftcs::<$R>::new(1.0, 0.1, h));
+            rows::<$R, _>(Ftcs4::<$R>::new(1.0, 0.1, h));
+            rows::<$R, _>(Leapfrog::<$R, 4>::new(0.1, h));
+            rows::<$R, _>(AbsorbingLeapfrog::<$R, 4>::new(0.1, h));
+            rows::<$R, _>(gray_scott::GrayScott::<$R>::new(rates, 0.1, h));
+            rows::<$R, _>(NegativeLaplacian::<$R>::new(h));
+            rows::<$R, _>(Descend);
+            rows::<Complex<$R>, _>(Axpy);
+        )+ };
+    }
+    of_this_crate!(f64, f32);
+    rows::<f64, _>(Energy::<f64, 4>::new(0.1, h));
 }

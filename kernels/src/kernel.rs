@@ -226,6 +226,7 @@ pub trait Outputs {
     /// How many there are, and of what type.
     fn elements() -> Vec<ElementType>;
     /// All six.
+    #[allow(clippy::type_complexity)] // it is a plain list
     fn split(self) -> (Self::A, Self::B, Self::C, Self::D, Self::E, Self::F);
 }
 macro_rules! outputs {

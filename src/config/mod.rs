@@ -74,12 +74,18 @@ impl JobFile {
     /// it is not, a text.
     ///
     /// Everything but `[parameters]` is checked here; those, the job checks ([`crate::job::JobEntry::check`]).
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no TOML, an unknown or missing key, a value of a wrong type, unit or range.
     pub fn read(path: impl AsRef<Path>, overrides: &[String]) -> Result<JobFile> {
         let path = path.as_ref();
         JobFile::parse(&path.display().to_string(), &source::read(path)?, overrides)
     }
 
     /// The same for a text; `name` is the file's name in messages.
+    ///
+    /// # Errors
+    /// As [`JobFile::read`].
     pub fn parse(name: &str, text: &str, overrides: &[String]) -> Result<JobFile> {
         let (mut table, source) = Source::parse(name, text, overrides)?;
         if let Shape::Table(keys) = Shape::of::<JobFile>() {

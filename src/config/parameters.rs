@@ -56,6 +56,9 @@ pub fn describe<T: JsonSchema>() -> Vec<Row> {
 }
 
 /// Checks a job's parameters, which stand under `[parameters]`, against their type `T`.
+///
+/// # Errors
+/// An unknown key, a value of a wrong type or range: with its line in the job file.
 pub fn check_parameters<T: JsonSchema>(parameters: &toml::Table, source: &Source) -> Result<()> {
     match Shape::of::<T>() {
         Shape::Table(keys) => check::table(parameters, &keys, "parameters", source),

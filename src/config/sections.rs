@@ -29,7 +29,7 @@ pub struct GridSection {
     #[serde(default = "axes::not_given", deserialize_with = "axes::numbers")]
     #[schemars(schema_with = "axes::numbers_schema")]
     pub origin: [f64; 3],
-    /// whether each axis closes on itself, one value for all axes or a list; by default as the job says
+    /// whether each axis closes on itself, one value for all axes or a list; by default none does
     #[serde(default, deserialize_with = "axes::flags", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "axes::flags_schema")]
     pub periodic: Option<[bool; 3]>,

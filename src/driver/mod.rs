@@ -10,7 +10,7 @@ pub use setup::{check_streams, model};
 pub use summary::{Seconds, Summary};
 
 use crate::comm::{Comm, Launch, thread_warning};
-use crate::config::{Cadence, JobFile, Span};
+use crate::config::{Cadence, Fuse, JobFile, Span};
 use crate::engine::{Finding, Simulation};
 use crate::error::{Error, Result};
 use crate::folder;
@@ -31,7 +31,7 @@ pub struct Options {
     pub ranks: Option<NonZeroUsize>,
     /// Threads of each rank; `None`: as many as the rank's cores.
     pub threads: Option<NonZeroUsize>,
-    /// The folder of the run, which rank 0 claims with [`crate::folder::claim`].
+    /// The folder of the run, which rank 0 makes its own: absent, empty, or with `force` that of an earlier run.
     pub output: PathBuf,
     /// True if a folder that an earlier run made may be overwritten.
     pub force: bool,
@@ -70,10 +70,9 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn begin(entry: &JobEntry, file: &'a JobFile, options: &'a Options, comm: Comm) -> Result<Run<'a>> {
         let started = Instant::now();
-        if let Some(warning) = thread_warning(&comm)
-            && comm.is_root()
-        {
-            eprintln!("warning: {warning}");
+        let warnings = thread_warning(&comm).into_iter().chain(without_effect(file));
+        if comm.is_root() {
+            warnings.for_each(|warning| eprintln!("warning: {warning}"));
         }
         let model = model(entry, file, comm.clone())?;
         check_streams(file, &model)?;
@@ -119,7 +118,7 @@ impl<'a> Run<'a> {
             let step = self.simulation.steps();
             let after = self.simulation.time();
             if let Total::Seconds(_) = self.total
-                && !(after > time)
+                && (after.is_nan() || after <= time)
             {
                 return Err(setup::no_progress(time, after - time));
             }
@@ -300,6 +299,18 @@ impl<'a> Run<'a> {
         }
         Ok(paths)
     }
+}
+
+/// Keys that a job file may have and this version does not act on: said aloud, so that nobody counts on them.
+fn without_effect(file: &JobFile) -> Vec<String> {
+    let mut warnings = vec![];
+    if file.checkpoint.every != Cadence::Never {
+        warnings.push("`checkpoint.every` has no effect in this version: a run that is cut short begins anew".to_owned());
+    }
+    if !matches!(file.engine.fuse, Fuse::Auto) && file.engine.fuse != Fuse::Steps(NonZeroUsize::MIN) {
+        warnings.push("`engine.fuse` has no effect in this version: steps are computed one by one".to_owned());
+    }
+    warnings
 }
 
 /// What differs from run to run.

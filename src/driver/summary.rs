@@ -66,9 +66,9 @@ pub struct Summary {
     pub cells_per_s: f64,
     /// Bytes that must move per second of stepping, in 10⁹.
     pub t_eff_gb_s: f64,
-    /// Bytes of fields on the rank that has most.
+    /// Bytes of fields on rank 0.
     pub memory_bytes: u64,
-    /// Messages that rank 0 sent, and their bytes.
+    /// Messages that rank 0 sent.
     pub messages: u64,
     /// Bytes that rank 0 sent.
     pub sent_bytes: u64,

@@ -1,4 +1,5 @@
 //! Kernels on all cells: tables of rows, tile by tile.
+use super::wrap::Wrap;
 use super::{Simulation, Store, halos, tiles};
 use crate::comm::Threads;
 use crate::field::{Array, Declaration};
@@ -153,7 +154,8 @@ impl Simulation {
         let around = self.store.surroundings(bound);
         self.overlap(stage, &patches, |this, threads, boxes| {
             let targets = this.targets(stage);
-            let tiles = tiles::tiles(boxes, bytes_per_cell(bound, &this.now), threads.count());
+            let wraps: Vec<Option<Wrap>> = stage.writes.iter().map(|&f| this.wraps[f]).collect();
+            let tiles = tiles::tiles(boxes, bytes_per_cell(bound, &this.now), this.cache, threads.count());
             threads.for_each(tiles.len(), |t| {
                 let (patch, tile) = tiles[t];
                 let n = tile.size()[2];
@@ -165,10 +167,19 @@ impl Simulation {
                     // The promise of a `RowFn`: the table follows the kernel's own arguments, whose halos are fresh (or
                     // whose cells are owned); written rows are `n` owned cells of arrays that the stage does not read.
                     row(table, &out, n);
+                    for (at, wrap) in out.iter().zip(&wraps) {
+                        if let Some(wrap) = wrap {
+                            // SAFETY: the cells were just written; their row's halo is this tile's alone.
+                            unsafe { wrap.row(*at, index[2], n as isize) }
+                        }
+                    }
                 });
             });
         });
         self.swap(stage);
+        for &f in &stage.writes {
+            self.fresh[f].extend(self.store.wraps[f].map(|wrap| wrap.reach()));
+        }
     }
 
     /// Runs a stage that takes tiles as ndarray views.
@@ -178,7 +189,7 @@ impl Simulation {
         self.overlap(stage, &patches, |this, threads, boxes| {
             let targets = this.targets(stage);
             let bytes: usize = stage.reads.iter().map(|(f, _)| this.design.declarations[*f].element.size()).sum();
-            let tiles = tiles::tiles(boxes, bytes.max(8), threads.count());
+            let tiles = tiles::tiles(boxes, bytes.max(8), this.cache, threads.count());
             threads.for_each(tiles.len(), |t| {
                 let (patch, tile) = tiles[t];
                 let inputs: Vec<&Array> = stage.reads.iter().map(|(f, _)| &this.now[*f][patch]).collect();

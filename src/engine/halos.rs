@@ -19,7 +19,8 @@ impl Simulation {
         let started = Instant::now();
         if !self.exchanges.contains_key(halo) {
             let tag = self.tag();
-            let exchange = Exchange::new(&self.comm, tag, |rank| wanted(&self.store.design, &self.store.domains, halo, rank));
+            let exchange =
+                Exchange::new(&self.comm, tag, |rank| wanted(&self.store.design, &self.store.domains, halo, rank));
             self.exchanges.insert(halo.clone(), exchange);
         }
         let exchange = self.exchanges.get_mut(halo).expect("made above");
@@ -124,10 +125,21 @@ pub(super) fn soil(design: &Design, fresh: &mut [Vec<Reach>], f: usize) {
     }
 }
 
-/// Reads whose halo is not up to date.
+/// Reads whose halo is not up to date, without the axes along which it is (corners belong to all axes).
 pub(super) fn stale(fresh: &[Vec<Reach>], reads: &[(usize, Reach)]) -> Halo {
-    let stale = |(f, reach): &&(usize, Reach)| !reach.is_own() && !fresh[*f].iter().any(|r| r.covers(reach));
-    reads.iter().filter(stale).copied().collect()
+    let stale = |&(f, reach): &(usize, Reach)| {
+        let is_fresh = |wanted: &Reach| fresh[f].iter().any(|r| r.covers(wanted));
+        let mut rest = reach;
+        for a in (0..3).filter(|_| !reach.corners) {
+            let mut along = Reach::OWN;
+            (along.below[a], along.above[a]) = (reach.below[a], reach.above[a]);
+            if is_fresh(&along) {
+                (rest.below[a], rest.above[a]) = (0, 0);
+            }
+        }
+        (!rest.is_own() && !is_fresh(&reach)).then_some((f, rest))
+    };
+    reads.iter().filter_map(stale).collect()
 }
 
 /// What is left of `inner`, a part of the patch `whole`, when all cells that read `target` are taken away.

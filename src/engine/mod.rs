@@ -10,6 +10,7 @@ mod run;
 pub mod sources;
 mod tiles;
 mod transform;
+mod wrap;
 
 pub use observe::{Finding, Measured};
 pub use plan::Plan;
@@ -79,6 +80,10 @@ pub(crate) struct Store {
     /// Splits of grids, and what this rank owns of each field.
     domains: BTreeMap<Layout, Domain>,
     patches: Vec<Vec<Patch>>,
+    /// Bytes of cache that a thread may count on.
+    cache: usize,
+    /// Which fields' rows wrap around by themselves.
+    wraps: Vec<Option<wrap::Wrap>>,
     /// `[field][patch]`: the present values, and the next ones of fields that are read and written in one stage.
     now: Vec<Vec<Array>>,
     next: Vec<Vec<Array>>,
@@ -190,6 +195,8 @@ impl Simulation {
         let bags = Bags::new(&comm, &model.bags);
         let store = Store {
             patches,
+            cache: tiles::cache(),
+            wraps: wrap::Wrap::of(&model, &domains, &reach),
             coordinates: coordinates(&model),
             profiles: profiles(&model),
             scalars: model.scalars.iter().map(|s| s.1).collect(),

@@ -58,7 +58,7 @@ impl Simulation {
         let around = self.store.surroundings(bound);
         let (mut sums, mut extremes) = (vec![], vec![]);
         self.overlap(stage, &patches, |this, threads, boxes| {
-            let tiles = tiles::tiles(boxes, cells::bytes_per_cell(bound, &this.now), threads.count());
+            let tiles = tiles::tiles(boxes, cells::bytes_per_cell(bound, &this.now), this.cache, threads.count());
             let blocks: Vec<usize> = this.patches(field).iter().map(|p| p.block).collect();
             let grid = this.grid_of(field);
             let found = threads.map(tiles.len(), |t| {
@@ -173,8 +173,9 @@ impl Simulation {
     /// The first value (in global order) that is NaN or infinite, on this rank.
     pub fn not_finite(&self) -> Option<Finding> {
         for (f, d) in self.store.design.declarations.iter().enumerate() {
-            let patches = self.store.patches(f);
-            for (array, patch) in self.store.now[f].iter().zip(patches) {
+            // Patches of one block may lie side by side, so that the first patch need not hold the first cell.
+            let mut first: Option<(u64, Finding)> = None;
+            for (array, patch) in self.store.now[f].iter().zip(self.store.patches(f)) {
                 let owned = patch.region;
                 let [nz, ny, _] = owned.size();
                 let found = with_element!(d.element, T => self.comm.threads().map(nz, |z| {
@@ -193,9 +194,15 @@ impl Simulation {
                     None
                 }));
                 if let Some((index, value)) = found.into_iter().flatten().next() {
-                    let index = index.map(|i| i as usize);
-                    return Some(Finding { field: d.name.clone(), block: patch.block, index, value });
+                    let key = self.store.grid_of(f).key(patch.block, index);
+                    if first.as_ref().is_none_or(|(least, _)| key < *least) {
+                        let index = index.map(|i| i as usize);
+                        first = Some((key, Finding { field: d.name.clone(), block: patch.block, index, value }));
+                    }
                 }
+            }
+            if let Some((_, finding)) = first {
+                return Some(finding);
             }
         }
         None

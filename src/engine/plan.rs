@@ -9,6 +9,7 @@ use crate::model::{Design, Measure, Model, flatten};
 use crate::schedule::{Item, Stage, Work};
 use halocline_kernels::Reach;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// What follows from a model and a number of ranks.
@@ -40,13 +41,12 @@ impl<'m> Plan<'m> {
         fits::check(model, &stages, &reach)?;
         for d in &model.declarations {
             let (grid, layout) = (&model.grids[d.grid], (d.grid, d.whole));
-            if !domains.contains_key(&layout) {
+            if let Entry::Vacant(place) = domains.entry(layout) {
                 let thickness = fits::thickness(model, layout, &reach)?;
-                let domain = match d.whole {
+                place.insert(match d.whole {
                     [false, false, false] => Domain::new(grid, ranks, model.dims.filter(|_| d.grid == 0), thickness)?,
                     whole => Domain::whole(grid, ranks, whole, thickness),
-                };
-                domains.insert(layout, domain);
+                });
             }
         }
         for stage in &stages {

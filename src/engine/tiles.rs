@@ -1,16 +1,44 @@
 //! Tiles: what one thread takes at a time.
 use crate::region::Region;
 
-/// Bytes that a thread may count on in its own cache while it sweeps a tile plane by plane.
-const CACHE: usize = 512 << 10;
+/// Bytes that a thread may count on in its own cache, where the system does not say more.
+const OWN_CACHE: usize = 512 << 10;
 /// Cells of a tile, so that a thread that comes late does not wait long, and those for which waking one pays.
 const MOST_CELLS: usize = 1 << 21;
 const LEAST_CELLS: usize = 1 << 12;
 
+/// Bytes of cache that a thread may count on while it sweeps a tile plane by plane: half of its share of the last level.
+/// Planes as wide as that allows, rather than strips that fit its own cache, ran up to twice as fast: memory is then read
+/// in long runs. Strips remain for large planes and small shares.
+pub(super) fn cache() -> usize {
+    let level = |index: usize| -> Option<usize> {
+        let read = |what: &str| {
+            std::fs::read_to_string(format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{what}")).ok()
+        };
+        let kilobytes: usize = read("size")?.trim().strip_suffix('K')?.parse().ok()?;
+        Some((kilobytes << 10) / sharers(&read("shared_cpu_list")?)?)
+    };
+    (0..8).map_while(level).last().map_or(OWN_CACHE, |share| OWN_CACHE.max(share / 2))
+}
+
+/// How many CPUs a list like `0-3,8-11` has.
+fn sharers(list: &str) -> Option<usize> {
+    let range = |part: &str| -> Option<usize> {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(last.parse::<usize>().ok()?.checked_sub(first.parse().ok()?)? + 1)
+    };
+    list.trim().split(',').map(range).sum()
+}
+
 /// Cuts boxes into tiles of whole x rows: few enough rows in a plane that the planes that a stencil touches stay in cache
 /// (`bytes_per_cell` counts all of them), and enough tiles for all threads. They come in the order of z, so that a
 /// thread's share of them is a slab, which it has touched first.
-pub(super) fn tiles(boxes: &[(usize, Region)], bytes_per_cell: usize, threads: usize) -> Vec<(usize, Region)> {
+pub(super) fn tiles(
+    boxes: &[(usize, Region)],
+    bytes_per_cell: usize,
+    cache: usize,
+    threads: usize,
+) -> Vec<(usize, Region)> {
     let mut tiles = vec![];
     for &(patch, cells) in boxes {
         let [nz, ny, nx] = cells.size();
@@ -18,7 +46,7 @@ pub(super) fn tiles(boxes: &[(usize, Region)], bytes_per_cell: usize, threads: u
             continue;
         }
         let wanted = (4 * threads).min(cells.cells() / LEAST_CELLS).max(1);
-        let most_rows = (CACHE / (bytes_per_cell * nx).max(1)).clamp(4, 256);
+        let most_rows = (cache / (bytes_per_cell * nx).max(1)).max(4);
         let across = ny.div_ceil(most_rows).max(wanted.div_ceil(nz)).min(ny);
         let along = wanted.max(cells.cells() / MOST_CELLS).div_ceil(across).min(nz);
         let (planes, rows) = (nz.div_ceil(along), ny.div_ceil(across));
@@ -42,10 +70,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn cpus_of_a_list() {
+        assert_eq!([sharers("0-3,8-11\n"), sharers("7"), sharers("")], [Some(8), Some(1), None]);
+    }
+
+    #[test]
     fn tiles_cover_all_cells_once() {
         for size in [[1, 1, 1], [1, 500, 3], [70, 70, 70], [3, 1000, 4000]] {
             for threads in [1, 2, 16] {
-                let tiles = tiles(&[(0, Region::of(size))], 24, threads);
+                let tiles = tiles(&[(0, Region::of(size))], 24, OWN_CACHE, threads);
                 assert_eq!(tiles.iter().map(|t| t.1.cells()).sum::<usize>(), size.iter().product::<usize>());
                 for (i, a) in tiles.iter().enumerate() {
                     assert!(tiles[..i].iter().all(|b| a.1.intersect(&b.1).is_empty()));

@@ -201,6 +201,9 @@ impl Stream {
     }
 
     /// Seals what has been written: from here on it survives a kill. Without news it does nothing. Collective.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
     pub fn seal(&mut self) -> Result<()> {
         let Some(segment) = self.open.take() else { return Ok(()) };
         let instants = segment.seal(&self.comm)?;
@@ -210,6 +213,9 @@ impl Stream {
     }
 
     /// Seals what has been written, and ends. Collective.
+    ///
+    /// # Errors
+    /// As [`Stream::seal`].
     pub fn finish(mut self) -> Result<()> {
         self.seal()
     }

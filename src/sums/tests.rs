@@ -1,5 +1,6 @@
 //! Against whole numbers of any size, rounded by comparison with both neighbours.
 use super::*;
+use halocline_kernels::math::powi;
 use halocline_kernels::InstructionSet;
 use num_bigint::BigInt;
 use proptest::prelude::*;
@@ -81,23 +82,23 @@ fn a_sum_is_the_nearest_float_to_the_exact_one() {
         &[huge, huge, -huge],
         &[huge, huge],
         &[-huge, -huge, tiny],
-        &[huge, huge * 2.0_f64.powi(-54)],
-        &[huge, 2.0_f64.powi(969)],
-        &[huge, 2.0_f64.powi(970), -tiny],
-        &[huge, 2.0_f64.powi(970)],
+        &[huge, huge * powi(2.0, -54)],
+        &[huge, powi(2.0, 969)],
+        &[huge, powi(2.0, 970), -tiny],
+        &[huge, powi(2.0, 970)],
         &[tiny, tiny, -tiny],
         &[tiny; 7],
         &[f64::MIN_POSITIVE, -tiny],
         &[f64::MIN_POSITIVE.next_down(), tiny],
         &[f64::MIN_POSITIVE.next_down(), -huge, huge],
         // ties: to even, and decided by the smallest possible bit far below
-        &[2.0_f64.powi(53), 1.0],
-        &[2.0_f64.powi(53), 3.0],
-        &[2.0_f64.powi(53), 1.0, tiny],
-        &[2.0_f64.powi(53), 1.0, -tiny],
-        &[-2.0_f64.powi(53), -1.0, -tiny],
-        &[2.0_f64.powi(54) - 1.0, 0.5, 0.5, 0.5],
-        &[2.0_f64.powi(1014), 1.0, 2.0_f64.powi(1015), -2.0_f64.powi(1014)],
+        &[powi(2.0, 53), 1.0],
+        &[powi(2.0, 53), 3.0],
+        &[powi(2.0, 53), 1.0, tiny],
+        &[powi(2.0, 53), 1.0, -tiny],
+        &[-powi(2.0, 53), -1.0, -tiny],
+        &[powi(2.0, 54) - 1.0, 0.5, 0.5, 0.5],
+        &[powi(2.0, 1014), 1.0, powi(2.0, 1015), -powi(2.0, 1014)],
     ];
     cases.iter().for_each(|terms| check(terms));
 }
@@ -131,7 +132,7 @@ fn the_largest_multiples_do_not_overflow_a_chunk() {
     for sign in [1.0, -1.0] {
         check(&[sign * below_two; 20_000]);
         check(&[sign * f64::MAX; 4096]);
-        check(&[sign * f64::MAX * 2.0_f64.powi(-9); 20_000]);
+        check(&[sign * f64::MAX * powi(2.0, -9); 20_000]);
     }
 }
 

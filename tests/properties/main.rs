@@ -1,6 +1,10 @@
 //! Random models against plain loops written differently: the same bits on any split, any threads, any instruction set.
+mod blocks;
 mod case;
+mod failures;
+mod reductions;
 mod reference;
+mod rooms;
 mod stencils;
 
 use case::{Case, case};
@@ -43,7 +47,7 @@ fn agrees<T: Element>(case: &Case) {
 }
 
 proptest! {
-    #![proptest_config(config(400))]
+    #![proptest_config(config(4000))]
     #[test]
     fn random_models_equal_plain_loops(case in case()) {
         match case.element {

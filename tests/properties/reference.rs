@@ -3,6 +3,7 @@
 use crate::case::{Case, Condition, DT, H, ORIGIN, Op, Outcome, REDUCTIONS, SCALARS, offsets_of};
 use crate::stencils::{Stencil, place, weights, with_shape};
 use halocline::prelude::*;
+use halocline_kernels::math::powi;
 use num_bigint::{BigInt, BigUint, Sign};
 use std::collections::HashSet;
 
@@ -254,9 +255,13 @@ fn offsets<T: Element>(shape: usize, companion: bool) -> (Vec<[isize; 3]>, Optio
     (all, begins_with_zero.then(T::default))
 }
 
+/// The absolute value of a number given by its parts.
+pub fn size([re, im]: [f64; 2]) -> f64 {
+    if im == 0.0 { re.abs() } else { (re * re + im * im).sqrt() }
+}
+
 /// A reduction by number, from one loop.
 pub fn reduce<T: Element>(what: usize, a: &[T], b: &[T]) -> f64 {
-    let size = |[re, im]: [f64; 2]| if im == 0.0 { re.abs() } else { (re * re + im * im).sqrt() };
     let real = || a.iter().map(|v| v.parts()[0]);
     let squares = || exact_sum(a.iter().map(|v| v.parts()).map(|[re, im]| re * re + im * im));
     let n = a.len() as f64;
@@ -315,9 +320,9 @@ fn the_exact_sum_rounds_once() {
     let sum = |x: &[f64]| exact_sum(x.iter().copied());
     assert_eq!(sum(&[1e308, 1.0, -1e308]), 1.0);
     assert_eq!(sum(&[0.1, 0.2]), 0.1 + 0.2);
-    assert_eq!(sum(&[1.0, 2f64.powi(-53)]), 1.0, "half to even");
-    assert_eq!(sum(&[1.0, 2f64.powi(-53), f64::from_bits(1)]), 1.0f64.next_up());
-    assert_eq!(sum(&[1.5, 2f64.powi(-1073)]), 1.5);
+    assert_eq!(sum(&[1.0, powi(2.0, -53)]), 1.0, "half to even");
+    assert_eq!(sum(&[1.0, powi(2.0, -53), f64::from_bits(1)]), 1.0f64.next_up());
+    assert_eq!(sum(&[1.5, powi(2.0, -1073)]), 1.5);
     assert_eq!(sum(&[f64::MIN_POSITIVE, -f64::from_bits(1)]), f64::MIN_POSITIVE - f64::from_bits(1));
     assert_eq!(sum(&[-1.0f64.next_down(), -f64::EPSILON / 2.0]), -1.0, "rounding up carries");
 }
