@@ -220,6 +220,19 @@ impl Running {
         String::from_utf8_lossy(&[read("out"), read("err")].concat()).into_owned()
     }
 
+    /// Kills what was started (a launcher whose ranks are gone, say) if it is not over by then; true if it was not.
+    pub fn is_stuck(&mut self, limit: Duration) -> bool {
+        let waiting = Instant::now();
+        while self.child.try_wait().expect("a child").is_none() {
+            if waiting.elapsed() > limit {
+                let _ = self.child.kill();
+                return true;
+            }
+            sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
     /// Waits for its end, for as long as the run may take from now on.
     pub fn ends(mut self) -> Ended {
         let waiting = Instant::now();
