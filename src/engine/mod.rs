@@ -14,8 +14,8 @@ mod wrap;
 
 pub use observe::{Finding, Measured};
 pub use plan::Plan;
-pub(crate) use run::bytes_of;
 use plan::line_layout;
+pub(crate) use run::bytes_of;
 
 use crate::boundary;
 use crate::comm::Comm;
@@ -357,9 +357,11 @@ fn coordinates(model: &Design) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 
 /// Profiles in both precisions, for every block of every grid.
 fn profiles(model: &Design) -> BTreeMap<(usize, usize, usize, ElementType), Table> {
     let mut all = BTreeMap::new();
-    let blocks = model.grids.iter().enumerate().flat_map(|(g, grid)| {
-        grid.all_blocks().iter().enumerate().map(move |(b, block)| (g, b, block))
-    });
+    let blocks = model
+        .grids
+        .iter()
+        .enumerate()
+        .flat_map(|(g, grid)| grid.all_blocks().iter().enumerate().map(move |(b, block)| (g, b, block)));
     for (g, b, block) in blocks {
         for (p, profile) in model.profiles.iter().enumerate() {
             let beyond = PROFILE_REACH as isize;
