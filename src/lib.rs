@@ -16,14 +16,12 @@ pub mod sums;
 pub mod topology;
 pub mod grid;
 pub mod domain;
-#[doc(hidden)]
-pub mod traffic;
+mod traffic;
 
 pub mod input;
 pub mod field;
 pub mod boundary;
-#[doc(hidden)]
-pub mod exchange;
+mod exchange;
 
 pub mod schedule;
 pub mod model;
