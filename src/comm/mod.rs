@@ -140,8 +140,7 @@ impl Comm {
         Comm::new(self.transport.split(colour), self.threads.clone())
     }
 
-    /// A tag for a [`Transport::link`], another one with each call: several models may live on one communicator. All ranks
-    /// ask for their tags in the same order.
+    /// A tag for a [`Transport::link`], another one with each call. All ranks ask for their tags in the same order.
     pub fn new_tag(&self) -> u32 {
         self.tags.update(|tag| tag + 1);
         self.tags.get()

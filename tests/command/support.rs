@@ -220,6 +220,19 @@ impl Running {
         String::from_utf8_lossy(&[read("out"), read("err")].concat()).into_owned()
     }
 
+    /// Kills what was started (a launcher whose ranks are gone, say) if it is not over by then; true if it was not.
+    pub fn is_stuck(&mut self, limit: Duration) -> bool {
+        let waiting = Instant::now();
+        while self.child.try_wait().expect("a child").is_none() {
+            if waiting.elapsed() > limit {
+                let _ = self.child.kill();
+                return true;
+            }
+            sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
     /// Waits for its end, for as long as the run may take from now on.
     pub fn ends(mut self) -> Ended {
         let waiting = Instant::now();
@@ -251,7 +264,8 @@ impl Drop for Running {
 
 /// Sends a signal; to a process that is gone, nothing.
 pub fn signal(name: &str, process: u32) {
-    let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
+    // The shell's own `kill`: small machines have no other.
+    let _ = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).stderr(Stdio::null()).status();
 }
 
 /// True for a process that is there and no mere entry that nobody has collected yet.
