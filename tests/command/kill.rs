@@ -71,7 +71,10 @@ fn kills(ranks: Ranks) {
             complete += found.len();
             nothing += usize::from(found.is_empty());
         }
-        assert!(!output.join("summary.json").exists(), "a run that was killed claims to have ended");
+        if output.join("summary.json").exists() {
+            // The signal came when all was written and the ranks were taking leave.
+            assert_eq!(record(&output), expected, "a run that was killed claims to have ended");
+        }
         parts += usize::from(!half_written(&output).is_empty());
         fs::create_dir_all(&output).unwrap();
     }
