@@ -1,9 +1,9 @@
 //! Kernels as a user writes them, and those of this crate, for `scripts/vectorised`, which looks at the machine code that
 //! becomes of them.
-use halocline_kernels::prelude::*;
 use halocline_kernels::diffusion::{Ftcs, Ftcs4};
 use halocline_kernels::gray_scott::{self, Rates};
 use halocline_kernels::linear::{Axpy, Descend, NegativeLaplacian};
+use halocline_kernels::prelude::*;
 use halocline_kernels::row::erase;
 use halocline_kernels::wave::{AbsorbingLeapfrog, Energy, Leapfrog};
 use std::sync::Arc;

@@ -56,8 +56,8 @@ impl Job for Heat {
     const NAME: &'static str = "heat";
     const SUMMARY: &'static str = "heat equation ∂T/∂t = κ ∇²T";
     type Parameters = Parameters;
-    fn build<R: Real>(_: &Parameters, _: &mut Model) -> Result<()> {
-        Ok(())
+    fn build<R: Real>(_: &Parameters, model: &mut Model) -> Result<()> {
+        model.field::<R>("temperature").unit("K").build().map(|_| ())
     }
 }
 

@@ -10,7 +10,7 @@ pub use setup::{check_streams, model};
 pub use summary::{Seconds, Summary};
 
 use crate::comm::{Comm, Launch, thread_warning};
-use crate::config::{Cadence, JobFile, Span};
+use crate::config::{Cadence, Fuse, JobFile, Span};
 use crate::engine::{Finding, Simulation};
 use crate::error::{Error, Result};
 use crate::folder;
@@ -70,10 +70,9 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn begin(entry: &JobEntry, file: &'a JobFile, options: &'a Options, comm: Comm) -> Result<Run<'a>> {
         let started = Instant::now();
-        if let Some(warning) = thread_warning(&comm)
-            && comm.is_root()
-        {
-            eprintln!("warning: {warning}");
+        let warnings = thread_warning(&comm).into_iter().chain(without_effect(file));
+        if comm.is_root() {
+            warnings.for_each(|warning| eprintln!("warning: {warning}"));
         }
         let model = model(entry, file, comm.clone())?;
         check_streams(file, &model)?;
@@ -100,8 +99,7 @@ impl<'a> Run<'a> {
 
     /// Steps until the end, and says how it ended.
     fn step_to_end(&mut self) -> Result<String> {
-        let mut progress =
-            Progress::new(self.comm.is_root(), self.total, self.simulation.bytes_per_step());
+        let mut progress = Progress::new(self.comm.is_root(), self.total, self.simulation.bytes_per_step());
         self.simulation.start()?;
         self.look(0)?;
         loop {
@@ -238,7 +236,11 @@ impl<'a> Run<'a> {
         self.comm.agree(written)?;
         if self.comm.is_root() {
             let text = summary.text();
-            if failed { eprint!("{text}") } else { print!("{text}") }
+            if failed {
+                eprint!("{text}")
+            } else {
+                print!("{text}")
+            }
             let dir = &self.options.output;
             let files = self.file.output.iter().filter(|(_, s)| s.every != Cadence::Never);
             let files = files.map(|(name, _)| dir.join(format!("{name}.h5")));
@@ -252,7 +254,13 @@ impl<'a> Run<'a> {
         outcome.map(|_| ())
     }
 
-    fn summary(&self, outcome: &Result<String>, wall: f64, results: Map<String, serde_json::Value>, state: String) -> Summary {
+    fn summary(
+        &self,
+        outcome: &Result<String>,
+        wall: f64,
+        results: Map<String, serde_json::Value>,
+        state: String,
+    ) -> Summary {
         let simulation = &self.simulation;
         let mut seconds = self.seconds;
         seconds.take(&simulation.clockwork);
@@ -300,6 +308,19 @@ impl<'a> Run<'a> {
         }
         Ok(paths)
     }
+}
+
+/// Keys that a job file may have and this version does not act on: said aloud, so that nobody counts on them.
+fn without_effect(file: &JobFile) -> Vec<String> {
+    let mut warnings = vec![];
+    if file.checkpoint.every != Cadence::Never {
+        warnings
+            .push("`checkpoint.every` has no effect in this version: a run that is cut short begins anew".to_owned());
+    }
+    if !matches!(file.engine.fuse, Fuse::Auto) && file.engine.fuse != Fuse::Steps(NonZeroUsize::MIN) {
+        warnings.push("`engine.fuse` has no effect in this version: steps are computed one by one".to_owned());
+    }
+    warnings
 }
 
 /// What differs from run to run.

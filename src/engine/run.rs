@@ -19,6 +19,7 @@ impl Simulation {
             self.started = true;
             let items = std::mem::take(&mut self.store.design.start);
             let done = self.run_items(&items);
+            crate::comm::now_outside();
             self.store.design.start = items;
             done?;
         }

@@ -220,6 +220,19 @@ impl Running {
         String::from_utf8_lossy(&[read("out"), read("err")].concat()).into_owned()
     }
 
+    /// Kills what was started (a launcher whose ranks are gone, say) if it is not over by then; true if it was not.
+    pub fn is_stuck(&mut self, limit: Duration) -> bool {
+        let waiting = Instant::now();
+        while self.child.try_wait().expect("a child").is_none() {
+            if waiting.elapsed() > limit {
+                let _ = self.child.kill();
+                return true;
+            }
+            sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
     /// Waits for its end, for as long as the run may take from now on.
     pub fn ends(mut self) -> Ended {
         let waiting = Instant::now();
@@ -251,7 +264,8 @@ impl Drop for Running {
 
 /// Sends a signal; to a process that is gone, nothing.
 pub fn signal(name: &str, process: u32) {
-    let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
+    // The shell's own `kill`: small machines have no other.
+    let _ = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).stderr(Stdio::null()).status();
 }
 
 /// True for a process that is there and no mere entry that nobody has collected yet.
@@ -320,15 +334,17 @@ impl Ended {
     }
 }
 
-/// Asserts that nothing half-written lies in a folder, at any depth.
+/// Files that were being written, in a folder and those below it.
+pub fn half_written(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let unfinished = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "part"));
+    unfinished.chain(folders.iter().flat_map(|folder| half_written(folder))).collect()
+}
+
+/// Asserts that there are none.
 pub fn nothing_half_written(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.expect("an entry").path();
-        assert!(!path.to_string_lossy().ends_with(".part"), "{} is left", path.display());
-        if path.is_dir() {
-            nothing_half_written(&path);
-        }
-    }
+    assert_eq!(half_written(folder), Vec::<PathBuf>::new());
 }
 
 /// What `summary.json` in a folder says about how the run ended; `None` without one.
@@ -341,16 +357,12 @@ pub fn outcome(folder: &Path) -> Option<String> {
 /// The steps of the instants in a stream, and the numbers of one of its variables at each of them.
 pub fn instants(folder: &Path, stream: &str, variable: &str) -> Vec<(u64, Vec<f64>)> {
     let path = folder.join(format!("{stream}.h5"));
-    let read = || -> halocline::Result<Vec<(u64, Vec<f64>)>> {
-        let steps = input::variable(&path, "step")?.dims[0].1;
-        let sizes: Vec<usize> = input::variable(&path, variable)?.dims.iter().skip(1).map(|d| d.1).collect();
-        (0..steps)
-            .map(|i| {
-                let step = input::read(&path, "step", &[i], &[1])?[0] as u64;
-                let start = [&[i], &vec![0; sizes.len()][..]].concat();
-                Ok((step, input::read(&path, variable, &start, &[&[1], &sizes[..]].concat())?))
-            })
-            .collect()
+    let read = |name: &str| -> halocline::Result<Vec<f64>> {
+        let sizes: Vec<usize> = input::variable(&path, name)?.dims.iter().map(|d| d.1).collect();
+        input::read(&path, name, &vec![0; sizes.len()], &sizes)
     };
-    read().unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    let both = read("step").and_then(|steps| Ok((steps, read(variable)?)));
+    let (steps, values) = both.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let each = values.len() / steps.len().max(1);
+    steps.iter().zip(values.chunks(each)).map(|(step, values)| (*step as u64, values.to_vec())).collect()
 }

@@ -257,7 +257,7 @@ fn equals_one_block(chain: &Chain, faces: bool) {
 }
 
 proptest! {
-    #![proptest_config(config(150))]
+    #![proptest_config(config(600))]
     #[test]
     fn chains_of_turned_blocks_equal_one_block(chain in chain(true)) {
         equals_one_block(&chain, false);

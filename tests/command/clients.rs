@@ -1,0 +1,132 @@
+//! What other people's programs make of our files: ncdump here, since every cluster has it.
+mod support;
+use halocline::config::JobFile;
+use halocline::prelude::*;
+use halocline::{JobEntry, driver, jobs};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::Command;
+use support::Ranks::Threads;
+use support::{run, skipped, smokes, streams};
+
+/// What `ncdump` prints of a file, without tabs; `None` where there is no ncdump.
+fn ncdump(arguments: &[&str], file: &Path) -> Option<String> {
+    let Ok(output) = Command::new("ncdump").args(arguments).arg(file).output() else {
+        skipped("files as ncdump sees them", "there is no ncdump");
+        return None;
+    };
+    let (text, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && why.is_empty(), "{}: {why}", file.display());
+    Some(text.replace('\t', ""))
+}
+
+/// Asserts that these lines are there.
+fn has(text: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(text.lines().any(|l| l.trim() == *line), "{line:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn every_job_names_its_dimensions_and_units() {
+    for (job, file) in smokes() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("run");
+        run(Threads(2), &file, &output).ends().state();
+        for stream in streams(&file) {
+            let Some(text) = ncdump(&["-h"], &output.join(format!("{stream}.h5"))) else { return };
+            has(&text, &["time:units = \"s\" ;", "time:axis = \"T\" ;", ":Conventions = \"CF-1.11\" ;"]);
+            assert!(text.contains("time = UNLIMITED ; // ("), "{job}, {stream}: {text}");
+            // Every variable has a unit and a meaning; and each names dimensions that have coordinates.
+            for variable in text.lines().filter_map(|line| line.strip_suffix(") ;")?.split_once('(')) {
+                let name = variable.0.rsplit(' ').next().expect("a name");
+                assert!(text.contains(&format!("{name}:units = \"")), "{job}, {stream}: {name} has no unit");
+                assert!(text.contains(&format!("{name}:long_name = \"")), "{job}, {stream}: {name} has no meaning");
+                for dimension in variable.1.split(", ") {
+                    assert!(text.contains(&format!(" {dimension}({dimension}) ;")), "{dimension} has no coordinates");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn numbers_arrive() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("run");
+    run(Threads(3), &support::smoke("diffusion"), &output).ends().state();
+    let Some(text) = ncdump(&["-v", "step,x"], &output.join("fields.h5")) else { return };
+    has(&text, &["step = 0, 10, 20, 30, 40 ;"]);
+    assert!(text.contains(" x = 0.5, 1.5, 2.5, 3.5,"), "{text}");
+    let packed = Command::new(env!("CARGO_BIN_EXE_halocline")).arg("pack").arg(&output).output().unwrap();
+    assert!(packed.status.success());
+    std::fs::remove_dir_all(output.join("fields")).unwrap();
+    let plain = ncdump(&["-v", "temperature"], &output.join("fields.packed.h5")).expect("ncdump is there");
+    let bell = plain.split_once("temperature =").and_then(|(_, data)| data.split_once(';')).expect("the numbers").0;
+    // What is missing would be an underscore.
+    let numbers = bell.split(',').filter(|number| number.trim().parse::<f64>().is_ok()).count();
+    assert_eq!(numbers, 5 * 20 * 22 * 26, "the packed file stands alone");
+}
+
+/// A job whose fields lie in cell centres and on faces.
+struct Staggered;
+
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct NoParameters {}
+
+struct Keep;
+
+impl<R: Real> Kernel<R> for Keep {
+    type Reads = (Own,);
+    type Writes = [R; 1];
+    #[inline(always)]
+    fn cell(&self, (a,): Near<'_, R, Self>) -> [R; 1] {
+        [a.here()]
+    }
+}
+
+impl Job for Staggered {
+    const NAME: &'static str = "staggered";
+    const SUMMARY: &'static str = "a pressure and a velocity";
+    type Parameters = NoParameters;
+
+    fn build<R: Real>(_: &NoParameters, model: &mut Model) -> Result<()> {
+        let p = model.field::<R>("pressure").unit("Pa").initial(|at| at.x).build()?;
+        let _u = model.field::<R>("u").unit("m s-1").location(Location::FaceX).initial(|at| at.x).build()?;
+        let _v = model.field::<R>("v").unit("m s-1").location(Location::FaceY).initial(|at| at.y).build()?;
+        model.every_step(|s| {
+            s.apply(Keep, [p], [p]);
+        });
+        Ok(())
+    }
+}
+
+#[test]
+fn staggered_fields_and_points_have_coordinates_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "job = 'staggered'\ngrid.cells = [4, 6]\ngrid.length = [4.0, 6.0]\ntime.end = '2 step'\n\
+                output.fields.every = '1 step'\noutput.stations = { every = '1 step', points = [[0.5, 1.5], [3.5, 5.5]] }";
+    let mut file = JobFile::parse("staggered.toml", text, &[]).unwrap();
+    let all: &[JobEntry] = jobs![Staggered];
+    let entry = JobEntry::of_file(all, &mut file).unwrap();
+    let one = NonZeroUsize::new(1);
+    let options = driver::Options { ranks: one, threads: one, output: folder.path().join("run"), force: false };
+    assert_eq!(driver::run(entry, file, options), 0);
+    let Some(text) = ncdump(&["-v", "x,x_face,y_face,u,v"], &folder.path().join("run/fields.h5")) else { return };
+    has(
+        &text,
+        &[
+            "double pressure(time, y, x) ;",
+            "double u(time, y, x_face) ;",
+            "double v(time, y_face, x) ;",
+            "u:units = \"m s-1\" ;",
+            "x = 0.5, 1.5, 2.5, 3.5, 4.5, 5.5 ;",
+            "x_face = 0, 1, 2, 3, 4, 5 ;",
+            "y_face = 0, 1, 2, 3 ;",
+            "0, 1, 2, 3, 4, 5,",
+        ],
+    );
+    let text = ncdump(&["-v", "pressure"], &folder.path().join("run/stations.h5")).expect("ncdump is there");
+    has(&text, &["point = 2 ;", "double pressure(time, point) ;", "1.5, 5.5,"]);
+}

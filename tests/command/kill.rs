@@ -1,0 +1,112 @@
+//! SIGKILL at random moments, of one rank or of all: what can be opened afterwards holds complete instants only, the same
+//! as those of a run that nobody killed. `HALOCLINE_KILLS=100` tries as often on each kind of ranks; it is 5 otherwise.
+mod support;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use support::Ranks::{self, Mpi, Threads};
+use support::{Run, half_written, has_mpirun, instants, lives, nothing_half_written, run, signal, smoke};
+
+/// Streams of the run, and the variable that is looked at.
+const STREAMS: [(&str, &str); 2] = [("fields", "temperature"), ("probe", "temperature")];
+const INSTANTS: u64 = 40;
+
+type Record = BTreeMap<&'static str, Vec<(u64, Vec<f64>)>>;
+
+/// A run that writes two streams at every tenth step, each instant in a segment of its own.
+fn writer(ranks: Ranks, output: &Path) -> Run {
+    run(ranks, &smoke("diffusion"), output).with_all([
+        format!("time.end={} step", 10 * (INSTANTS - 1)),
+        "output.fields.every=10 step".into(),
+        "output.fields.seal=0 s".into(),
+        "output.probe={every='10 step', seal='0 s', points=[[3.0, 4.0, 5.0], [19.0, 20.0, 25.0]]}".into(),
+    ])
+}
+
+/// What the streams hold; nothing for one without a file.
+fn record(output: &Path) -> Record {
+    let there = |stream: &str| output.join(format!("{stream}.h5")).exists();
+    STREAMS.iter().map(|&(s, v)| (s, if there(s) { instants(output, s, v) } else { vec![] })).collect()
+}
+
+fn kills(ranks: Ranks) {
+    let tries = std::env::var("HALOCLINE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
+    let top = tempfile::tempdir().unwrap();
+    let output = top.path().join("run");
+    let begun = Instant::now();
+    writer(ranks, &output).ends().state();
+    let whole = begun.elapsed();
+    let expected = record(&output);
+    assert!(expected.values().all(|instants| instants.len() as u64 == INSTANTS));
+    let (mut killed, mut nothing, mut complete, mut parts, mut stuck) = (0, 0, 0, 0, 0);
+    while killed < tries {
+        fs::remove_dir_all(&output).unwrap();
+        let mut running = writer(ranks, &output).starts();
+        std::thread::sleep(whole.mul_f64(fastrand::f64()));
+        let processes = running.ranks(ranks);
+        match processes.get(fastrand::usize(..=processes.len())) {
+            Some(&one) => signal("KILL", one),
+            None => processes.iter().for_each(|&process| signal("KILL", process)),
+        }
+        wait_for_the_last(&processes);
+        // Open MPI's launcher may hang when a rank dies while it connects. All ranks have ended, and that is what counts.
+        stuck += usize::from(running.is_stuck(Duration::from_secs(15)));
+        let ended = running.ends();
+        if ended.status.success() || processes.is_empty() {
+            // It was over before, or the ranks had not begun. Without a folder there is nothing to clear.
+            fs::create_dir_all(&output).unwrap();
+            continue;
+        }
+        killed += 1;
+        for (stream, found) in record(&output) {
+            let expected = &expected[stream];
+            let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            for (i, (step, values)) in found.iter().enumerate() {
+                assert!(
+                    *step == expected[i].0 && bits(values) == bits(&expected[i].1),
+                    "{stream}: instant {i} is torn"
+                );
+            }
+            complete += found.len();
+            nothing += usize::from(found.is_empty());
+        }
+        if output.join("summary.json").exists() {
+            // The signal came when all was written and the ranks were taking leave.
+            assert_eq!(record(&output), expected, "a run that was killed claims to have ended");
+        }
+        parts += usize::from(!half_written(&output).is_empty());
+        fs::create_dir_all(&output).unwrap();
+    }
+    // Another run clears what is left, and nothing of it shows.
+    if output.join("job.toml").exists() {
+        writer(ranks, &output).with("--force").ends().state();
+        assert_eq!(record(&output), expected);
+        nothing_half_written(&output);
+    }
+    println!(
+        "{killed} kills on {ranks:?}: {complete} instants of two streams, all complete; {nothing} streams had none yet; \
+         {parts} times an unfinished file lay beside them under its own name; {stuck} times the launcher hung"
+    );
+}
+
+/// Ranks end a moment after their launcher, and may be writing until then.
+fn wait_for_the_last(processes: &[u32]) {
+    let since = Instant::now();
+    while processes.iter().any(|&process| lives(process)) {
+        assert!(since.elapsed() < Duration::from_secs(30), "a rank lives on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_complete_instants() {
+    kills(Threads(3));
+}
+
+#[test]
+fn killed_mpi_ranks_leave_complete_instants() {
+    if has_mpirun() {
+        kills(Mpi(3));
+    }
+}
