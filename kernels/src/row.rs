@@ -170,3 +170,50 @@ pub fn erase<T: Element, K: Kernel<T>>(kernel: &Arc<K>, instructions: Instructio
         _ => erased!(row_baseline),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::MAX_ROWS;
+    use crate::prelude::*;
+    use std::ptr::null;
+
+    /// Two different numbers from three neighbours.
+    struct Mix;
+    impl<T: Element> Kernel<T> for Mix {
+        type Reads = (ArmsX<1, 1>,);
+        type Writes = [T; 2];
+        #[inline(always)]
+        fn cell(&self, (t,): Near<'_, T, Self>) -> [T; 2] {
+            [t.x::<-1>() * t.here() + t.x::<1>(), t.x::<1>() * t.here() - t.x::<-1>()]
+        }
+    }
+
+    fn rows_of_any_length<T: Element>() {
+        for set in InstructionSet::ALL.into_iter().filter(|set| set.is_here()) {
+            let row = erase::<T, _>(&Arc::new(Mix), set);
+            for n in 0..70 {
+                let t: Vec<T> = (0..n + 2).map(|i| T::from_parts([i as f64 / 7.0, 1.0 / (i + 1) as f64])).collect();
+                let mut new = [vec![T::of(-1.0); n + 1], vec![T::of(-1.0); n + 1]];
+                let (mut table, mut out): (Table, Rows) = ([null(); MAX_ROWS], [std::ptr::null_mut(); MAX_OUT]);
+                table[0] = t[1..].as_ptr().cast();
+                (out[0], out[1]) = (new[0].as_mut_ptr().cast(), new[1].as_mut_ptr().cast());
+                // The promise of a `RowFn`: one row with a cell before and behind it, two rows written.
+                row(&table, &out, n);
+                for (i, near) in t.windows(3).enumerate() {
+                    let expected = [near[0] * near[1] + near[2], near[2] * near[1] - near[0]];
+                    assert_eq!([new[0][i], new[1][i]], expected, "cell {i} of {n}, {}", set.name());
+                }
+                assert_eq!([new[0][n], new[1][n]], [T::of(-1.0); 2], "nothing is written behind a row of {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_any_length_are_computed_to_their_end() {
+        rows_of_any_length::<f32>();
+        rows_of_any_length::<f64>();
+        rows_of_any_length::<Complex<f32>>();
+        rows_of_any_length::<Complex<f64>>();
+    }
+}

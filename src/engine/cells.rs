@@ -20,6 +20,20 @@ struct Slot {
     plane: isize,
 }
 
+/// The rows of a tile that a stage writes to a field: the first one, and how they follow each other.
+struct Written {
+    at: *mut u8,
+    row: isize,
+    plane: isize,
+    wrap: Option<Wrap>,
+}
+
+impl Written {
+    fn of(array: &Array, low: [isize; 3], wrap: Option<Wrap>) -> Written {
+        Written { at: array.cell_mut(low), row: array.row_stride(), plane: array.plane_stride(), wrap }
+    }
+}
+
 /// What the kernel of a stage sees besides fields, made once per stage.
 pub(super) struct Surroundings {
     scalars: Vec<[u8; 8]>,
@@ -156,23 +170,24 @@ impl Simulation {
         let around = self.store.surroundings(bound);
         self.overlap(stage, &patches, |this, threads, boxes| {
             let targets = this.targets(stage);
-            let wraps: Vec<Option<Wrap>> = stage.writes.iter().map(|&f| this.wraps[f]).collect();
             let tiles = tiles::tiles(boxes, bytes_per_cell(bound, &this.now), this.cache, threads.count());
             threads.for_each(tiles.len(), |t| {
                 let (patch, tile) = tiles[t];
-                let n = tile.size()[2];
-                this.for_rows(bound, &around, first, patch, &tile, |table, index| {
-                    let mut out: Rows = [null_mut(); MAX_OUT];
-                    for (o, arrays) in out.iter_mut().zip(&targets) {
-                        *o = arrays[patch].cell_mut(index);
+                let (low, n) = (tile.low, tile.size()[2]);
+                let written = |(arrays, &f): (&&[Array], &usize)| Written::of(&arrays[patch], low, this.wraps[f]);
+                let written: Vec<Written> = targets.iter().zip(&stage.writes).map(written).collect();
+                let mut out: Rows = [null_mut(); MAX_OUT];
+                this.for_rows(bound, &around, first, patch, &tile, |table, [z, y, x]| {
+                    for (o, rows) in out.iter_mut().zip(&written) {
+                        *o = rows.at.wrapping_offset((z - low[0]) * rows.plane + (y - low[1]) * rows.row);
                     }
                     // The promise of a `RowFn`: the table follows the kernel's own arguments, whose halos are fresh (or
                     // whose cells are owned); written rows are `n` owned cells of arrays that the stage does not read.
                     row(table, &out, n);
-                    for (at, wrap) in out.iter().zip(&wraps) {
-                        if let Some(wrap) = wrap {
-                            // SAFETY: the cells were just written; their row's halo is this tile's alone.
-                            unsafe { wrap.row(*at, index[2], n as isize) }
+                    for (at, rows) in out.iter().zip(&written) {
+                        if let Some(wrap) = &rows.wrap {
+                            // SAFETY: the cells were just written; their images in the row's halo are this tile's alone.
+                            unsafe { wrap.row(*at, x, n as isize) }
                         }
                     }
                 });
