@@ -34,16 +34,19 @@ fn kills(ranks: Ranks) {
     let tries = std::env::var("HALOCLINE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
     let top = tempfile::tempdir().unwrap();
     let output = top.path().join("run");
+    let mut first = writer(ranks, &output).starts();
+    first.until_file(&output.join("job.toml"));
     let begun = Instant::now();
-    writer(ranks, &output).ends().state();
-    let whole = begun.elapsed();
+    first.ends().state();
+    let writing = begun.elapsed();
     let expected = record(&output);
     assert!(expected.values().all(|instants| instants.len() as u64 == INSTANTS));
     let (mut killed, mut nothing, mut complete, mut parts, mut stuck) = (0, 0, 0, 0, 0);
     while killed < tries {
         fs::remove_dir_all(&output).unwrap();
         let mut running = writer(ranks, &output).starts();
-        std::thread::sleep(whole.mul_f64(fastrand::f64()));
+        running.until_file(&output.join("job.toml"));
+        std::thread::sleep(writing.mul_f64(fastrand::f64()));
         let processes = running.ranks(ranks);
         match processes.get(fastrand::usize(..=processes.len())) {
             Some(&one) => signal("KILL", one),
@@ -54,9 +57,7 @@ fn kills(ranks: Ranks) {
         stuck += usize::from(running.is_stuck(Duration::from_secs(15)));
         let ended = running.ends();
         if ended.status.success() || processes.is_empty() {
-            // It was over before, or the ranks had not begun. Without a folder there is nothing to clear.
-            fs::create_dir_all(&output).unwrap();
-            continue;
+            continue; // It was over before.
         }
         killed += 1;
         for (stream, found) in record(&output) {
@@ -71,16 +72,15 @@ fn kills(ranks: Ranks) {
             complete += found.len();
             nothing += usize::from(found.is_empty());
         }
-        assert!(!output.join("summary.json").exists(), "a run that was killed claims to have ended");
+        if output.join("summary.json").exists() {
+            assert_eq!(record(&output), expected, "only a run that has written everything says that it has ended");
+        }
         parts += usize::from(!half_written(&output).is_empty());
-        fs::create_dir_all(&output).unwrap();
     }
     // Another run clears what is left, and nothing of it shows.
-    if output.join("job.toml").exists() {
-        writer(ranks, &output).with("--force").ends().state();
-        assert_eq!(record(&output), expected);
-        nothing_half_written(&output);
-    }
+    writer(ranks, &output).with("--force").ends().state();
+    assert_eq!(record(&output), expected);
+    nothing_half_written(&output);
     println!(
         "{killed} kills on {ranks:?}: {complete} instants of two streams, all complete; {nothing} streams had none yet; \
          {parts} times an unfinished file lay beside them under its own name; {stuck} times the launcher hung"
