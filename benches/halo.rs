@@ -2,42 +2,51 @@
 //! `cargo bench --bench halo -- [ranks=2] [n=32,128,256] [rounds=15]` on in-process ranks; under a launcher (`mpirun -n 2
 //! target/release/deps/halo-…`) the ranks are MPI's, and plain `MPI_Isend` and `MPI_Irecv` compete, too.
 //!
-//! n³ doubles a rank, periodic, a star of radius 1: on the process grid that the framework chooses, without x (rows wrap
-//! around by themselves as kernels write them) and with it, and cut along x, whose faces are the dearest. A plain timing loop: contenders take turns; medians and bests of rounds.
+//! n³ doubles a rank, periodic, a star of radius 1: cut along z, as the framework would, without x (rows wrap around by
+//! themselves as kernels write them) and with it; then cut along x, whose faces are the dearest. The step is a stage that
+//! writes a field and one that reads it, neither of which computes anything. A plain timing loop: contenders take turns;
+//! medians and bests of rounds.
 use halocline::comm::Launch;
-use halocline::domain::Domain;
-use halocline::exchange::{Exchange, Move};
-use halocline::field::Array;
 use halocline::prelude::*;
-use halocline::traffic;
-use halocline_kernels::ElementType;
 use std::time::Instant;
 
 /// One that is timed: a name and the work of one exchange.
 type Contender<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
-fn moves(grid: &Grid, domain: &Domain, reach: &Reach, rank: usize) -> Vec<Move> {
-    let copies = traffic::halo(grid, domain, rank, reach);
-    copies.into_iter().map(|copy| Move { copy, from: 0, to: 0, negate: false, element: ElementType::F64 }).collect()
+/// A step that is nothing but the exchange of a field's halo.
+fn exchange(comm: &Comm, grid: Grid, dims: Option<[usize; 3]>, reach: Reach) -> Result<Simulation> {
+    let mut model = Model::new(comm.clone(), grid);
+    if let Some(dims) = dims {
+        model.process_grid(dims);
+    }
+    let t = model.field::<f64>("t").initial(|_| 1.0).build()?;
+    let other = model.field::<f64>("other").build()?;
+    model.every_step(|s| {
+        s.tiles("write", [], [t], |[], [_]| {}).tiles("read", [(t, reach)], [other], |[_], [_]| {});
+    });
+    model.compile()
 }
 
-/// Bytes to and from each other rank: `(peer, sent, received)`.
-fn peers(grid: &Grid, domain: &Domain, reach: &Reach, comm: &Comm) -> Vec<(usize, usize, usize)> {
-    let bytes = |at: usize, from: usize| -> usize {
-        moves(grid, domain, reach, at).iter().filter(|m| m.copy.from.0 == from).map(|m| 8 * m.copy.target.cells()).sum()
-    };
-    let me = comm.rank();
-    let all = (0..comm.size()).filter(|&r| r != me).map(|r| (r, bytes(r, me), bytes(me, r)));
-    all.filter(|&(_, sent, received)| sent + received > 0).collect()
+/// Bytes to (and from) each rank that has cells next to this one's.
+fn peers(run: &Simulation, n: usize, reach: &Reach) -> Vec<(usize, usize)> {
+    let (me, size) = (run.comm().rank(), run.comm().size());
+    let cut = (0..3).find(|&a| run.domain().is_some_and(|d| d.dims[a] > 1) && reach.below[a] > 0);
+    let face = 8 * n * n;
+    match cut {
+        None => vec![],
+        Some(_) if size == 2 => vec![(1 - me, 2 * face)],
+        Some(_) => vec![((me + size - 1) % size, face), ((me + 1) % size, face)],
+    }
 }
 
 /// Messages without a framework.
 #[cfg(feature = "mpi")]
-fn bare_mpi<'a>(comm: &Comm, peers: &[(usize, usize, usize)]) -> Option<Contender<'a>> {
+fn bare_mpi<'a>(comm: &Comm, peers: &[(usize, usize)]) -> Option<Contender<'a>> {
     use mpi::ffi::*;
     let raw = comm.raw()?;
     type Buffers = (i32, Vec<u8>, Vec<u8>);
-    let mut buffers: Vec<Buffers> = peers.iter().map(|&(r, s, g)| (r as i32, vec![1; s], vec![0; g])).collect();
+    let mut buffers: Vec<Buffers> =
+        peers.iter().map(|&(r, bytes)| (r as i32, vec![1; bytes], vec![0; bytes])).collect();
     let work = move || {
         let mut requests = Vec::with_capacity(2 * buffers.len());
         // SAFETY: the buffers live, and nobody looks at them, until all requests are done.
@@ -61,38 +70,23 @@ fn bare_mpi<'a>(comm: &Comm, peers: &[(usize, usize, usize)]) -> Option<Contende
     Some(("MPI_Isend, MPI_Irecv", Box::new(work)))
 }
 #[cfg(not(feature = "mpi"))]
-fn bare_mpi<'a>(_: &Comm, _: &[(usize, usize, usize)]) -> Option<Contender<'a>> {
+fn bare_mpi<'a>(_: &Comm, _: &[(usize, usize)]) -> Option<Contender<'a>> {
     None
 }
 
-fn compete(comm: &Comm, n: usize, dims: Option<[usize; 3]>, reach: &Reach, rounds: usize) -> Result<()> {
-    let across = dims.map_or(0, |d| (0..3).find(|&a| d[a] > 1).unwrap_or(0));
+fn compete(comm: &Comm, n: usize, dims: Option<[usize; 3]>, reach: Reach, rounds: usize) -> Result<()> {
+    // As many cells for every rank, side by side along the axis that is cut.
     let mut cells = [n; 3];
-    cells[across] *= comm.size();
+    cells[dims.map_or(0, |d| (0..3).find(|&a| d[a] > 1).unwrap_or(0))] *= comm.size();
     let grid = Grid::new(cells).periodic([true; 3]);
-    let domain = Domain::new(&grid, comm.size(), dims, [1; 3])?;
-    let array = |p: &halocline::domain::Patch| Array::new(ElementType::F64, p.region, [1; 3], [1; 3], [false; 3]);
-    let mut arrays = vec![domain.patches(comm.rank()).iter().map(array).collect::<Vec<_>>()];
-    for array in &mut arrays[0] {
-        let owned = array.owned();
-        array.view_mut::<f64>(&owned).fill(1.0);
-    }
-    let mut exchange = Exchange::new(comm, 1, |rank| moves(&grid, &domain, reach, rank));
-    let peers = peers(&grid, &domain, reach, comm);
-    let (messages, bytes) = exchange.traffic();
-    let all: usize = moves(&grid, &domain, reach, comm.rank()).iter().map(|m| 8 * m.copy.target.cells()).sum();
+    let mut run = exchange(comm, grid, dims.or(Some([comm.size(), 1, 1])), reach)?;
+    let peers = peers(&run, n, &reach);
+    let dims = run.domain().map_or([1; 3], |d| d.dims);
+    let all = 8 * n * n * reach.below.iter().chain(&reach.above).sum::<usize>();
     let (from, mut to) = (vec![1_u8; all], vec![0_u8; all]);
-    let sends: Vec<_> = peers.iter().filter(|p| p.1 > 0).map(|p| (p.0, p.1)).collect();
-    let receives: Vec<_> = peers.iter().filter(|p| p.2 > 0).map(|p| (p.0, p.2)).collect();
-    let mut link = (comm.size() > 1).then(|| comm.link(2, &sends, &receives));
+    let mut link = (comm.size() > 1).then(|| comm.link(1 << 20, &peers, &peers));
 
-    let mut contenders: Vec<Contender> = vec![(
-        "exchange",
-        Box::new(|| {
-            exchange.start(comm, &arrays, &arrays);
-            exchange.finish(comm, &arrays);
-        }),
-    )];
+    let mut contenders: Vec<Contender> = vec![("exchange", Box::new(|| run.advance(1).expect("a step")))];
     if let Some(link) = &mut link {
         contenders.push((
             "messages",
@@ -121,12 +115,15 @@ fn compete(comm: &Comm, n: usize, dims: Option<[usize; 3]>, reach: &Reach, round
     if !comm.is_root() {
         return Ok(());
     }
-    let case = format!("{n}³ a rank, {} ranks × {}, grid {:?}", comm.size(), comm.threads().count(), domain.dims);
+    let sent: usize = peers.iter().map(|p| p.1).sum();
     let what = if reach.below[2] > 0 { "all faces" } else { "faces across z and y" };
     println!(
-        "{case}, {what}: {messages} messages, {:.1} kB sent, {:.1} kB of halo",
-        bytes as f64 / 1e3,
-        all as f64 / 1e3
+        "{n}³ a rank, {} ranks × {}, grid {dims:?}, {what}: {:.1} kB of halo, {:.1} kB of it in {} messages",
+        comm.size(),
+        comm.threads().count(),
+        all as f64 / 1e3,
+        sent as f64 / 1e3,
+        peers.len()
     );
     let sorted = |times: &[f64]| {
         let mut times = times.to_vec();
@@ -162,10 +159,10 @@ fn main() -> std::process::ExitCode {
     let code = Launch { ranks, threads: None }.run(|comm| {
         let (all, across) = (Reach::star(1), Reach { below: [1, 1, 0], above: [1, 1, 0], corners: false });
         for &n in &sizes {
-            compete(&comm, n, None, &across, rounds)?;
-            compete(&comm, n, None, &all, rounds)?;
+            compete(&comm, n, None, across, rounds)?;
+            compete(&comm, n, None, all, rounds)?;
             if comm.size() > 1 {
-                compete(&comm, n, Some([1, 1, comm.size()]), &all, rounds)?;
+                compete(&comm, n, Some([1, 1, comm.size()]), all, rounds)?;
             }
         }
         Ok(())

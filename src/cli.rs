@@ -1,13 +1,13 @@
 //! The command line. `list`, `describe`, `check` and `pack` never start MPI: login nodes forbid it.
-use crate::config::{self, JobFile, Row};
 use crate::comm::Comm;
+use crate::config::{self, JobFile, Row};
 use crate::engine::Plan;
 use crate::field::Declaration;
 use crate::job::JobEntry;
 use crate::{Result, driver, folder, output};
-use indicatif::DecimalBytes;
 use clap::{Args, Parser, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::DecimalBytes;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -195,7 +195,9 @@ fn describe(entry: &JobEntry) -> String {
             };
             let fields = columns(Some(header.to_vec()), model.fields().iter().map(row).collect());
             let schedule = model.describe_schedule().join("\n");
-            text += &format!("\n{fields}\nIts schedule, with default parameters on a three-dimensional grid\n\n{schedule}\n");
+            text += &format!(
+                "\n{fields}\nIts schedule, with default parameters on a three-dimensional grid\n\n{schedule}\n"
+            );
         }
         Err(e) => text += &format!("\nIts fields and schedule cannot be shown with default parameters: {}\n", e.what()),
     }
@@ -223,10 +225,17 @@ fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<NonZeroUsize
         entry.name()
     );
     let s = if ranks == 1 { "" } else { "s" };
-    text += &format!("  {ranks} rank{s}, process grid {:?}, {} of fields on a rank\n", plan.process_grid(), DecimalBytes(memory));
+    text += &format!(
+        "  {ranks} rank{s}, process grid {:?}, {} of fields on a rank\n",
+        plan.process_grid(),
+        DecimalBytes(memory)
+    );
     text += &format!("  a step moves {} in memory", DecimalBytes(driver::bytes_per_step(&model)));
     if ranks > 1 {
-        text += &format!(", and sends {messages} messages with {} in all from the busiest rank", DecimalBytes(bytes as u64));
+        text += &format!(
+            ", and sends {messages} messages with {} in all from the busiest rank",
+            DecimalBytes(bytes as u64)
+        );
     }
     Ok(text + "\n")
 }

@@ -58,7 +58,10 @@ impl Region {
 
     /// Moved by `by`.
     pub fn shift(&self, by: [isize; 3]) -> Region {
-        Region { low: std::array::from_fn(|a| self.low[a] + by[a]), high: std::array::from_fn(|a| self.high[a] + by[a]) }
+        Region {
+            low: std::array::from_fn(|a| self.low[a] + by[a]),
+            high: std::array::from_fn(|a| self.high[a] + by[a]),
+        }
     }
 
     /// Larger by `below` and `above` on each axis.

@@ -5,8 +5,8 @@
 //! thread hashes the rows that it has, in any order.
 use crate::comm::{Comm, Reduce};
 use crate::instructions::compiled_for_each_set;
-use halocline_kernels::InstructionSet;
 use halocline_kernels::ElementType;
+use halocline_kernels::InstructionSet;
 use xxhash_rust::xxh3::Xxh3;
 
 /// The hash of the cells of one field that have been seen so far.

@@ -98,7 +98,10 @@ mod tests {
     #[test]
     fn a_transpose_moves_every_cell() {
         let grid = Grid::new([6, 5, 4]);
-        let (a, b) = (Domain::whole(&grid, 4, [false, false, true], [1; 3]), Domain::whole(&grid, 4, [true, false, false], [1; 3]));
+        let (a, b) = (
+            Domain::whole(&grid, 4, [false, false, true], [1; 3]),
+            Domain::whole(&grid, 4, [true, false, false], [1; 3]),
+        );
         let moved: usize = (0..4).flat_map(|r| between(&a, &b, Turn::NONE, r)).map(|c| c.target.cells()).sum();
         assert_eq!(moved, 120);
     }

@@ -313,9 +313,7 @@ fn tiles_as_ndarray_views() {
         model.every_step(|s| {
             s.tiles("smooth", [(a, Reach::star(1))], [a], |[old], [mut new]| {
                 let [nz, ny, nx] = new.dim().into();
-                let part = |z: usize, y: usize, x: usize| {
-                    old.slice(ndarray::s![z..z + nz, y..y + ny, x..x + nx])
-                };
+                let part = |z: usize, y: usize, x: usize| old.slice(ndarray::s![z..z + nz, y..y + ny, x..x + nx]);
                 let twice = &part(1, 1, 1) + &part(1, 1, 1);
                 let along_x = &part(1, 1, 0) + &part(1, 1, 2) - &twice;
                 let along_y = &part(1, 0, 1) + &part(1, 2, 1) - &twice;

@@ -27,8 +27,8 @@ pub use row::InstructionSet;
 pub mod prelude {
     pub use crate::math;
     pub use crate::{
-        Ahead, Along, Arms, ArmsX, ArmsY, ArmsZ, As, Behind, Cube, Element, InstructionSet, Kernel, Near, Own, Reach,
-        Position, Real, Star, Uniform,
+        Ahead, Along, Arms, ArmsX, ArmsY, ArmsZ, As, Behind, Cube, Element, InstructionSet, Kernel, Near, Own,
+        Position, Reach, Real, Star, Uniform,
     };
     pub use num_complex::Complex;
 }

@@ -99,8 +99,7 @@ impl<'a> Run<'a> {
 
     /// Steps until the end, and says how it ended.
     fn step_to_end(&mut self) -> Result<String> {
-        let mut progress =
-            Progress::new(self.comm.is_root(), self.total, self.simulation.bytes_per_step());
+        let mut progress = Progress::new(self.comm.is_root(), self.total, self.simulation.bytes_per_step());
         self.simulation.start()?;
         self.look(0)?;
         loop {
@@ -237,7 +236,11 @@ impl<'a> Run<'a> {
         self.comm.agree(written)?;
         if self.comm.is_root() {
             let text = summary.text();
-            if failed { eprint!("{text}") } else { print!("{text}") }
+            if failed {
+                eprint!("{text}")
+            } else {
+                print!("{text}")
+            }
             let dir = &self.options.output;
             let files = self.file.output.iter().filter(|(_, s)| s.every != Cadence::Never);
             let files = files.map(|(name, _)| dir.join(format!("{name}.h5")));
@@ -251,7 +254,13 @@ impl<'a> Run<'a> {
         outcome.map(|_| ())
     }
 
-    fn summary(&self, outcome: &Result<String>, wall: f64, results: Map<String, serde_json::Value>, state: String) -> Summary {
+    fn summary(
+        &self,
+        outcome: &Result<String>,
+        wall: f64,
+        results: Map<String, serde_json::Value>,
+        state: String,
+    ) -> Summary {
         let simulation = &self.simulation;
         let mut seconds = self.seconds;
         seconds.take(&simulation.clockwork);
@@ -305,7 +314,8 @@ impl<'a> Run<'a> {
 fn without_effect(file: &JobFile) -> Vec<String> {
     let mut warnings = vec![];
     if file.checkpoint.every != Cadence::Never {
-        warnings.push("`checkpoint.every` has no effect in this version: a run that is cut short begins anew".to_owned());
+        warnings
+            .push("`checkpoint.every` has no effect in this version: a run that is cut short begins anew".to_owned());
     }
     if !matches!(file.engine.fuse, Fuse::Auto) && file.engine.fuse != Fuse::Steps(NonZeroUsize::MIN) {
         warnings.push("`engine.fuse` has no effect in this version: steps are computed one by one".to_owned());

@@ -27,7 +27,8 @@ pub fn draw(comm: &Comm, store: &Store, field: usize, when: &str, path: &Path) -
         return comm.agree(Ok(true));
     };
     let edges = |a: usize| (block.origin[a], block.origin[a] + block.length[a]);
-    let at = cut.map_or(String::new(), |a| format!(", {} = {:.3}", AXES[a], block.coordinate(a, plane.low[a], d.location)));
+    let at =
+        cut.map_or(String::new(), |a| format!(", {} = {:.3}", AXES[a], block.coordinate(a, plane.low[a], d.location)));
     let what = if d.element.parts() == 2 { format!("|{}|", d.long_name) } else { d.long_name.clone() };
     let label = |a: usize| format!("{} / m", AXES[a]);
     let ((x0, x1), (y0, y1)) = (edges(across), edges(up));

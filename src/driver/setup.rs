@@ -80,7 +80,11 @@ pub fn check_streams(file: &JobFile, model: &Model) -> Result<()> {
             }
             if model.fields().iter().any(|d| d.name == *field && d.grid != 0) {
                 let what = format!("the field `{field}` lives on a grid of the job's own");
-                return Err(file.source.error(&format!("output.{name}.fields"), what, "only fields of `[grid]` are written"));
+                return Err(file.source.error(
+                    &format!("output.{name}.fields"),
+                    what,
+                    "only fields of `[grid]` are written",
+                ));
             }
         }
         for point in stream.points.iter().flatten() {
@@ -104,7 +108,8 @@ pub fn cell_at(grid: &Grid, point: [f64; 3], axis: usize) -> Option<usize> {
     let index = ((point[axis] - block.origin[axis]) / block.cell_length(axis)).floor();
     let n = block.cells[axis];
     // The upper end of the grid belongs to the last cell.
-    let index = if index == n as f64 && point[axis] <= block.origin[axis] + block.length[axis] { index - 1.0 } else { index };
+    let index =
+        if index == n as f64 && point[axis] <= block.origin[axis] + block.length[axis] { index - 1.0 } else { index };
     (index >= 0.0 && index < n as f64).then_some(index as usize)
 }
 

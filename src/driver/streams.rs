@@ -57,9 +57,9 @@ impl Recorder {
         let grid = &store.design.grids[0];
         let fields = chosen(section, &store.design.declarations);
         let pieces = match &section.points {
-            Some(points) => Pieces::Points(
-                points.iter().map(|p| [0, 1, 2].map(|a| cell_at(grid, *p, a).unwrap_or(0))).collect(),
-            ),
+            Some(points) => {
+                Pieces::Points(points.iter().map(|p| [0, 1, 2].map(|a| cell_at(grid, *p, a).unwrap_or(0))).collect())
+            }
             None => {
                 let cells = grid.cells();
                 let whole = section.region.as_ref().map_or(Region::of(cells), |r| r.within(cells));
@@ -143,7 +143,8 @@ impl Recorder {
         if !due {
             return Ok(());
         }
-        let boxes: Vec<Vec<Slab>> = self.columns.iter().enumerate().map(|(c, column)| self.slabs(store, c, column)).collect();
+        let boxes: Vec<Vec<Slab>> =
+            self.columns.iter().enumerate().map(|(c, column)| self.slabs(store, c, column)).collect();
         self.gathered.clear();
         self.count = 0;
         self.stream.write(step, time, boxes)
@@ -195,7 +196,9 @@ impl Recorder {
                     Reduction::Max | Reduction::Min => self.gathered[column][b].clone(),
                 };
                 match c.element {
-                    ElementType::F32 => Slab::of(&start, &count, &values.iter().map(|v| *v as f32).collect::<Vec<f32>>()),
+                    ElementType::F32 => {
+                        Slab::of(&start, &count, &values.iter().map(|v| *v as f32).collect::<Vec<f32>>())
+                    }
                     _ => Slab::of(&start, &count, &values),
                 }
             })
@@ -259,7 +262,14 @@ fn axes_of(
             let places = section.points.iter().flatten().map(|p| format!("{p:?}")).collect::<Vec<_>>().join(" ");
             let long_name = format!("number of the point; positions [z, y, x] in m: {places}");
             let values = (0..cells.len()).map(|i| i as f64).collect();
-            vec![Axis { name: "point".into(), long_name, unit: String::new(), cf_axis: None, standard_name: None, values }]
+            vec![Axis {
+                name: "point".into(),
+                long_name,
+                unit: String::new(),
+                cf_axis: None,
+                standard_name: None,
+                values,
+            }]
         }
         Pieces::Region(region, kept) => kept.iter().map(|&a| axis(grid, a, location, region)).collect(),
     };

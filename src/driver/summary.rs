@@ -123,7 +123,11 @@ impl Summary {
             let _ = writeln!(
                 text,
                 "  rank 0: compute {:.3} s, edges {:.3} s, halos {:.3} s, wait {:.3} s, {} messages of {:.1} kB",
-                s.compute, s.edges, s.halos, s.wait, self.messages,
+                s.compute,
+                s.edges,
+                s.halos,
+                s.wait,
+                self.messages,
                 self.sent_bytes as f64 / 1e3 / self.messages.max(1) as f64
             );
         }

@@ -129,8 +129,10 @@ impl Simulation {
         if inner != patches {
             self.finish_halos(&stale);
             let started = Instant::now();
-            let rest: Vec<(usize, Region)> =
-                all.iter().flat_map(|&(p, region)| halos::edges(region, inner[p]).into_iter().map(move |e| (p, e))).collect();
+            let rest: Vec<(usize, Region)> = all
+                .iter()
+                .flat_map(|&(p, region)| halos::edges(region, inner[p]).into_iter().map(move |e| (p, e)))
+                .collect();
             work(&self.store, self.comm.threads(), &rest);
             self.clockwork.edges += started.elapsed().as_secs_f64();
         }

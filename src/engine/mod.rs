@@ -14,8 +14,8 @@ mod wrap;
 
 pub use observe::{Finding, Measured};
 pub use plan::Plan;
-pub(crate) use run::bytes_of;
 use plan::line_layout;
+pub(crate) use run::bytes_of;
 
 use crate::boundary;
 use crate::comm::Comm;
@@ -169,6 +169,8 @@ impl Simulation {
     pub(crate) fn new(model: Model) -> Result<Simulation> {
         model.check()?;
         let Model { comm, design: model } = model;
+        // Messages of its own: several simulations may live on one communicator.
+        let comm = comm.split(0);
         let Plan { stages, domains, reach, double } = Plan::of(&model, comm.size())?;
         let mine = |d: &Declaration| domains[&(d.grid, d.whole)].patches(comm.rank());
         let patches: Vec<Vec<Patch>> = model.declarations.iter().map(mine).collect();
@@ -357,9 +359,11 @@ fn coordinates(model: &Design) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 
 /// Profiles in both precisions, for every block of every grid.
 fn profiles(model: &Design) -> BTreeMap<(usize, usize, usize, ElementType), Table> {
     let mut all = BTreeMap::new();
-    let blocks = model.grids.iter().enumerate().flat_map(|(g, grid)| {
-        grid.all_blocks().iter().enumerate().map(move |(b, block)| (g, b, block))
-    });
+    let blocks = model
+        .grids
+        .iter()
+        .enumerate()
+        .flat_map(|(g, grid)| grid.all_blocks().iter().enumerate().map(move |(b, block)| (g, b, block)));
     for (g, b, block) in blocks {
         for (p, profile) in model.profiles.iter().enumerate() {
             let beyond = PROFILE_REACH as isize;
@@ -374,4 +378,39 @@ fn profiles(model: &Design) -> BTreeMap<(usize, usize, usize, ElementType), Tabl
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::comm::ranks;
+    use crate::prelude::*;
+    use halocline_kernels::diffusion::Ftcs;
+
+    fn heat(comm: &Comm, cells: usize) -> Result<Simulation> {
+        let mut model = Model::new(comm.clone(), Grid::new([cells, 12]).periodic([true, true]));
+        let t = model.field::<f64>("t").initial(|at| at.uniform(1)).build()?;
+        model.every_step(|s| {
+            s.apply(Ftcs::new(0.1, 1.0, [f64::INFINITY, 1.0, 1.0]), [t], [t]);
+        });
+        model.compile()
+    }
+
+    #[test]
+    fn two_simulations_share_a_communicator() {
+        let states = ranks(3, 1, |comm| -> Result<[String; 2]> {
+            let (mut a, mut b) = (heat(&comm, 9)?, heat(&comm, 10)?);
+            b.advance(1)?;
+            a.advance(2)?;
+            b.advance(1)?;
+            Ok([a.state()?, b.state()?])
+        });
+        let alone = [9, 10].map(|cells| {
+            let mut run = heat(&Comm::alone(), cells).unwrap();
+            run.advance(2).unwrap();
+            run.state().unwrap()
+        });
+        for state in states.unwrap() {
+            assert_eq!(state.unwrap(), alone);
+        }
+    }
 }

@@ -7,11 +7,11 @@ use crate::region::Region;
 use crate::schedule::{Bound, Op, Reduction, Stage, Work};
 use crate::state::{FieldHash, state_hash};
 use crate::sums::{ExactSum, Extreme, all_extreme, all_sum};
-use num_complex::Complex;
-use halocline_kernels::{Element, ElementType};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::{RowFn, Rows};
+use halocline_kernels::{Element, ElementType};
 use ndarray::Array3;
+use num_complex::Complex;
 use std::ptr::null_mut;
 use std::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
@@ -215,12 +215,16 @@ impl Simulation {
             let field = self.store.design.declarations.iter().position(|d| d.name == f.field).unwrap_or(0);
             (field, self.store.grid_of(field).key(f.block, f.index.map(|i| i as isize)))
         };
-        let all = self.comm.all_gather(&mine.map(|(step, f)| {
-            let (field, key) = order(&f);
-            let mut bytes: Vec<u8> = [step, field as u64, key].iter().flat_map(|w| w.to_le_bytes()).collect();
-            bytes.extend(f.value.as_bytes());
-            bytes
-        }).unwrap_or_default());
+        let all = self.comm.all_gather(
+            &mine
+                .map(|(step, f)| {
+                    let (field, key) = order(&f);
+                    let mut bytes: Vec<u8> = [step, field as u64, key].iter().flat_map(|w| w.to_le_bytes()).collect();
+                    bytes.extend(f.value.as_bytes());
+                    bytes
+                })
+                .unwrap_or_default(),
+        );
         let word = |b: &[u8], i: usize| u64::from_le_bytes(b[8 * i..8 * i + 8].try_into().expect("eight bytes"));
         let found = all.iter().filter(|b| b.len() > 24).min_by_key(|b| [0, 1, 2].map(|i| word(b, i)))?;
         let (step, field) = (word(found, 0), word(found, 1) as usize);

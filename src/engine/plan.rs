@@ -89,9 +89,9 @@ impl<'m> Plan<'m> {
             exchanged
         };
         pass();
-        let sent = pass().into_iter().map(|halo| {
-            Exchange::sent(rank, ranks, |rank| halos::wanted(design, &self.domains, &halo, rank))
-        });
+        let sent = pass()
+            .into_iter()
+            .map(|halo| Exchange::sent(rank, ranks, |rank| halos::wanted(design, &self.domains, &halo, rank)));
         sent.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 

@@ -64,7 +64,13 @@ impl Array {
     }
 
     /// Bytes that such an array takes.
-    pub fn bytes_for(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> usize {
+    pub fn bytes_for(
+        element: ElementType,
+        owned: Region,
+        below: [usize; 3],
+        above: [usize; 3],
+        flat: [bool; 3],
+    ) -> usize {
         Memory::layout(Shape::of(element, owned, below, above, flat).bytes).size()
     }
 
@@ -200,7 +206,9 @@ impl Memory {
     /// Fresh pages, huge ones where the system has them. (An allocator would clear so aligned memory itself, on one thread.)
     #[cfg(target_os = "linux")]
     fn map(layout: Layout) -> *mut u8 {
-        use libc::{MADV_HUGEPAGE, MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_READ, PROT_WRITE, madvise, mmap, munmap};
+        use libc::{
+            MADV_HUGEPAGE, MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_READ, PROT_WRITE, madvise, mmap, munmap,
+        };
         let (size, access) = (layout.size(), PROT_READ | PROT_WRITE);
         // SAFETY: a new mapping collides with nothing; what lies before and behind the aligned part is given back at once.
         unsafe {

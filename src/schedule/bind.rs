@@ -36,10 +36,16 @@ pub enum Bound {
 }
 
 /// A handle that fits the argument `A` of a kernel of numbers `T`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not fit what the kernel reads here: `{A}`",
+    label = "handles stand in the order of the kernel's `Reads`",
+    note = "a `Field` fits a reach, a `Scalar` fits `Uniform`, a `Profile` fits `Along`, `Here` fits `Position`"
+)]
 pub trait Handle<T: Element, A: Arg<T>> {
     /// As data.
     fn bind(&self) -> Bound;
 }
+#[diagnostic::do_not_recommend]
 impl<T: Element, A: FieldArg<T>> Handle<T, A> for Field<A::Element> {
     fn bind(&self) -> Bound {
         let Argument::Field { reach, rows, .. } = A::argument() else { unreachable!("a field argument is a field") };
@@ -63,11 +69,21 @@ impl<T: Element> Handle<T, Position> for Here {
 }
 
 /// Handles for all arguments: a tuple, or an array where all are fields of the kernel's own numbers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not fit what the kernel reads: `{A}`",
+    label = "one handle for each entry of the kernel's `Reads`, in the same order",
+    note = "handles are a tuple, or an array where all are fields of the kernel's own numbers"
+)]
 pub trait Handles<T: Element, A: Args<T>> {
     /// As data.
     fn bind(&self) -> Vec<Bound>;
 }
 /// Fields for all numbers that a kernel makes: an array, or a tuple where types differ.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not fit what the kernel writes: `{W}`",
+    label = "one field for each number of the kernel's `Writes`, of the same type and in the same order",
+    note = "fields are an array where `Writes` is one, and a tuple where it is a tuple"
+)]
 pub trait Targets<W: Outputs> {
     /// Which fields.
     fn ids(&self) -> Vec<usize>;

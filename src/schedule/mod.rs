@@ -242,11 +242,7 @@ impl Schedule {
     }
 
     /// Sends every record of a bag to the rank that owns its key (`key modulo ranks`): an all-to-all.
-    pub fn scatter<R: Record>(
-        &mut self,
-        bag: Bag<R>,
-        key: impl Fn(&R) -> u64 + Send + Sync + 'static,
-    ) -> &mut Self {
+    pub fn scatter<R: Record>(&mut self, bag: Bag<R>, key: impl Fn(&R) -> u64 + Send + Sync + 'static) -> &mut Self {
         self.bags("scatter", None, Arc::new(move |comm, bags: &mut Bags| bags.scatter(comm, bag, &key)))
     }
 
@@ -257,10 +253,14 @@ impl Schedule {
         bag: Bag<R>,
         f: impl Fn(&mut Vec<R>) + Send + Sync + 'static,
     ) -> &mut Self {
-        self.bags(name, None, Arc::new(move |_, bags: &mut Bags| {
-            f(bags.get_mut(bag));
-            Ok(())
-        }))
+        self.bags(
+            name,
+            None,
+            Arc::new(move |_, bags: &mut Bags| {
+                f(bags.get_mut(bag));
+                Ok(())
+            }),
+        )
     }
 
     /// The sum of a number of every record, exactly.
@@ -270,10 +270,14 @@ impl Schedule {
         bag: Bag<R>,
         f: impl Fn(&R) -> f64 + Send + Sync + 'static,
     ) -> &mut Self {
-        self.bags("sum", Some(into), Arc::new(move |comm, bags: &mut Bags| {
-            bags.sum(comm, bag, &f);
-            Ok(())
-        }))
+        self.bags(
+            "sum",
+            Some(into),
+            Arc::new(move |comm, bags: &mut Bags| {
+                bags.sum(comm, bag, &f);
+                Ok(())
+            }),
+        )
     }
 
     fn nested(&mut self, body: impl FnOnce(&mut Schedule)) -> Vec<Item> {

@@ -1,7 +1,7 @@
 //! Against whole numbers of any size, rounded by comparison with both neighbours.
 use super::*;
-use halocline_kernels::math::powi;
 use halocline_kernels::InstructionSet;
+use halocline_kernels::math::powi;
 use num_bigint::BigInt;
 use proptest::prelude::*;
 

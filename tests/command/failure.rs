@@ -44,6 +44,7 @@ fn bad_input_is_one_message_on_any_ranks() {
     run(Threads(1), &smoke("diffusion"), &existing.1).ends().state();
     let before = fs::read(existing.1.join("summary.json")).unwrap();
     let unwritable = Path::new("/proc/halocline");
+    #[allow(clippy::type_complexity)] // a table
     let cases: [(&str, &[&str], Option<&Path>, &[&str]); 10] = [
         ("unknown key", &["grid.cels=[8]"], None, &["unknown key `grid.cels`"]),
         ("NaN", &["parameters.kappa=nan"], None, &["`parameters.kappa` = nan: is not finite"]),

@@ -264,7 +264,8 @@ impl Drop for Running {
 
 /// Sends a signal; to a process that is gone, nothing.
 pub fn signal(name: &str, process: u32) {
-    let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
+    // The shell's own `kill`: small machines have no other.
+    let _ = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).stderr(Stdio::null()).status();
 }
 
 /// True for a process that is there and no mere entry that nobody has collected yet.

@@ -393,20 +393,34 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// Random models, one to three dimensions, with axes as short as one cell.
 pub fn case() -> impl Strategy<Value = Case> {
-    let walls = prop::array::uniform3(prop::array::uniform2(condition()));
-    let field =
-        (0..4_usize, walls, 0..1000_u64).prop_map(|(location, walls, seed)| FieldCase { location, walls, seed });
     let cells = prop_oneof![
         (1..20_usize).prop_map(|x| [1, 1, x]),
         (1..9_usize, 1..9_usize).prop_map(|(y, x)| [1, y, x]),
         (1..7_usize, 1..7_usize, 1..7_usize).prop_map(|(z, y, x)| [z, y, x]),
         (2..6_usize).prop_map(|n| [n; 3]),
     ];
+    of_cells(cells, 4)
+}
+
+/// The same on grids so large that threads share the work of a rank, and messages and copies come in pieces.
+pub fn large_case() -> impl Strategy<Value = Case> {
+    let cells = prop_oneof![
+        (30_000..50_000_usize).prop_map(|x| [1, 1, x]),
+        (150..500_usize, 60..120_usize).prop_map(|(y, x)| [1, y, x]),
+        (25..45_usize, 25..40_usize, 20..35_usize).prop_map(|(z, y, x)| [z, y, x]),
+    ];
+    of_cells(cells, 2)
+}
+
+fn of_cells(cells: impl Strategy<Value = [usize; 3]>, steps: u64) -> impl Strategy<Value = Case> {
+    let walls = prop::array::uniform3(prop::array::uniform2(condition()));
+    let field =
+        (0..4_usize, walls, 0..1000_u64).prop_map(|(location, walls, seed)| FieldCase { location, walls, seed });
     let elements = [ElementType::F32, ElementType::F64, ElementType::C32, ElementType::C64];
     let whole = prop_oneof![4 => Just([false; 3]), 1 => (0..3_usize).prop_map(|a| [0, 1, 2].map(|b| a == b))];
     let split = (prop::array::uniform3(1..5_usize), any::<bool>(), 1..4_usize, 0..3_usize)
         .prop_map(|(parts, given, threads, set)| Split { parts, given, threads, set });
-    let schedule = (prop::collection::vec(op(), 0..2), prop::collection::vec(op(), 1..5), 1..4_u64);
+    let schedule = (prop::collection::vec(op(), 0..2), prop::collection::vec(op(), 1..5), 1..steps);
     (
         cells,
         any::<[bool; 3]>(),

@@ -7,7 +7,7 @@ mod reference;
 mod rooms;
 mod stencils;
 
-use case::{Case, case};
+use case::{Case, case, large_case};
 use halocline::prelude::*;
 use halocline_kernels::ElementType;
 use proptest::prelude::*;
@@ -46,15 +46,27 @@ fn agrees<T: Element>(case: &Case) {
     assert_eq!(alone.state, split.state, "state");
 }
 
+fn check(case: &Case) {
+    match case.element {
+        ElementType::F32 => agrees::<f32>(case),
+        ElementType::F64 => agrees::<f64>(case),
+        ElementType::C32 => agrees::<Complex<f32>>(case),
+        ElementType::C64 => agrees::<Complex<f64>>(case),
+    }
+}
+
 proptest! {
     #![proptest_config(config(4000))]
     #[test]
     fn random_models_equal_plain_loops(case in case()) {
-        match case.element {
-            ElementType::F32 => agrees::<f32>(&case),
-            ElementType::F64 => agrees::<f64>(&case),
-            ElementType::C32 => agrees::<Complex<f32>>(&case),
-            ElementType::C64 => agrees::<Complex<f64>>(&case),
-        }
+        check(&case);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(40))]
+    #[test]
+    fn large_models_equal_plain_loops(case in large_case()) {
+        check(&case);
     }
 }

@@ -20,7 +20,7 @@ fn numbers() -> impl Strategy<Value = Numbers> {
     let number = prop_oneof![
         3 => (-3..4_i8).prop_map(f64::from),
         1 => Just(-0.0),
-        4 => (-1.0..1.0_f64, -100..60_i32).prop_map(|(m, e)| m * 2f64.powi(e)),
+        4 => (-1.0..1.0_f64, -100..60_i32).prop_map(|(m, e)| m * math::powi(2.0, e)),
         1 => (-1.0..1.0_f64).prop_map(|m| m * f64::MIN_POSITIVE),
     ];
     (prop::array::uniform3(2..5_usize), 1..4_usize, 1..13_usize, 1..4_usize).prop_flat_map(

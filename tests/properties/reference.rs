@@ -189,22 +189,22 @@ impl<'c, T: Element> Reference<'c, T> {
                 self.make([field(*to)], |this, i| [this.sum(from, i, &offsets, &w, Some(T::default()))]);
             }
             Op::Lines { axis, reversed, from, to } => {
-                let (from, n) = (field(*from), case.cells[*axis] as isize);
-                self.make([field(*to)], |this, i| {
-                    // Cell by cell, from the line's beginning to here.
+                // Each cell from the one before it on its line, which comes earlier in the order of keys.
+                let (from, to, n) = (field(*from), field(*to), case.cells[*axis] as isize);
+                let mut all = self.indices();
+                if *reversed {
+                    all.reverse();
+                }
+                let mut new = self.fields[from].clone();
+                for i in all {
                     let (begin, step) = if *reversed { (n - 1, -1) } else { (0, 1) };
-                    let mut value = T::of(0.125);
-                    let mut k = begin;
-                    loop {
-                        let mut at = i;
-                        at[*axis] = k;
-                        value = this.fields[from][this.key(at)] * T::of(0.5) + value * T::of(0.375);
-                        if k == i[*axis] {
-                            return [value];
-                        }
-                        k += step;
-                    }
-                });
+                    let mut before = i;
+                    before[*axis] -= step;
+                    let before = if i[*axis] == begin { T::of(0.125) } else { new[self.key(before)] };
+                    new[self.key(i)] = self.fields[from][self.key(i)] * T::of(0.5) + before * T::of(0.375);
+                }
+                self.fields[to] = new;
+                self.set_wall(to);
             }
             Op::Transpose { turn, reversed, from, to } => {
                 let (from, to, turn) = (field(*from), field(*to), case.turn(*turn, *reversed));

@@ -193,7 +193,7 @@ fn bags_hash_records_and_nothing_between_them() {
             let bag = model.bag("bag", move |rank, size| {
                 (0..100)
                     .filter(|i| i % size == rank)
-                    .map(|i| (i as u8, i as u64 * 31 ^ change * u64::from(i == 57)))
+                    .map(|i| (i as u8, (i as u64 * 31) ^ (change * u64::from(i == 57))))
                     .collect()
             });
             let weight = model.scalar("weight", 0.0);
