@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::Ranks::{self, Mpi, Threads};
-use support::{Run, half_written, has_mpirun, instants, lives, nothing_half_written, run, signal, smoke};
+use support::{
+    Run, at_most, half_written, has_mpirun, instants, lives, nothing_half_written, number, patient, run, signal, smoke,
+};
 
 /// Streams of the run, and the variable that is looked at.
 const STREAMS: [(&str, &str); 2] = [("fields", "temperature"), ("probe", "temperature")];
@@ -31,7 +33,7 @@ fn record(output: &Path) -> Record {
 }
 
 fn kills(ranks: Ranks) {
-    let tries = std::env::var("HALOCLINE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
+    let tries = number("HALOCLINE_KILLS").unwrap_or(5);
     let top = tempfile::tempdir().unwrap();
     let output = top.path().join("run");
     let mut first = writer(ranks, &output).starts();
@@ -54,7 +56,7 @@ fn kills(ranks: Ranks) {
         }
         wait_for_the_last(&processes);
         // Open MPI's launcher may hang when a rank dies while it connects. All ranks have ended, and that is what counts.
-        stuck += usize::from(running.is_stuck(Duration::from_secs(15)));
+        stuck += usize::from(running.is_stuck(patient(15)));
         let ended = running.ends();
         if ended.status.success() || processes.is_empty() {
             continue; // It was over before.
@@ -92,7 +94,7 @@ fn kills(ranks: Ranks) {
 fn wait_for_the_last(processes: &[u32]) {
     let since = Instant::now();
     while processes.iter().any(|&process| lives(process)) {
-        assert!(since.elapsed() < Duration::from_secs(30), "a rank lives on");
+        assert!(since.elapsed() < patient(30), "a rank lives on");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -105,6 +107,6 @@ fn a_killed_process_leaves_complete_instants() {
 #[test]
 fn killed_mpi_ranks_leave_complete_instants() {
     if has_mpirun() {
-        kills(Mpi(3));
+        kills(Mpi(at_most(3)));
     }
 }
