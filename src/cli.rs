@@ -1,5 +1,5 @@
 //! The command line. `list`, `describe`, `check` and `pack` never start MPI: login nodes forbid it.
-use crate::comm::Comm;
+use crate::comm::{self, Comm, Launch};
 use crate::config::{self, JobFile, Row};
 use crate::engine::Plan;
 use crate::field::Declaration;
@@ -127,6 +127,10 @@ fn reply(jobs: &[JobEntry], arguments: impl IntoIterator<Item = OsString>) -> Re
     let result = match command {
         Command::Run(arguments) => match prepare(jobs, arguments) {
             Ok((entry, file, options)) => return Reply { code: driver::run(entry, file, options), ..Reply::default() },
+            // Every rank has read the same file: together they say it once, whatever the launcher does with ranks that fail.
+            Err(e) if comm::launched() => {
+                return Reply { code: Launch::default().run(|_| Err(e.clone())), ..Reply::default() };
+            }
             Err(e) => Err(e),
         },
         Command::List => Ok(list(jobs)),
@@ -154,8 +158,8 @@ fn prepare(jobs: &[JobEntry], arguments: RunArguments) -> Result<(&JobEntry, Job
     }
     let stem = || PathBuf::from("runs").join(job.file.file_stem().unwrap_or_default());
     let output = output.unwrap_or_else(stem);
-    // The others may come when rank 0 has already begun to write.
-    if launched_rank() == 0 {
+    // Under a launcher the ranks check it together, before one of them begins to write.
+    if !comm::launched() {
         folder::check(&output, force)?;
     }
     Ok((entry, file, driver::Options { ranks, threads, output, force }))

@@ -12,6 +12,11 @@ pub(super) struct Launcher {
     pub rank: Option<usize>,
 }
 
+/// True if an MPI launcher started this process, alone or as one of several.
+pub fn launched() -> bool {
+    Launcher::find(|name| std::env::var(name).ok()).is_some()
+}
+
 impl Launcher {
     /// From the environment, given as a function of a variable's name.
     pub fn find(variable: impl Fn(&str) -> Option<String>) -> Option<Launcher> {

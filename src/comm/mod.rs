@@ -17,6 +17,7 @@ mod threads;
 
 pub(crate) use fault::{now_in, now_outside};
 pub use launch::Launch;
+pub use launcher::launched;
 pub use local::ranks;
 pub use mailbox::Aborted;
 pub use placement::{default_threads, thread_warning};

@@ -74,6 +74,8 @@ impl<'a> Run<'a> {
         if comm.is_root() {
             warnings.for_each(|warning| eprintln!("warning: {warning}"));
         }
+        let free = if comm.is_root() { folder::check(&options.output, options.force) } else { Ok(()) };
+        comm.agree(free)?;
         let model = model(entry, file, comm.clone())?;
         check_streams(file, &model)?;
         let clock = model.design.clock;

@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::Ranks::{self, Mpi, Threads};
-use support::{Run, half_written, has_mpirun, instants, lives, nothing_half_written, run, signal, smoke};
+use support::{
+    Run, at_most, half_written, has_mpirun, instants, lives, nothing_half_written, number, patient, run, signal, smoke,
+};
 
 /// Streams of the run, and the variable that is looked at.
 const STREAMS: [(&str, &str); 2] = [("fields", "temperature"), ("probe", "temperature")];
@@ -31,19 +33,22 @@ fn record(output: &Path) -> Record {
 }
 
 fn kills(ranks: Ranks) {
-    let tries = std::env::var("HALOCLINE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
+    let tries = number("HALOCLINE_KILLS").unwrap_or(5);
     let top = tempfile::tempdir().unwrap();
     let output = top.path().join("run");
+    let mut first = writer(ranks, &output).starts();
+    first.until_file(&output.join("job.toml"));
     let begun = Instant::now();
-    writer(ranks, &output).ends().state();
-    let whole = begun.elapsed();
+    first.ends().state();
+    let writing = begun.elapsed();
     let expected = record(&output);
     assert!(expected.values().all(|instants| instants.len() as u64 == INSTANTS));
     let (mut killed, mut nothing, mut complete, mut parts, mut stuck) = (0, 0, 0, 0, 0);
     while killed < tries {
         fs::remove_dir_all(&output).unwrap();
         let mut running = writer(ranks, &output).starts();
-        std::thread::sleep(whole.mul_f64(fastrand::f64()));
+        running.until_file(&output.join("job.toml"));
+        std::thread::sleep(writing.mul_f64(fastrand::f64()));
         let processes = running.ranks(ranks);
         match processes.get(fastrand::usize(..=processes.len())) {
             Some(&one) => signal("KILL", one),
@@ -51,12 +56,10 @@ fn kills(ranks: Ranks) {
         }
         wait_for_the_last(&processes);
         // Open MPI's launcher may hang when a rank dies while it connects. All ranks have ended, and that is what counts.
-        stuck += usize::from(running.is_stuck(Duration::from_secs(15)));
+        stuck += usize::from(running.is_stuck(patient(15)));
         let ended = running.ends();
         if ended.status.success() || processes.is_empty() {
-            // It was over before, or the ranks had not begun. Without a folder there is nothing to clear.
-            fs::create_dir_all(&output).unwrap();
-            continue;
+            continue; // It was over before.
         }
         killed += 1;
         for (stream, found) in record(&output) {
@@ -76,14 +79,11 @@ fn kills(ranks: Ranks) {
             assert_eq!(record(&output), expected, "a run that was killed claims to have ended");
         }
         parts += usize::from(!half_written(&output).is_empty());
-        fs::create_dir_all(&output).unwrap();
     }
     // Another run clears what is left, and nothing of it shows.
-    if output.join("job.toml").exists() {
-        writer(ranks, &output).with("--force").ends().state();
-        assert_eq!(record(&output), expected);
-        nothing_half_written(&output);
-    }
+    writer(ranks, &output).with("--force").ends().state();
+    assert_eq!(record(&output), expected);
+    nothing_half_written(&output);
     println!(
         "{killed} kills on {ranks:?}: {complete} instants of two streams, all complete; {nothing} streams had none yet; \
          {parts} times an unfinished file lay beside them under its own name; {stuck} times the launcher hung"
@@ -94,7 +94,7 @@ fn kills(ranks: Ranks) {
 fn wait_for_the_last(processes: &[u32]) {
     let since = Instant::now();
     while processes.iter().any(|&process| lives(process)) {
-        assert!(since.elapsed() < Duration::from_secs(30), "a rank lives on");
+        assert!(since.elapsed() < patient(30), "a rank lives on");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -107,6 +107,6 @@ fn a_killed_process_leaves_complete_instants() {
 #[test]
 fn killed_mpi_ranks_leave_complete_instants() {
     if has_mpirun() {
-        kills(Mpi(3));
+        kills(Mpi(at_most(3)));
     }
 }

@@ -50,6 +50,28 @@ pub fn has_mpirun() -> bool {
     })
 }
 
+/// So many ranks, or as many as `HALOCLINE_MOST_RANKS` allows: MPI libraries that spin while they wait crawl where there are
+/// fewer cores than ranks.
+pub fn at_most(n: usize) -> usize {
+    number("HALOCLINE_MOST_RANKS").map_or(n, |most| n.min(most))
+}
+
+/// Longer by the factor `HALOCLINE_PATIENCE`, for slow machines.
+pub fn patient(seconds: u64) -> Duration {
+    Duration::from_secs(seconds * number("HALOCLINE_PATIENCE").unwrap_or(1) as u64)
+}
+
+/// What "within seconds" means on a machine that others use, too.
+pub fn soon() -> Duration {
+    patient(20)
+}
+
+/// A number in the environment.
+pub fn number(name: &str) -> Option<usize> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
 /// True if a program is there.
 pub fn works(program: &str, argument: &str) -> bool {
     let quiet = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -94,6 +116,7 @@ pub struct Run {
     command: Command,
     what: String,
     threads: Option<usize>,
+    /// How long it may take: generous, for machines that are busy.
     limit: Duration,
     folder: TempDir,
 }
@@ -126,7 +149,7 @@ impl Run {
         };
         command.env("RUST_BACKTRACE", "0").stdin(Stdio::null());
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let limit = Duration::from_secs(60);
+        let limit = patient(60);
         Run { command, what: format!("{what} on {ranks:?}"), threads: None, limit, folder }
     }
 
@@ -152,12 +175,6 @@ impl Run {
     /// Threads of each rank.
     pub fn threads(mut self, threads: usize) -> Run {
         self.threads = Some(threads);
-        self
-    }
-
-    /// How long it may take; a minute by default, generous for machines that are busy.
-    pub fn within(mut self, seconds: u64) -> Run {
-        self.limit = Duration::from_secs(seconds);
         self
     }
 
