@@ -168,8 +168,6 @@ impl Simulation {
     pub(crate) fn new(model: Model) -> Result<Simulation> {
         model.check()?;
         let Model { comm, design: model } = model;
-        // Messages of its own: several simulations may live on one communicator.
-        let comm = comm.split(0);
         let Plan { stages, domains, reach, double } = Plan::of(&model, comm.size())?;
         let mine = |d: &Declaration| domains[&(d.grid, d.whole)].patches(comm.rank());
         let patches: Vec<Vec<Patch>> = model.declarations.iter().map(mine).collect();
