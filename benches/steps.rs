@@ -28,7 +28,7 @@ fn filled<T: Copy>(n: usize, value: T) -> Vec<T> {
     #[cfg(target_os = "linux")]
     // SAFETY: advice about memory of our own; aligned down to a page, which is mapped as it holds the first number.
     unsafe {
-        let start = (all.as_mut_ptr() as *mut T as usize) & !4095;
+        let start = (all.as_mut_ptr() as usize) & !4095;
         libc::madvise(start as *mut _, n * size_of::<T>(), libc::MADV_HUGEPAGE);
     }
     all.resize(n, value);
