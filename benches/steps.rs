@@ -22,21 +22,23 @@ struct Stream {
     to: Vec<u64>,
 }
 
+/// Memory in huge pages where the system gives them, as the framework has it: for everyone the same.
+fn filled<T: Copy>(n: usize, value: T) -> Vec<T> {
+    let mut all = Vec::with_capacity(n);
+    #[cfg(target_os = "linux")]
+    // SAFETY: advice about memory of our own; aligned down to a page, which is mapped as it holds the first number.
+    unsafe {
+        let start = (all.as_mut_ptr() as usize) & !4095;
+        libc::madvise(start as *mut _, n * size_of::<T>(), libc::MADV_HUGEPAGE);
+    }
+    all.resize(n, value);
+    all
+}
+
 impl Stream {
     fn new(bytes: usize) -> Stream {
         let words = (bytes / 8).next_multiple_of(PIECE / 8);
-        let filled = |value| {
-            let mut all = Vec::with_capacity(words);
-            #[cfg(target_os = "linux")]
-            // SAFETY: advice about memory of our own; aligned down to a page, which is mapped as it holds the first word.
-            unsafe {
-                let start = (all.as_mut_ptr() as usize) & !4095;
-                libc::madvise(start as *mut _, words * 8, libc::MADV_HUGEPAGE);
-            }
-            all.resize(words, value);
-            all
-        };
-        Stream { from: filled(1), to: filled(0) }
+        Stream { from: filled(words, 1), to: filled(words, 0) }
     }
 
     fn copy(&mut self, threads: &Threads, past_the_caches: bool) {
@@ -206,7 +208,7 @@ fn heat<R: Real>(comm: &Comm, n: usize, ask: &Ask, in_c: Option<HeatInC<R>>) {
     let mut stream = Stream::new(bytes / 2);
     let mut all = beside(comm, &mut run, &mut stream);
     if let Some(heat) = in_c {
-        let [mut a, mut b] = [1.0, 0.0].map(|v| vec![R::of(v); (n + 2).pow(3)]);
+        let [mut a, mut b] = [1.0, 0.0].map(|v| filled((n + 2).pow(3), R::of(v)));
         let threads = comm.threads().count() as i32;
         // SAFETY: both arrays have a layer of halo.
         let run = move |steps| unsafe { heat(a.as_mut_ptr(), b.as_mut_ptr(), n as i64, steps as i64, threads, 0.1) };
