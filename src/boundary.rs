@@ -112,14 +112,17 @@ fn for_walls(grid: &Grid, patch: &Patch, mut action: impl FnMut(usize, usize)) {
     }
 }
 
-struct Wall<'a> {
-    grid: &'a Grid,
-    block: usize,
-    axis: usize,
-    side: usize,
-    location: Location,
-    condition: &'a Boundary,
-    time: f64,
+/// A wall of a block, and what a field does there.
+pub(crate) struct Wall<'a> {
+    pub(crate) grid: &'a Grid,
+    pub(crate) block: usize,
+    pub(crate) axis: usize,
+    /// 0: the lower end of the axis, 1: the upper one.
+    pub(crate) side: usize,
+    pub(crate) location: Location,
+    pub(crate) condition: &'a Boundary,
+    /// In seconds.
+    pub(crate) time: f64,
 }
 
 impl Wall<'_> {
@@ -146,45 +149,73 @@ impl Wall<'_> {
     }
 
     fn set_as<T: Element>(&self, array: &mut Array, plane: Region) {
-        let (axis, n) = (self.axis, self.grid.block(self.block).cells[self.axis] as isize);
-        let on_faces = self.location.axis() == Some(axis);
-        let index = plane.low[axis];
-        // The mirror image, and whether this plane is the wall itself.
-        let (mirror, on_wall) = match (on_faces, self.side) {
+        let (mirror, _) = self.mirror(plane.low[self.axis]);
+        let (at, from) = (plane.low, plane.with(self.axis, mirror, mirror + 1));
+        let mirrored = array.view::<T>(&from);
+        // SAFETY: the mirror image is another plane, since the wall or the middle between two cells lies between them.
+        let mut to = unsafe { array.view_shared_mut::<T>(&plane) };
+        for (z, (mut to, mirrored)) in to.outer_iter_mut().zip(mirrored.outer_iter()).enumerate() {
+            for (y, (mut to, mirrored)) in to.outer_iter_mut().zip(mirrored.outer_iter()).enumerate() {
+                let first = [at[0] + z as isize, at[1] + y as isize, at[2]];
+                let rows = (to.as_slice_mut(), mirrored.as_slice());
+                let (Some(to), Some(mirrored)) = rows else { unreachable!("cells of a row follow each other") };
+                self.row(first, to, mirrored);
+            }
+        }
+    }
+
+    /// The index that the value of this index (on the wall or beyond it) is mirrored from, and whether it lies on the wall.
+    pub(crate) fn mirror(&self, index: isize) -> (isize, bool) {
+        let n = self.grid.block(self.block).cells[self.axis] as isize;
+        match (self.location.axis() == Some(self.axis), self.side) {
             (false, 0) => (-1 - index, false),
             (false, _) => (2 * n - 1 - index, false),
             (true, 0) => (if index == 0 { 1 } else { -index }, index == 0),
             (true, _) => (if index == n { n - 1 } else { 2 * n - index }, index == n),
-        };
-        let block = self.grid.block(self.block);
-        let h = block.cell_length(axis);
-        let distance = (index - mirror) as f64 * h;
-        let from = plane.with(axis, mirror, mirror + 1);
-        let mirrored = array.view::<T>(&from);
-        // SAFETY: the mirror image is another plane, since the wall or the middle between two cells lies between them.
-        let mut to = unsafe { array.view_shared_mut::<T>(&plane) };
+        }
+    }
+
+    /// Sets a piece of a row that lies on the wall or beyond it from its mirror image; `first` is the index of its first
+    /// cell.
+    pub(crate) fn row<T: Element>(&self, first: [isize; 3], to: &mut [T], mirrored: &[T]) {
+        let axis = self.axis;
+        let (mirror, on_wall) = self.mirror(first[axis]);
+        let on_faces = self.location.axis() == Some(axis);
         let two = T::of(2.0);
         let at_wall = |v: T, inside: T| if on_wall { v } else { two * v - inside };
         match self.condition {
-            Boundary::Value(v) => to.zip_mut_with(&mirrored, |t, m| *t = at_wall(T::of(*v), *m)),
-            Boundary::Gradient(g) => to.zip_mut_with(&mirrored, |t, m| *t = *m + T::of(g * distance)),
+            Boundary::Value(v) => {
+                let v = T::of(*v);
+                to.iter_mut().zip(mirrored).for_each(|(t, m)| *t = at_wall(v, *m));
+            }
+            Boundary::Gradient(g) => {
+                let distance = (first[axis] - mirror) as f64 * self.grid.block(self.block).cell_length(axis);
+                let rise = T::of(g * distance);
+                to.iter_mut().zip(mirrored).for_each(|(t, m)| *t = *m + rise);
+            }
             Boundary::Reflecting if on_faces && on_wall => to.fill(T::default()),
-            Boundary::Reflecting if on_faces => to.zip_mut_with(&mirrored, |t, m| *t = -*m),
-            Boundary::Reflecting => to.assign(&mirrored),
+            Boundary::Reflecting if on_faces => to.iter_mut().zip(mirrored).for_each(|(t, m)| *t = -*m),
+            Boundary::Reflecting => to.copy_from_slice(mirrored),
             Boundary::Outside(v) => to.fill(T::of(*v)),
             Boundary::Function(f) => {
-                for ((place, t), m) in to.indexed_iter_mut().zip(&mirrored) {
-                    let place = [place.0, place.1, place.2];
-                    // Beyond a periodic end lies the other end, and the function is that of its places.
-                    let mut at: [f64; 3] = std::array::from_fn(|a| {
-                        let (i, n) = (plane.low[a] + place[a] as isize, block.cells[a] as isize);
-                        let i = if self.grid.is_periodic(self.block, a) { i.rem_euclid(n) } else { i };
-                        block.coordinate(a, i, self.location)
-                    });
-                    at[axis] = block.origin[axis] + if self.side == 0 { 0.0 } else { block.length[axis] };
-                    *t = at_wall(T::of(f(Point { z: at[0], y: at[1], x: at[2] }, self.time)), *m);
+                for (i, (t, m)) in to.iter_mut().zip(mirrored).enumerate() {
+                    let at = self.place([first[0], first[1], first[2] + i as isize]);
+                    *t = at_wall(T::of(f(at, self.time)), *m);
                 }
             }
         }
+    }
+
+    /// The point of the wall before a cell. Beyond a periodic end lies the other end, and the function is that of its
+    /// places.
+    fn place(&self, index: [isize; 3]) -> Point {
+        let block = self.grid.block(self.block);
+        let mut at: [f64; 3] = std::array::from_fn(|a| {
+            let n = block.cells[a] as isize;
+            let i = if self.grid.is_periodic(self.block, a) { index[a].rem_euclid(n) } else { index[a] };
+            block.coordinate(a, i, self.location)
+        });
+        at[self.axis] = block.origin[self.axis] + if self.side == 0 { 0.0 } else { block.length[self.axis] };
+        Point { z: at[0], y: at[1], x: at[2] }
     }
 }

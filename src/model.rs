@@ -100,6 +100,8 @@ pub(crate) struct Design {
     pub(crate) grids: Vec<Grid>,
     pub(crate) dims: Option<[usize; 3]>,
     pub(crate) instructions: InstructionSet,
+    /// Steps done at a time; none: the fastest.
+    pub(crate) fuse: Option<usize>,
     pub(crate) declarations: Vec<Declaration>,
     pub(crate) scalars: Vec<(String, f64)>,
     pub(crate) profiles: Vec<ProfileDeclaration>,
@@ -128,6 +130,7 @@ impl Model {
             grids: vec![],
             dims: None,
             instructions: InstructionSet::best(),
+            fuse: None,
             declarations: vec![],
             scalars: vec![("time".into(), 0.0), ("dt".into(), 0.0)],
             profiles: vec![],
@@ -171,6 +174,16 @@ impl Model {
     /// The instruction set of the kernels; the widest of the machine unless said otherwise. Results do not depend on it.
     pub fn instruction_set(&mut self, set: InstructionSet) {
         self.design.instructions = set;
+    }
+
+    /// How many steps are done at a time while a tile is in cache, 1 for stage by stage; the fastest, unless said otherwise.
+    /// Results do not depend on it.
+    ///
+    /// # Panics
+    /// If it is zero.
+    pub fn fuse(&mut self, steps: usize) {
+        assert!(steps > 0, "blocks have at least one step");
+        self.design.fuse = Some(steps);
     }
 
     /// Declares a field: see [`FieldBuilder`].

@@ -10,7 +10,7 @@ pub use setup::{check_streams, model};
 pub use summary::{Seconds, Summary};
 
 use crate::comm::{Comm, Launch, thread_warning};
-use crate::config::{Cadence, Fuse, JobFile, Span};
+use crate::config::{Cadence, JobFile, Span};
 use crate::engine::{Finding, Simulation};
 use crate::error::{Error, Result};
 use crate::folder;
@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
                 self.act(self.simulation.steps())?;
                 return Ok(if over { "done".into() } else { "converged".into() });
             }
-            self.simulation.advance(1)?;
+            self.simulation.advance(self.steps_at_once(step))?;
             let step = self.simulation.steps();
             let after = self.simulation.time();
             if let Total::Seconds(_) = self.total
@@ -129,18 +129,31 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// How many steps may be done at a time from here: as many as the engine does best, until something is to be seen.
+    fn steps_at_once(&self, step: u64) -> u64 {
+        let Total::Steps(end) = self.total else { return 1 };
+        let most = (end - step).min(self.simulation.block_steps() as u64).max(1);
+        let dt = self.simulation.last_step();
+        let to_be_seen = |n: &u64| {
+            let (step, time) = (step + n, self.simulation.time_after(*n));
+            self.check_is_due(step, time, dt) || self.recorders.iter().any(|r| r.wants(step, time))
+        };
+        (1..most).find(to_be_seen).unwrap_or(most)
+    }
+
+    /// True if values are to be checked after this step.
+    fn check_is_due(&self, step: u64, time: f64, dt: f64) -> bool {
+        match self.file.engine.check_every {
+            Cadence::Never => false,
+            Cadence::Steps(n) => step.is_multiple_of(n),
+            Cadence::Seconds(s) => (time / s).floor() > ((time - dt) / s).floor(),
+        }
+    }
+
     /// Looks for values that are not finite, at the cadence asked for, and acts on what all ranks knew a step ago.
     fn watch(&mut self, step: u64) -> Result<()> {
         let started = Instant::now();
-        let due = match self.file.engine.check_every {
-            Cadence::Never => false,
-            Cadence::Steps(n) => step.is_multiple_of(n),
-            Cadence::Seconds(s) => {
-                let dt = self.simulation.last_step();
-                (self.simulation.time() / s).floor() > ((self.simulation.time() - dt) / s).floor()
-            }
-        };
-        if due {
+        if self.check_is_due(step, self.simulation.time(), self.simulation.last_step()) {
             let finding = self.simulation.not_finite();
             self.pulse.report(step, finding);
         }
@@ -274,6 +287,7 @@ impl<'a> Run<'a> {
             ranks: self.comm.size(),
             transport: self.comm.kind().into(),
             threads: self.comm.threads().count(),
+            fusion: simulation.fusion_text(),
             instruction_set: simulation.store.design.instructions.name().into(),
             grid: self.file.grid.cells,
             process_grid: simulation.domain().map_or([1; 3], |d| d.dims),
@@ -318,9 +332,6 @@ fn without_effect(file: &JobFile) -> Vec<String> {
     if file.checkpoint.every != Cadence::Never {
         warnings
             .push("`checkpoint.every` has no effect in this version: a run that is cut short begins anew".to_owned());
-    }
-    if !matches!(file.engine.fuse, Fuse::Auto) && file.engine.fuse != Fuse::Steps(NonZeroUsize::MIN) {
-        warnings.push("`engine.fuse` has no effect in this version: steps are computed one by one".to_owned());
     }
     warnings
 }

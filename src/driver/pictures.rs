@@ -5,9 +5,8 @@ use crate::error::Result;
 use crate::grid::AXES;
 use crate::output::png;
 use crate::region::Region;
-use halocline_kernels::{Element, ElementType};
+use halocline_kernels::Element;
 use ndarray::Array2;
-use num_complex::Complex;
 use std::path::Path;
 
 /// Draws a field's plane in the middle of the first block, where the grid has a plane: `false` if it has none. Collective.

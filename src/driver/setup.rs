@@ -1,6 +1,6 @@
 //! From a job file to a model: grid, process grid, instruction set, and what can be checked before anything is allocated.
 use crate::comm::Comm;
-use crate::config::{InstructionSet as Wanted, JobFile, Span};
+use crate::config::{Fuse, InstructionSet as Wanted, JobFile, Span};
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::job::JobEntry;
@@ -19,6 +19,9 @@ pub fn model(entry: &JobEntry, file: &JobFile, comm: Comm) -> Result<Model> {
         .periodic(section.periodic.unwrap_or([false; 3]));
     let mut model = Model::new(comm, grid);
     model.instruction_set(instruction_set(file)?);
+    if let Fuse::Steps(steps) = file.engine.fuse {
+        model.fuse(steps.into());
+    }
     if let Some(dims) = file.parallel.ranks {
         model.process_grid(dims);
     }

@@ -9,7 +9,6 @@ use crate::grid::{AXES, Grid, Location};
 use crate::output::{Axis, Layout, Seal, Slab, Stream, Variable};
 use crate::region::Region;
 use halocline_kernels::{Element, ElementType};
-use num_complex::Complex;
 use std::path::Path;
 
 /// A stream of a run: its file, what it holds, and what has been gathered since the last instant.
@@ -128,6 +127,11 @@ impl Recorder {
             Cadence::Steps(n) => step.is_multiple_of(n),
             Cadence::Seconds(s) => passed(time, s) > passed(self.last_time, s),
         }
+    }
+
+    /// True if it has to see the fields after this step.
+    pub fn wants(&self, step: u64, time: f64) -> bool {
+        self.reduce != Reduction::Instant || self.is_due(step, time)
     }
 
     /// Takes note of a step, and writes an instant if one is due. Collective.

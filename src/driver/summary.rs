@@ -50,6 +50,8 @@ pub struct Summary {
     pub threads: usize,
     /// Vector instructions of the kernels.
     pub instruction_set: String,
+    /// How steps are fused, or why they are not.
+    pub fusion: String,
     /// Cells along z, y, x.
     pub grid: [usize; 3],
     /// Parts along z, y, x.
@@ -119,6 +121,7 @@ impl Summary {
             "  stepping {:.3} s: {:.3e} cells/s, T_eff {:.1} GB/s; set-up {:.2} s, output {:.2} s",
             self.wall_s, self.cells_per_s, self.t_eff_gb_s, s.setup, s.output
         );
+        let _ = writeln!(text, "  {}", self.fusion);
         if self.ranks > 1 {
             let _ = writeln!(
                 text,

@@ -36,18 +36,18 @@ impl Written {
 
 /// What the kernel of a stage sees besides fields, made once per stage.
 pub(super) struct Surroundings {
-    scalars: Vec<[u8; 8]>,
+    pub(super) scalars: Vec<[u8; 8]>,
 }
 
 impl Store {
-    pub(super) fn surroundings(&self, bound: &[Bound]) -> Surroundings {
+    pub(super) fn surroundings(&self, bound: &[Bound], scalars: &[f64]) -> Surroundings {
         let number = |b: &Bound| match b {
             Bound::Scalar { id, element: ElementType::F32 } => {
                 let mut bytes = [0; 8];
-                bytes[..4].copy_from_slice(&(self.scalars[*id] as f32).to_ne_bytes());
+                bytes[..4].copy_from_slice(&(scalars[*id] as f32).to_ne_bytes());
                 bytes
             }
-            Bound::Scalar { id, .. } => self.scalars[*id].to_ne_bytes(),
+            Bound::Scalar { id, .. } => scalars[*id].to_ne_bytes(),
             _ => [0; 8],
         };
         Surroundings { scalars: bound.iter().map(number).collect() }
@@ -167,7 +167,7 @@ impl Simulation {
     pub(super) fn run_cells(&mut self, stage: &Stage, row: &RowFn, bound: &[Bound]) {
         let Some(&first) = stage.writes.first() else { return };
         let patches = self.store.patch_regions(first);
-        let around = self.store.surroundings(bound);
+        let around = self.store.surroundings(bound, &self.store.scalars);
         self.overlap(stage, &patches, |this, threads, boxes| {
             let targets = this.targets(stage);
             let tiles = tiles::tiles(boxes, bytes_per_cell(bound, &this.now), this.cache, threads.count());

@@ -3,6 +3,7 @@
 pub mod bags;
 mod cells;
 mod fits;
+mod fused;
 mod halos;
 mod observe;
 mod plan;
@@ -31,7 +32,6 @@ use bags::Bags;
 use halocline_kernels::cell::PROFILE_REACH;
 use halocline_kernels::row::RowFn;
 use halocline_kernels::{Element, ElementType, Reach};
-use num_complex::Complex;
 use sources::Source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,6 +54,7 @@ pub struct Simulation {
     transposes: BTreeMap<*const Stage, Exchange>,
     bags: Bags,
     sources: Vec<Option<Box<dyn Source>>>,
+    fusion: fused::Fusion,
     /// Items that are done the first time only, and were.
     once: BTreeSet<*const Item>,
     /// Bytes that must move in a pass through a list of items, and in all so far.
@@ -79,6 +80,8 @@ pub(crate) struct Store {
     /// Splits of grids, and what this rank owns of each field.
     domains: BTreeMap<Layout, Domain>,
     patches: Vec<Vec<Patch>>,
+    /// How far some stage or diagnostic reads each field.
+    reach: Vec<Reach>,
     /// Bytes of cache that a thread may count on.
     cache: usize,
     /// Which fields' rows wrap around by themselves.
@@ -143,20 +146,20 @@ pub struct Clockwork {
 macro_rules! with_element {
     ($element:expr, $T:ident => $work:expr) => {
         match $element {
-            ElementType::F32 => {
+            halocline_kernels::ElementType::F32 => {
                 type $T = f32;
                 $work
             }
-            ElementType::F64 => {
+            halocline_kernels::ElementType::F64 => {
                 type $T = f64;
                 $work
             }
-            ElementType::C32 => {
-                type $T = Complex<f32>;
+            halocline_kernels::ElementType::C32 => {
+                type $T = num_complex::Complex<f32>;
                 $work
             }
-            ElementType::C64 => {
-                type $T = Complex<f64>;
+            halocline_kernels::ElementType::C64 => {
+                type $T = num_complex::Complex<f64>;
                 $work
             }
         }
@@ -168,17 +171,18 @@ impl Simulation {
     pub(crate) fn new(model: Model) -> Result<Simulation> {
         model.check()?;
         let Model { comm, design: model } = model;
-        let Plan { stages, domains, reach, double } = Plan::of(&model, comm.size())?;
+        let Plan { stages, domains, reach, depth } = Plan::of(&model, comm.size())?;
         let mine = |d: &Declaration| domains[&(d.grid, d.whole)].patches(comm.rank());
         let patches: Vec<Vec<Patch>> = model.declarations.iter().map(mine).collect();
         let allocate = |f: usize| -> Vec<Array> {
             let d: &Declaration = &model.declarations[f];
             let flat = [0, 1, 2].map(|a| model.grids[d.grid].is_flat(a));
-            patches[f].iter().map(|p| Array::new(d.element, p.region, reach[f].below, reach[f].above, flat)).collect()
+            let halo = &depth.halo[f];
+            patches[f].iter().map(|p| Array::new(d.element, p.region, halo.below, halo.above, flat)).collect()
         };
         let count = model.declarations.len();
         let now = (0..count).map(allocate).collect();
-        let next = (0..count).map(|f| if double[f] { allocate(f) } else { vec![] }).collect();
+        let next = (0..count).map(|f| if depth.double[f] { allocate(f) } else { vec![] }).collect();
         let compiled = |kernel: &Compile| kernel(model.instructions);
         let rows = stages.iter().filter_map(|s| match &s.work {
             Work::Cells { kernel, .. } | Work::Reduce { kernel, .. } => Some((Arc::as_ptr(s), compiled(kernel))),
@@ -200,6 +204,7 @@ impl Simulation {
             profiles: profiles(&model),
             scalars: model.scalars.iter().map(|s| s.1).collect(),
             domains,
+            reach,
             now,
             next,
             design: model,
@@ -220,6 +225,7 @@ impl Simulation {
             rows,
             bags,
             sources,
+            fusion: fused::Fusion::new(&depth),
         };
         let filled = (0..count).try_for_each(|f| simulation.fill(f));
         simulation.comm.clone().agree(filled)?;
@@ -313,13 +319,18 @@ impl Simulation {
 
     /// Moves the clock at the end of a step.
     fn tick(&mut self) {
+        self.store.scalars[TIME] = self.time_after(1);
         self.steps += 1;
-        self.store.scalars[TIME] = match self.store.design.clock {
-            Clock::Steps => 0.0,
-            Clock::Fixed(dt) => self.steps as f64 * dt,
-            Clock::Adaptive => self.store.scalars[TIME] + self.store.scalars[DT],
-        };
         self.time_passes();
+    }
+
+    /// The simulated time after so many more steps, in seconds, if all are as long as the last one.
+    pub(crate) fn time_after(&self, steps: u64) -> f64 {
+        match self.store.design.clock {
+            Clock::Steps => 0.0,
+            Clock::Fixed(dt) => (self.steps + steps) as f64 * dt,
+            Clock::Adaptive => self.store.scalars[TIME] + steps as f64 * self.store.scalars[DT],
+        }
     }
 
     /// A field's handle by name and type, for those who did not declare it.

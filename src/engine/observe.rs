@@ -9,9 +9,8 @@ use crate::state::{FieldHash, state_hash};
 use crate::sums::{ExactSum, Extreme, all_extreme, all_sum};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::{RowFn, Rows};
-use halocline_kernels::{Element, ElementType};
+use halocline_kernels::Element;
 use ndarray::Array3;
-use num_complex::Complex;
 use std::ptr::null_mut;
 use std::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
@@ -55,7 +54,7 @@ impl Simulation {
     pub(super) fn reduce(&mut self, stage: &Stage, row: &RowFn, bound: &[Bound], op: Op) -> Measured {
         let Some(&(field, _)) = stage.reads.first() else { return Measured { value: 0.0, at: None } };
         let patches = self.store.patch_regions(field);
-        let around = self.store.surroundings(bound);
+        let around = self.store.surroundings(bound, &self.store.scalars);
         let (mut sums, mut extremes) = (vec![], vec![]);
         self.overlap(stage, &patches, |this, threads, boxes| {
             let tiles = tiles::tiles(boxes, cells::bytes_per_cell(bound, &this.now), this.cache, threads.count());

@@ -1,10 +1,11 @@
 //! The plan of a model: how grids are split and how much memory fields take. Made from the schedule alone, on one rank,
 //! before anything is allocated.
+use super::fused::{Depth, bytes};
 use super::{Halo, Layout, fits, halos};
 use crate::domain::Domain;
 use crate::error::Result;
 use crate::exchange::Exchange;
-use crate::field::{Array, Declaration};
+use crate::field::Declaration;
 use crate::model::{Design, Measure, Model, flatten};
 use crate::schedule::{Item, Stage, Work};
 use halocline_kernels::Reach;
@@ -19,8 +20,8 @@ pub struct Plan<'m> {
     pub(super) domains: BTreeMap<Layout, Domain>,
     /// How far each field is read.
     pub(super) reach: Vec<Reach>,
-    /// Which fields need two arrays.
-    pub(super) double: Vec<bool>,
+    /// How far around its cells a rank holds each field, and which need two arrays.
+    pub(super) depth: Depth,
 }
 
 impl<'m> Plan<'m> {
@@ -58,7 +59,8 @@ impl<'m> Plan<'m> {
             }
         }
         let double = read_and_written(model, &stages);
-        Ok(Plan { stages, domains, reach, double })
+        let depth = Depth::of(model, &domains, &reach, &double);
+        Ok(Plan { stages, domains, reach, depth })
     }
 
     /// The process grid of the first grid, parts along z, y, x.
@@ -68,14 +70,7 @@ impl<'m> Plan<'m> {
 
     /// Bytes of fields on a rank.
     pub fn memory(&self, model: &Model, rank: usize) -> u64 {
-        let fields = model.design.declarations.iter().enumerate().map(|(f, d)| {
-            let flat = [0, 1, 2].map(|a| model.design.grids[d.grid].is_flat(a));
-            let patches = self.domains[&(d.grid, d.whole)].patches(rank);
-            let (below, above) = (self.reach[f].below, self.reach[f].above);
-            let one: usize = patches.iter().map(|p| Array::bytes_for(d.element, p.region, below, above, flat)).sum();
-            (if self.double[f] { 2 * one } else { one }) as u64
-        });
-        fields.sum()
+        bytes(&model.design, &self.domains, &self.depth.halo, &self.depth.double, rank)
     }
 
     /// Messages that a rank sends in a step and their bytes, loops passed once.

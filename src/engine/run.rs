@@ -3,8 +3,6 @@ use super::{Simulation, sources};
 use crate::error::{Error, Result};
 use crate::model::{Clock, DT, Design, TIME};
 use crate::schedule::{Item, MixFn, Stage, Work};
-use halocline_kernels::ElementType;
-use num_complex::Complex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,16 +30,37 @@ impl Simulation {
     /// If a stage fails.
     pub fn advance(&mut self, steps: u64) -> Result<()> {
         self.start()?;
-        let items = std::mem::take(&mut self.store.design.step);
-        let done = (0..steps).try_for_each(|_| {
-            self.cut_step();
-            self.run_items(&items)?;
-            self.tick();
-            Ok(())
-        });
-        self.store.design.step = items;
+        let mut left = steps;
+        let mut done = Ok(());
+        while left > 0 && done.is_ok() {
+            let most = usize::try_from(left).unwrap_or(usize::MAX);
+            done = self.some_steps(most).map(|steps| left -= steps as u64);
+        }
         crate::comm::now_outside();
         done
+    }
+
+    /// One step, stage by stage.
+    pub(super) fn one_step(&mut self) -> Result<()> {
+        let items = std::mem::take(&mut self.store.design.step);
+        self.cut_step();
+        let done = self.run_items(&items);
+        self.store.design.step = items;
+        done?;
+        self.tick();
+        Ok(())
+    }
+
+    /// True if a step has items that are done the first time only, and were not yet.
+    pub(super) fn has_first_items(&self) -> bool {
+        fn first(items: &[Item], once: &BTreeSet<*const Item>) -> bool {
+            items.iter().any(|item| match item {
+                Item::Once(_) => !once.contains(&std::ptr::from_ref(item)),
+                Item::Repeat(_, body) | Item::Until(_, _, body) => first(body, once),
+                Item::Stage(_) => false,
+            })
+        }
+        first(&self.store.design.step, &self.once)
     }
 
     /// True once the model's own test for an end holds.
@@ -64,7 +83,8 @@ impl Simulation {
         self.store.scalars[DT]
     }
 
-    fn run_items(&mut self, items: &[Item]) -> Result<()> {
+    /// Counts the bytes that had to move in passes through a list of items.
+    fn count_bytes(&mut self, items: &[Item], passes: u64) {
         let bytes = match self.passes.get(&items.as_ptr()) {
             Some(bytes) => *bytes,
             None => {
@@ -73,7 +93,26 @@ impl Simulation {
                 bytes
             }
         };
-        self.moved += bytes;
+        self.moved += passes * bytes;
+    }
+
+    /// Counts the bytes that had to move in steps whose stages were fused.
+    pub(super) fn count_steps(&mut self, steps: u64) {
+        fn all(simulation: &mut Simulation, items: &[Item], passes: u64) {
+            simulation.count_bytes(items, passes);
+            for item in items {
+                if let Item::Repeat(n, body) = item {
+                    all(simulation, body, passes * *n as u64);
+                }
+            }
+        }
+        let items = std::mem::take(&mut self.store.design.step);
+        all(self, &items, steps);
+        self.store.design.step = items;
+    }
+
+    fn run_items(&mut self, items: &[Item]) -> Result<()> {
+        self.count_bytes(items, 1);
         for item in items {
             match item {
                 Item::Stage(stage) => self.run_stage(stage)?,
@@ -157,7 +196,7 @@ impl Simulation {
     }
 
     /// Changes one cell, on the rank that owns it.
-    fn mix(&mut self, f: usize, block: usize, index: [usize; 3], number: f64, mix: &MixFn) -> Result<()> {
+    pub(super) fn mix(&mut self, f: usize, block: usize, index: [usize; 3], number: f64, mix: &MixFn) -> Result<()> {
         let grid = self.store.grid_of(f);
         let inside = block < grid.all_blocks().len() && (0..3).all(|a| index[a] < grid.block(block).cells[a]);
         if !inside {

@@ -6,6 +6,8 @@ const OWN_CACHE: usize = 512 << 10;
 /// Cells of a tile, so that a thread that comes late does not wait long, and those for which waking one pays.
 const MOST_CELLS: usize = 1 << 21;
 const LEAST_CELLS: usize = 1 << 12;
+/// Fewest rows of a tile that overlaps others.
+const LEAST_ROWS: usize = 8;
 
 /// Bytes of cache that a thread may count on while it sweeps a tile plane by plane: half of its share of the last level.
 /// Planes as wide as that allows, rather than strips that fit its own cache, ran up to twice as fast: memory is then read
@@ -60,6 +62,29 @@ pub(super) fn tiles(
                 );
                 tiles.push((patch, tile));
             }
+        }
+    }
+    tiles
+}
+
+/// Cuts a box into tiles of about so many rows along the axis that is not `sweep`, and into as many as there are threads,
+/// first along this axis.
+pub(super) fn wide(cells: &Region, sweep: usize, rows: usize, threads: usize) -> Vec<Region> {
+    let (size, across) = (cells.size(), 1 - sweep);
+    let mut count = size[across].div_ceil(rows.max(1)).max(threads.min(size[across].div_ceil(LEAST_ROWS)));
+    if count > threads && size[across] >= count.next_multiple_of(threads) {
+        count = count.next_multiple_of(threads);
+    }
+    let chunks = threads.div_ceil(count.max(1)).min(size[sweep].div_ceil(LEAST_ROWS)).max(1);
+    let cut = |n: usize, parts: usize, i: usize| (n / parts * i + (n % parts).min(i)) as isize;
+    let mut tiles = vec![];
+    for s in 0..chunks {
+        for t in 0..count {
+            let along = |a: usize, parts: usize, i: usize| {
+                (cells.low[a] + cut(size[a], parts, i), cells.low[a] + cut(size[a], parts, i + 1))
+            };
+            let ((s0, s1), (t0, t1)) = (along(sweep, chunks, s), along(across, count, t));
+            tiles.push(cells.with(sweep, s0, s1).with(across, t0, t1));
         }
     }
     tiles

@@ -21,6 +21,11 @@ pub(super) struct Wrap {
 }
 
 impl Wrap {
+    /// Rows of so many cells, and the halo before and behind them.
+    pub(super) fn new(cells: isize, [below, above]: [isize; 2], size: usize) -> Wrap {
+        Wrap { cells, below, above, size }
+    }
+
     /// Which fields wrap: the same on every rank.
     pub(super) fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, reach: &[Reach]) -> Vec<Option<Wrap>> {
         let wrap = |(d, reach): (&crate::field::Declaration, &Reach)| {

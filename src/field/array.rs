@@ -1,15 +1,11 @@
 //! The memory of one field on one patch: padded rows of numbers with room for halos.
+use super::memory::{LINE, Memory};
 use crate::region::Region;
 use halocline_kernels::{Element, ElementType};
 use ndarray::{ArrayView3, ArrayViewMut3, ShapeBuilder};
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
-/// A cache line: rows start on one.
-const LINE: usize = 64;
 /// Strides that are multiples of this make rows fight for the same sets of the first cache.
 const CONFLICT: usize = 4096;
-/// From this size on, memory is asked for in huge pages.
-const HUGE: usize = 2 << 20;
 
 /// Owned cells of a patch and halos around them. Indices are those of the block. A flat z or y axis has a stride of zero,
 /// so that a neighbour along it is the cell itself.
@@ -23,6 +19,14 @@ pub struct Array {
     plane: isize,
     /// Bytes from the start of the memory to cell `padded.low`.
     first: usize,
+    lines: Lines,
+}
+
+/// The whole cache lines of a row: bytes before its first owned cell, and in all. They belong to no other row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lines {
+    pub(crate) left: usize,
+    pub(crate) used: usize,
 }
 
 /// How padded rows lie in memory: strides and sizes in bytes.
@@ -32,6 +36,7 @@ struct Shape {
     plane: usize,
     first: usize,
     bytes: usize,
+    lines: Lines,
 }
 
 impl Shape {
@@ -44,14 +49,14 @@ impl Shape {
         let used = left + ((owned.size()[2] + above[2]) * size).next_multiple_of(LINE);
         let row = if used % CONFLICT < 2 * LINE { used + 2 * LINE } else { used };
         let plane = ny * row + if ny > 1 { 4 * LINE } else { 0 };
-        Shape { padded, row, plane, first: left - below[2] * size, bytes: nz * plane + LINE }
+        Shape { padded, row, plane, first: left - below[2] * size, bytes: nz * plane + LINE, lines: Lines { left, used } }
     }
 }
 
 impl Array {
     /// Zeros on `owned` and `below`/`above` cells of halo around it. Flat axes get no halo in z and y.
     pub fn new(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> Array {
-        let Shape { padded, row, plane, first, bytes } = Shape::of(element, owned, below, above, flat);
+        let Shape { padded, row, plane, first, bytes, lines } = Shape::of(element, owned, below, above, flat);
         Array {
             memory: Memory::zeroed(bytes),
             element,
@@ -60,6 +65,7 @@ impl Array {
             row: if flat[1] { 0 } else { row as isize },
             plane: if flat[0] { 0 } else { plane as isize },
             first,
+            lines,
         }
     }
 
@@ -71,7 +77,7 @@ impl Array {
         above: [usize; 3],
         flat: [bool; 3],
     ) -> usize {
-        Memory::layout(Shape::of(element, owned, below, above, flat).bytes).size()
+        Memory::bytes_for(Shape::of(element, owned, below, above, flat).bytes)
     }
 
     /// The type of its numbers.
@@ -99,9 +105,14 @@ impl Array {
         self.plane
     }
 
+    /// The whole cache lines of its rows.
+    pub(crate) fn lines(&self) -> Lines {
+        self.lines
+    }
+
     /// Bytes of memory.
     pub fn bytes(&self) -> usize {
-        self.memory.layout.size()
+        self.memory.bytes()
     }
 
     fn offset(&self, [z, y, x]: [isize; 3]) -> isize {
@@ -114,12 +125,12 @@ impl Array {
 
     /// A pointer to the cell of this index, which must lie in the padded region to be read or written through.
     pub fn cell(&self, index: [isize; 3]) -> *const u8 {
-        self.memory.at.wrapping_offset(self.offset(index))
+        self.memory.at().wrapping_offset(self.offset(index))
     }
 
     /// The same for writing. Rows of different index do not overlap, so threads may write different ones at a time.
     pub fn cell_mut(&self, index: [isize; 3]) -> *mut u8 {
-        self.memory.at.wrapping_offset(self.offset(index))
+        self.memory.at().wrapping_offset(self.offset(index))
     }
 
     fn check<T: Element>(&self, region: &Region) -> (ndarray::StrideShape<ndarray::Ix3>, *mut T) {
@@ -164,84 +175,6 @@ impl Array {
         let (shape, at) = self.check::<T>(region);
         // SAFETY: as in `view`; that nobody else looks at these cells is the caller's promise.
         unsafe { ArrayViewMut3::from_shape_ptr(shape, at) }
-    }
-}
-
-/// Zeroed bytes, aligned to a cache line, or to a huge page where they are many. The system gives many as pages that it
-/// clears when they are first touched: so they lie near the thread that does, and setting up a large model takes no time.
-struct Memory {
-    at: *mut u8,
-    layout: Layout,
-}
-// SAFETY: it is plain memory with one owner; sharing is governed by the borrows that `Array` hands out and, for rows,
-// by the promise of `cell_mut`.
-unsafe impl Send for Memory {}
-// SAFETY: as above.
-unsafe impl Sync for Memory {}
-
-impl Memory {
-    fn layout(bytes: usize) -> Layout {
-        let align = if bytes >= HUGE { HUGE } else { LINE };
-        Layout::from_size_align(bytes.max(1).next_multiple_of(align), align).expect("an array's size")
-    }
-
-    fn zeroed(bytes: usize) -> Memory {
-        let layout = Memory::layout(bytes);
-        let at = if Memory::is_mapped(layout) { Memory::map(layout) } else { Memory::allocate(layout) };
-        if at.is_null() {
-            handle_alloc_error(layout);
-        }
-        Memory { at, layout }
-    }
-
-    fn is_mapped(layout: Layout) -> bool {
-        cfg!(target_os = "linux") && layout.align() == HUGE
-    }
-
-    fn allocate(layout: Layout) -> *mut u8 {
-        // SAFETY: the size is not zero.
-        unsafe { alloc_zeroed(layout) }
-    }
-
-    /// Fresh pages, huge ones where the system has them. (An allocator would clear so aligned memory itself, on one thread.)
-    #[cfg(target_os = "linux")]
-    fn map(layout: Layout) -> *mut u8 {
-        use libc::{
-            MADV_HUGEPAGE, MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_READ, PROT_WRITE, madvise, mmap, munmap,
-        };
-        let (size, access) = (layout.size(), PROT_READ | PROT_WRITE);
-        // SAFETY: a new mapping collides with nothing; what lies before and behind the aligned part is given back at once.
-        unsafe {
-            let all = mmap(std::ptr::null_mut(), size + HUGE, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-            if all == MAP_FAILED {
-                return std::ptr::null_mut();
-            }
-            let before = all.cast::<u8>().align_offset(HUGE);
-            let at = all.cast::<u8>().add(before);
-            if before > 0 {
-                munmap(all, before);
-            }
-            munmap(at.add(size).cast(), HUGE - before);
-            madvise(at.cast(), size, MADV_HUGEPAGE);
-            at
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    fn map(layout: Layout) -> *mut u8 {
-        Memory::allocate(layout)
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        #[cfg(target_os = "linux")]
-        if Memory::is_mapped(self.layout) {
-            // SAFETY: mapped with this size, and nobody looks at it any more.
-            unsafe { libc::munmap(self.at.cast(), self.layout.size()) };
-            return;
-        }
-        // SAFETY: allocated with this layout.
-        unsafe { dealloc(self.at, self.layout) }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Fields, scalars and profiles: what a model declares. Declaring allocates nothing.
 mod array;
+pub(crate) mod memory;
 
 pub use array::Array;
+pub(crate) use array::Lines;
 
 use crate::boundary::{Boundaries, Boundary, Point};
 use crate::error::{Error, Result};

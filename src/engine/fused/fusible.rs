@@ -1,0 +1,110 @@
+//! Which steps can be fused, and why others cannot.
+use super::super::Layout;
+use crate::boundary::Boundary;
+use crate::domain::Domain;
+use crate::field::Declaration;
+use crate::grid::Grid;
+use crate::model::{Clock, Design};
+use crate::schedule::{Item, Stage, Work};
+use halocline_kernels::Reach;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Most stages of a block: its tables should stay in the first cache.
+const MOST_STAGES: usize = 64;
+
+/// The stages of a step in their order, if steps can be fused.
+///
+/// # Errors
+/// If they cannot: why.
+pub(super) fn fusible(design: &Design, domains: &BTreeMap<Layout, Domain>) -> Result<Vec<Arc<Stage>>, String> {
+    let Some(domain) = domains.get(&(0, [false; 3])) else { return Err("there is no grid".into()) };
+    let grid = &design.grids[0];
+    if grid.all_blocks().len() > 1 {
+        return Err("the grid has several blocks".into());
+    }
+    if !(0..3).all(|a| grid.is_bounded(a) || grid.is_periodic(0, a)) {
+        return Err("the grid does not go on at its other end".into());
+    }
+    if domain.dims[2] > 1 {
+        return Err("rows are cut: the process grid has several parts along x".into());
+    }
+    if design.stop.is_some() {
+        return Err("any step may be the last".into());
+    }
+    if design.clock == Clock::Adaptive {
+        return Err("the time step may change".into());
+    }
+    let mut stages = vec![];
+    flatten(&design.step, &mut stages)?;
+    if !stages.iter().any(|s| matches!(s.work, Work::Cells { .. })) {
+        return Err("no stage works on all cells".into());
+    }
+    for stage in &stages {
+        for f in stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()) {
+            field(design, f)?;
+        }
+        for (f, reach) in &stage.reads {
+            row(grid, &design.declarations[*f], reach)?;
+        }
+    }
+    Ok(stages)
+}
+
+fn flatten(items: &[Item], stages: &mut Vec<Arc<Stage>>) -> Result<(), String> {
+    for item in items {
+        match item {
+            Item::Stage(stage) => match stage.work {
+                Work::Cells { .. } | Work::Point { .. } | Work::Scalar(_) => stages.push(stage.clone()),
+                Work::Reduce { .. } => return Err(format!("`{}` needs all cells of a step", stage.name)),
+                _ => return Err(format!("`{}` is no kernel on cells", stage.name)),
+            },
+            Item::Repeat(n, body) => (0..*n).try_for_each(|_| flatten(body, stages))?,
+            Item::Until(test, ..) => return Err(format!("a loop runs until a number is {}", test.text)),
+            // Done before any step is fused.
+            Item::Once(_) => {}
+        }
+        if stages.len() > MOST_STAGES {
+            return Err(format!("a step has more than {MOST_STAGES} stages"));
+        }
+    }
+    Ok(())
+}
+
+fn field(design: &Design, f: usize) -> Result<(), String> {
+    let d = &design.declarations[f];
+    if d.grid != 0 || d.whole != [false; 3] {
+        return Err(format!("`{}` lives on another grid or split", d.name));
+    }
+    if let Some(axis) = d.location.axis()
+        && design.grids[0].is_bounded(axis)
+    {
+        let [lower, upper] = &d.boundaries[axis];
+        if matches!(lower, Boundary::Gradient(_)) || lower.varies() || upper.varies() {
+            return Err(format!("`{}` lies on walls, where its values follow from others", d.name));
+        }
+    }
+    Ok(())
+}
+
+/// Halos along x are made row by row, from the row itself.
+fn row(grid: &Grid, d: &Declaration, reach: &Reach) -> Result<(), String> {
+    if grid.is_bounded(2) || grid.cells()[2] >= reach.below[2].max(reach.above[2]) {
+        return Ok(());
+    }
+    Err(format!("`{}` is read farther along x than a row is long", d.name))
+}
+
+/// What a reader needs along an axis: offsets of the lowest and the highest cell. Beyond a wall lie mirror images, so one
+/// who looks there from the last cell needs as much on this side of it.
+pub(super) fn span(grid: &Grid, d: &Declaration, reach: &Reach, axis: usize) -> [isize; 2] {
+    if grid.is_flat(axis) {
+        return [0, 0];
+    }
+    let (below, above) = (reach.below[axis] as isize, reach.above[axis] as isize);
+    if !grid.is_bounded(axis) {
+        return [-below, above];
+    }
+    let inside = |beyond: isize| if beyond == 0 { 0 } else { beyond - 1 + isize::from(d.location.axis() == Some(axis)) };
+    [-below.max(inside(above)), above.max(inside(below))]
+}

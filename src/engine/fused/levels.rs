@@ -1,0 +1,203 @@
+//! Several steps as *levels*: each stage of each step knows which version of a field it reads, how far it stays behind
+//! the front that sweeps through the grid, and how far beyond its tile it has to compute. All of this follows from the
+//! schedule.
+use super::super::Layout;
+use super::fusible::{fusible, span};
+use crate::domain::Domain;
+use crate::grid::Grid;
+use crate::model::Design;
+use crate::schedule::{Bound, Stage, Work};
+use halocline_kernels::Reach;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Where a stage finds a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// In memory, as it was before the block.
+    Memory,
+    /// As a level of the block has made it.
+    Version(usize),
+}
+
+/// A field as some level makes it.
+#[derive(Clone, Debug)]
+pub(super) struct Version {
+    pub field: usize,
+    /// The level that makes it.
+    pub level: usize,
+    /// Planes that its readers need at a time; none if nobody in the block reads it.
+    pub planes: isize,
+    /// How far it is read beyond walls.
+    pub reach: Reach,
+    /// When its readers look beyond walls: a moment of the block.
+    pub seen: usize,
+}
+
+/// A stage of one of the steps.
+#[derive(Clone)]
+pub(super) struct Level {
+    pub stage: Arc<Stage>,
+    /// Its place in the list of all stages of all steps.
+    pub moment: usize,
+    /// What it reads, in the order of its arguments that are fields.
+    pub from: Vec<(usize, Source)>,
+    /// What it makes, in the order of its outputs.
+    pub makes: Vec<usize>,
+    /// Planes behind the front.
+    pub lag: isize,
+    /// Cells beyond the tile along z and y, below and above.
+    pub grow: [[isize; 2]; 2],
+    /// Single cells that later stages change before anyone has read them: output, moment, stage.
+    pub points: Vec<(usize, usize, Arc<Stage>)>,
+}
+
+impl Level {
+    /// The arguments of its kernel.
+    pub fn bound(&self) -> &[Bound] {
+        match &self.stage.work {
+            Work::Cells { bound, .. } => bound,
+            _ => &[],
+        }
+    }
+}
+
+/// Some steps as levels.
+pub(super) struct Block {
+    /// How many.
+    pub steps: usize,
+    /// The axis that the front moves along: z, or y where z is flat.
+    pub sweep: usize,
+    pub levels: Vec<Level>,
+    pub versions: Vec<Version>,
+    /// The version of each field that stands at the end; none if it is not written.
+    pub last: Vec<Option<usize>>,
+    /// Fields read as they were before the block, and how far around a tile.
+    pub halo: Vec<(usize, Reach)>,
+    /// Stages that change single cells before any level reads them: moment, stage.
+    pub before: Vec<(usize, Arc<Stage>)>,
+    /// All stages of a step.
+    pub stages: Vec<Arc<Stage>>,
+}
+
+impl Block {
+    /// `steps` steps of a model.
+    ///
+    /// # Errors
+    /// If its steps cannot be fused: why.
+    pub fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, steps: usize) -> Result<Block, String> {
+        let stages = fusible(design, domains)?;
+        let grid = &design.grids[0];
+        let dims = domains[&(0, [false; 3])].dims;
+        let count = design.declarations.len();
+        let mut newest = vec![Source::Memory; count];
+        let mut read = vec![false; count];
+        let (mut levels, mut versions, mut before) = (Vec::<Level>::new(), Vec::<Version>::new(), vec![]);
+        let mut seen: Vec<Option<usize>> = vec![];
+        let sweep = usize::from(grid.is_flat(0));
+        for (moment, stage) in (0..steps).flat_map(|_| &stages).enumerate() {
+            let step = moment / stages.len();
+            match &stage.work {
+                Work::Cells { bound, .. } => {
+                    let (mut from, mut lag) = (vec![], 0);
+                    for (f, reach) in field_arguments(bound) {
+                        let first = match newest[f] {
+                            Source::Memory => 0,
+                            Source::Version(v) => *seen[v].get_or_insert(moment) / stages.len(),
+                        };
+                        let d = &design.declarations[f];
+                        if first != step && !reach.is_own() && d.boundaries.iter().flatten().any(|b| b.varies()) {
+                            return Err(format!("`{}` is read in two steps, and its boundary changes between them", d.name));
+                        }
+                        match newest[f] {
+                            Source::Memory => read[f] = true,
+                            Source::Version(v) => {
+                                let above = span(grid, &design.declarations[f], reach, sweep)[1];
+                                lag = lag.max(levels[versions[v].level].lag + above);
+                            }
+                        }
+                        from.push((f, newest[f]));
+                    }
+                    let mut makes = vec![];
+                    for &field in &stage.writes {
+                        newest[field] = Source::Version(versions.len());
+                        makes.push(versions.len());
+                        seen.push(None);
+                        let (level, reach) = (levels.len(), Reach { corners: true, ..Reach::OWN });
+                        versions.push(Version { field, level, planes: 0, reach, seen: moment });
+                    }
+                    let (stage, grow) = (stage.clone(), [[0; 2]; 2]);
+                    levels.push(Level { stage, moment, from, makes, lag, grow, points: vec![] });
+                }
+                Work::Point { .. } => {
+                    let f = stage.writes[0];
+                    match newest[f] {
+                        Source::Memory if !read[f] => before.push((moment, stage.clone())),
+                        Source::Version(v) if seen[v].is_none() => {
+                            let level = &mut levels[versions[v].level];
+                            let output = level.makes.iter().position(|&made| made == v).unwrap_or(0);
+                            level.points.push((output, moment, stage.clone()));
+                        }
+                        _ => {
+                            let name = &design.declarations[f].name;
+                            return Err(format!("`{}` changes `{name}` after another stage has read it", stage.name));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (version, seen) in versions.iter_mut().zip(seen) {
+            version.seen = seen.unwrap_or(version.seen);
+        }
+        let mut halo: BTreeMap<usize, Reach> = BTreeMap::new();
+        // Readers tell producers what they need, the last ones first.
+        for l in (0..levels.len()).rev() {
+            let Level { from, grow, lag, .. } = levels[l].clone();
+            let reaches: Vec<Reach> = field_arguments(levels[l].bound()).map(|(_, reach)| *reach).collect();
+            for ((f, source), reach) in from.into_iter().zip(reaches) {
+                let d = &design.declarations[f];
+                let Source::Version(v) = source else {
+                    let deep = halo.entry(f).or_insert(Reach { corners: true, ..Reach::OWN });
+                    *deep = deep.union(&around(grid, dims, &reach, grow));
+                    continue;
+                };
+                let version = &mut versions[v];
+                let made = version.level;
+                let [low, _] = span(grid, d, &reach, sweep);
+                version.reach = version.reach.union(&reach);
+                // A plane beyond the upper wall is mirrored from one that must still be there.
+                let mirrored = if grid.is_bounded(sweep) { 2 * reach.above[sweep] as isize } else { 0 };
+                version.planes = version.planes.max(lag - levels[made].lag - low + 1).max(mirrored);
+                for a in 0..2 {
+                    let [low, high] = span(grid, d, &reach, a);
+                    let wider = &mut levels[made].grow[a];
+                    *wider = [wider[0].max(grow[a][0] - low), wider[1].max(grow[a][1] + high)];
+                }
+            }
+        }
+        let last = newest.into_iter().map(|s| if let Source::Version(v) = s { Some(v) } else { None }).collect();
+        Ok(Block { steps, sweep, levels, versions, last, halo: halo.into_iter().collect(), before, stages })
+    }
+}
+
+/// The arguments of a kernel that are fields.
+fn field_arguments(bound: &[Bound]) -> impl Iterator<Item = (usize, &Reach)> {
+    bound.iter().filter_map(|b| if let Bound::Field { id, reach, .. } = b { Some((*id, reach)) } else { None })
+}
+
+/// How far around a tile a field is read in memory by a level that computes `grow` beyond it. Between two walls that no
+/// cut separates, nothing lies beyond them.
+fn around(grid: &Grid, dims: [usize; 3], reach: &Reach, grow: [[isize; 2]; 2]) -> Reach {
+    let deep = |a: usize, near: usize, side: usize| match a {
+        _ if grid.is_flat(a) => 0,
+        2 => near,
+        _ if grid.is_bounded(a) && dims[a] == 1 => near,
+        _ => near + grow[a][side] as usize,
+    };
+    Reach {
+        below: [0, 1, 2].map(|a| deep(a, reach.below[a], 0)),
+        above: [0, 1, 2].map(|a| deep(a, reach.above[a], 1)),
+        corners: true,
+    }
+}

@@ -1,0 +1,287 @@
+//! Several steps at a time, while a tile is in cache.
+//!
+//! A stencil in memory can be no faster than memory: each step reads and writes every field once. But a stage is a pure
+//! function of its reach, and the engine knows the whole schedule; so it computes several steps on a part of the grid that
+//! stays in cache, for any kernels, and memory is read and written once for all of them. The same operations are done on
+//! the same numbers, so results are the same bits.
+//!
+//! In the order of what happens: [`levels`] turns steps into levels, [`halo`] makes halos as deep as all levels together
+//! read, [`pass`] carries them through a tile, [`edges`] makes what lies beyond walls at each level, and [`choice`] finds
+//! out how many steps are best.
+mod choice;
+mod edges;
+mod fusible;
+mod halo;
+mod levels;
+mod pass;
+pub(super) mod rings;
+
+use super::{Layout, Simulation, Store, tiles};
+use crate::comm::Reduce;
+use crate::domain::{Domain, Patch};
+use crate::error::Result;
+use crate::exchange::Exchange;
+use crate::field::Array;
+use crate::model::{Design, TIME};
+use crate::schedule::Work;
+use choice::Choice;
+use edges::Edges;
+use halocline_kernels::Reach;
+use levels::Block;
+use pass::Pass;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Steps and rows of tiles among which the fastest is chosen.
+const STEPS: [usize; 3] = [2, 4, 8];
+const ROWS: [usize; 4] = [128, 64, 32, 16];
+/// Tiles of how many sizes are tried.
+const SIZES: usize = 2;
+/// How much larger deep halos may make the fields, where nobody asks for a number of steps.
+const LARGER: f64 = 1.15;
+
+/// What is needed to fuse steps: as much as the halos allow.
+pub(super) struct Depth {
+    /// The most steps of a block; 1 where steps are not fused.
+    pub most: usize,
+    /// Why not.
+    pub refused: Option<String>,
+    /// How far around its own cells a rank holds each field.
+    pub halo: Vec<Reach>,
+    /// Fields that need two arrays: what some tile still reads, another writes.
+    pub double: Vec<bool>,
+}
+
+impl Depth {
+    /// From the whole design, the same on every rank. `reach` and `double` are what single steps need.
+    pub fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, reach: &[Reach], double: &[bool]) -> Depth {
+        let none = |refused| Depth { most: 1, refused, halo: reach.to_vec(), double: double.to_vec() };
+        let wanted: Vec<usize> = match design.fuse {
+            Some(1) => return none(None),
+            Some(steps) => vec![steps],
+            None => STEPS.into_iter().rev().collect(),
+        };
+        let mut why = None;
+        let size = |halo: &[Reach], double: &[bool]| bytes(design, domains, halo, double, 0) as f64;
+        for steps in wanted {
+            match Block::of(design, domains, steps) {
+                Err(refused) => why = Some(refused),
+                Ok(block) => {
+                    let mut deep = Depth { most: steps, ..none(None) };
+                    for (f, halo) in &block.halo {
+                        let with_corners = deep.halo[*f].corners;
+                        deep.halo[*f] = deep.halo[*f].union(halo);
+                        deep.halo[*f].corners = with_corners;
+                        deep.double[*f] |= block.last[*f].is_some();
+                    }
+                    if design.fuse.is_some() || size(&deep.halo, &deep.double) <= LARGER * size(reach, double) {
+                        return deep;
+                    }
+                    why = Some("halos for it would take too much memory".into());
+                }
+            }
+        }
+        none(why)
+    }
+}
+
+/// Bytes of fields on a rank.
+pub(super) fn bytes(
+    design: &Design,
+    domains: &BTreeMap<Layout, Domain>,
+    halo: &[Reach],
+    double: &[bool],
+    rank: usize,
+) -> u64 {
+    let fields = design.declarations.iter().enumerate().map(|(f, d)| {
+        let flat = [0, 1, 2].map(|a| design.grids[d.grid].is_flat(a));
+        let patches = domains[&(d.grid, d.whole)].patches(rank);
+        let (below, above) = (halo[f].below, halo[f].above);
+        let one: usize = patches.iter().map(|p| Array::bytes_for(d.element, p.region, below, above, flat)).sum();
+        (if double[f] { 2 * one } else { one }) as u64
+    });
+    fields.sum()
+}
+
+/// How a simulation fuses its steps.
+pub(super) struct Fusion {
+    most: usize,
+    refused: Option<String>,
+    blocks: BTreeMap<usize, Arc<Block>>,
+    /// What is chosen among, once the first block is due.
+    choice: Option<Choice>,
+    /// Deep halos, by what is stale.
+    deep: BTreeMap<super::Halo, Exchange>,
+}
+
+impl Fusion {
+    /// Nothing measured yet.
+    pub fn new(depth: &Depth) -> Fusion {
+        let refused = depth.refused.clone();
+        Fusion { most: depth.most, refused, blocks: BTreeMap::new(), choice: None, deep: BTreeMap::new() }
+    }
+}
+
+impl Simulation {
+    /// For people: how steps are fused, or why not.
+    pub(crate) fn fusion_text(&self) -> String {
+        let Fusion { most, refused, choice, .. } = &self.fusion;
+        match (refused, choice) {
+            (Some(why), _) => format!("steps one by one: {why}"),
+            (None, _) if *most == 1 => "steps one by one".into(),
+            (None, None) => format!("up to {most} steps fused"),
+            (None, Some(choice)) => match (choice.settled(), choice.is_settled()) {
+                (c, true) if c.steps == 1 => "steps one by one, which was fastest".into(),
+                (c, true) => format!("fused {} steps, tiles of {} rows", c.steps, c.rows),
+                (_, false) => format!("up to {most} steps fused, too few to find the fastest way"),
+            },
+        }
+    }
+
+    /// How many steps are best done at a time: the same on every rank.
+    pub(crate) fn block_steps(&self) -> usize {
+        match &self.fusion.choice {
+            Some(choice) => choice.next().1.steps,
+            None => self.fusion.most,
+        }
+    }
+
+    /// Does some steps, at most so many, and says how many. Collective.
+    pub(super) fn some_steps(&mut self, most: usize) -> Result<usize> {
+        if self.fusion.most == 1 || most == 1 || self.has_first_items() {
+            self.one_step()?;
+            return Ok(1);
+        }
+        if self.fusion.choice.is_none() {
+            self.fusion.choice = Some(Choice::between(self.candidates()));
+        }
+        let choice = self.fusion.choice.as_ref().expect("made above");
+        let (number, candidate) = choice.next();
+        let (open, steps) = (!choice.is_settled(), candidate.steps.min(most));
+        let started = Instant::now();
+        match steps {
+            1 => self.one_step()?,
+            _ => self.run_block(steps, candidate.rows)?,
+        }
+        if open && steps == candidate.steps {
+            // The slowest rank counts, and all must come to the same choice.
+            let mut nanoseconds = [started.elapsed().as_nanos() as i64];
+            self.comm.reduce(Reduce::Max, &mut nanoseconds);
+            let seconds = nanoseconds[0] as f64 / 1e9 / steps as f64;
+            self.fusion.choice.as_mut().expect("made above").measured(number, seconds);
+        }
+        Ok(steps)
+    }
+
+    /// Numbers of steps and rows of a tile that are worth a try: rings fit into this thread's share of the caches.
+    fn candidates(&mut self) -> Vec<(usize, usize)> {
+        let most = self.fusion.most;
+        let Some(asked) = self.store.design.fuse else {
+            let mut all = vec![(1, 0)];
+            for steps in STEPS.into_iter().filter(|&k| k <= most) {
+                all.extend(self.sizes(steps).into_iter().map(|rows| (steps, rows)));
+            }
+            return all;
+        };
+        self.sizes(asked).into_iter().map(|rows| (asked, rows)).collect()
+    }
+
+    /// Rows of tiles for a block of so many steps, the largest first. Ranks may have patches and caches of different
+    /// sizes: rank 0 decides.
+    fn sizes(&mut self, steps: usize) -> Vec<usize> {
+        let mut fits = [0; ROWS.len()];
+        if let (Some(block), true) = (self.block(steps), self.comm.is_root())
+            && let Some(first) = block.levels.first().map(|l| l.stage.writes[0])
+            && let Some(patch) = self.store.patches[first].first()
+        {
+            let (around, moments) = (vec![], self.moments(&block).0);
+            let pass = self.pass(&block, &moments, around);
+            for (rows, fits) in ROWS.into_iter().zip(&mut fits) {
+                let t = 1 - block.sweep;
+                let tile = patch.region.with(t, patch.region.low[t], (patch.region.low[t] + rows as isize).min(patch.region.high[t]));
+                *fits = i64::from(pass.bytes(0, &tile) <= self.store.cache);
+            }
+        }
+        self.comm.reduce(Reduce::Max, &mut fits);
+        let rows: Vec<usize> = ROWS.into_iter().zip(fits).filter(|(_, fits)| *fits == 1).map(|(rows, _)| rows).collect();
+        if rows.is_empty() { vec![ROWS[ROWS.len() - 1]] } else { rows.into_iter().take(SIZES).collect() }
+    }
+
+    fn block(&mut self, steps: usize) -> Option<Arc<Block>> {
+        if !self.fusion.blocks.contains_key(&steps) {
+            let block = Block::of(&self.store.design, &self.store.domains, steps).ok()?;
+            self.fusion.blocks.insert(steps, Arc::new(block));
+        }
+        self.fusion.blocks.get(&steps).cloned()
+    }
+
+    /// The scalars before each stage of each step of a block, and after it.
+    fn moments(&self, block: &Block) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let mut scalars = self.store.scalars.clone();
+        let mut moments = vec![];
+        for step in 0..block.steps {
+            for stage in &block.stages {
+                moments.push(scalars.clone());
+                if let (Work::Scalar(f), Some(id)) = (&stage.work, stage.scalar_written) {
+                    let from: Vec<f64> = stage.scalars_read.iter().map(|&s| scalars[s]).collect();
+                    scalars[id] = f(&from);
+                }
+            }
+            scalars[TIME] = self.time_after(step as u64 + 1);
+        }
+        (moments, scalars)
+    }
+
+    fn pass<'a>(&'a self, block: &'a Block, moments: &'a [Vec<f64>], kernels: pass::Kernels) -> Pass<'a> {
+        let store = &self.store;
+        let grid = &store.design.grids[0];
+        let edges = store.design.declarations.iter().zip(&store.reach).map(|(d, reach)| Edges::new(grid, d, reach));
+        // What fits into the caches is better left there.
+        let streams = self.memory() / self.comm.threads().count() > 2 * store.cache;
+        Pass { store, block, kernels, moments, edges: edges.collect(), streams }
+    }
+
+    /// Does some steps at a time, on tiles of so many rows.
+    fn run_block(&mut self, steps: usize, rows: usize) -> Result<()> {
+        let Some(block) = self.block(steps) else { return self.one_step() };
+        let (moments, after) = self.moments(&block);
+        for (moment, stage) in &block.before {
+            let Work::Point { cell: (b, index), mix } = &stage.work else { continue };
+            self.mix(stage.writes[0], *b, *index, moments[*moment][TIME], mix)?;
+            self.written(&stage.writes);
+        }
+        crate::comm::now_in("fused steps", self.steps);
+        self.deepen(&block);
+        let started = Instant::now();
+        let kernel = |level: &levels::Level| {
+            let row = self.rows[&Arc::as_ptr(&level.stage)].clone();
+            (row, self.store.surroundings(level.bound(), &moments[level.moment]))
+        };
+        let kernels = block.levels.iter().map(kernel).collect();
+        let pass = self.pass(&block, &moments, kernels);
+        let first = block.levels[0].stage.writes[0];
+        let threads = self.comm.threads();
+        for (patch, Patch { region, .. }) in self.store.patches[first].iter().enumerate() {
+            let tiles = tiles::wide(region, block.sweep, rows, threads.count());
+            threads.for_each(tiles.len(), |t| pass.tile(patch, &tiles[t]));
+        }
+        self.clockwork.compute += started.elapsed().as_secs_f64();
+        self.count_steps(steps as u64);
+        for f in (0..self.store.now.len()).filter(|&f| block.last[f].is_some()) {
+            let Store { now, next, design, .. } = &mut self.store;
+            if !next[f].is_empty() {
+                std::mem::swap(&mut now[f], &mut next[f]);
+            }
+            super::halos::soil(design, &mut self.fresh, f);
+            // Rows have gone to memory with their ends.
+            if !design.declarations[f].boundaries.iter().flatten().any(|b| b.varies()) {
+                self.fresh[f].push(halo::along_x(&self.store.reach[f]));
+            }
+        }
+        self.store.scalars = after;
+        self.steps += steps as u64;
+        self.time_passes();
+        Ok(())
+    }
+}
