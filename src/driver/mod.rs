@@ -287,7 +287,7 @@ impl<'a> Run<'a> {
             ranks: self.comm.size(),
             transport: self.comm.kind().into(),
             threads: self.comm.threads().count(),
-            fusion: simulation.fusion_text(),
+            fusion: simulation.fusion(),
             instruction_set: simulation.store.design.instructions.name().into(),
             grid: self.file.grid.cells,
             process_grid: simulation.domain().map_or([1; 3], |d| d.dims),

@@ -92,6 +92,8 @@ pub struct Case {
     pub steps: u64,
     pub element: ElementType,
     pub whole: [bool; 3],
+    /// Steps done at a time; 0 lets the engine choose.
+    pub fuse: usize,
     pub split: Split,
 }
 
@@ -192,6 +194,7 @@ impl Case {
     pub fn run<T: Element>(&self, comm: Comm, dims: Option<[usize; 3]>, set: InstructionSet) -> Result<Outcome> {
         let mut model = Model::new(comm, self.grid());
         model.instruction_set(set);
+        (self.fuse > 0).then(|| model.fuse(self.fuse));
         dims.into_iter().for_each(|dims| model.process_grid(dims));
         model.fixed_step(DT);
         let declared = self.declare::<T>(&mut model)?;
@@ -207,7 +210,8 @@ impl Case {
         let parts = |f: &Field<T>| run.gather(*f)[0].iter().flat_map(|v| v.parts()).map(f64::to_bits).collect();
         let fields = declared.fields.iter().map(parts).collect();
         let scalars = declared.scalars.iter().chain([&declared.counter]).map(|s| run.scalar(*s).to_bits()).collect();
-        Ok(Outcome { fields, scalars, state: run.state()? })
+        let fused = run.fusion().contains("fused");
+        Ok(Outcome { fields, scalars, state: run.state()?, fused })
     }
 
     /// The outcome on all ranks of its split, which must agree.
@@ -334,6 +338,8 @@ pub struct Outcome {
     pub fields: Vec<Vec<u64>>,
     pub scalars: Vec<u64>,
     pub state: String,
+    /// True if some steps were done at a time.
+    pub fused: bool,
 }
 
 fn walk<'a>(ops: &'a [Op], all: &mut Vec<&'a Op>) {
@@ -354,11 +360,11 @@ pub fn offsets_of(reach: &Reach) -> Vec<[isize; 3]> {
 
 fn condition() -> impl Strategy<Value = Condition> {
     prop_oneof![
-        any::<i8>().prop_map(Condition::Value),
-        any::<i8>().prop_map(Condition::Gradient),
-        Just(Condition::Reflecting),
-        any::<i8>().prop_map(Condition::Moving),
-        any::<i8>().prop_map(Condition::Outside),
+        2 => any::<i8>().prop_map(Condition::Value),
+        1 => any::<i8>().prop_map(Condition::Gradient),
+        2 => Just(Condition::Reflecting),
+        1 => any::<i8>().prop_map(Condition::Moving),
+        2 => any::<i8>().prop_map(Condition::Outside),
     ]
 }
 
@@ -412,6 +418,43 @@ pub fn large_case() -> impl Strategy<Value = Case> {
     of_cells(cells, 2)
 }
 
+/// Models whose steps can be fused, as a rule: kernels on cells and single cells that change, on grids of several tiles.
+pub fn fusible_case() -> impl Strategy<Value = Case> {
+    let cells = prop_oneof![
+        1 => (1..20_usize).prop_map(|x| [1, 1, x]),
+        2 => (1..40_usize, 1..12_usize).prop_map(|(y, x)| [1, y, x]),
+        6 => (1..24_usize, 1..40_usize, 1..9_usize).prop_map(|(z, y, x)| [z, y, x]),
+        1 => (1..24_usize, 1..12_usize).prop_map(|(z, x)| [z, 1, x]),
+    ];
+    let (f, seed) = (0..4_usize, 0..1000_u64);
+    let (pair, triple) = ([0..4_usize, 0..4], [0..4_usize, 0..4, 0..4]);
+    let single = prop_oneof![
+        6 => (0..SHAPES, f.clone(), f.clone(), seed.clone())
+            .prop_map(|(shape, from, to, seed)| Op::Plain { shape, from, to, seed }),
+        6 => (0..SHAPES, triple, 0..SCALARS, pair, seed)
+            .prop_map(|(shape, from, scalar, to, seed)| Op::Rich { shape, from, scalar, to, seed }),
+        1 => f.clone().prop_map(|to| Op::Where { to }),
+        2 => (prop::array::uniform3(0..40_usize), f).prop_map(|(at, to)| Op::Point { at, to }),
+    ];
+    let single = single.prop_recursive(1, 3, 2, |inner| {
+        (0..3_usize, prop::collection::vec(inner, 1..2)).prop_map(|(n, body)| Op::Repeat(n, body))
+    });
+    let steps = (prop::collection::vec(single, 1..4), 1..10_u64, 0..6_usize);
+    (of_cells(cells, 2), steps).prop_map(|(case, (step, steps, fuse))| {
+        let split = Split { parts: [case.split.parts[0], case.split.parts[1], 1], given: true, ..case.split };
+        let mut case = Case { start: vec![], step, steps, fuse, whole: [false; 3], split, ..case };
+        // Walls that move are seldom met in one step alone.
+        for field in case.fields.iter_mut().filter(|f| f.seed % 8 > 0) {
+            for wall in field.walls.iter_mut().flatten() {
+                if let Condition::Moving(v) = *wall {
+                    *wall = Condition::Value(v);
+                }
+            }
+        }
+        case.legal()
+    })
+}
+
 fn of_cells(cells: impl Strategy<Value = [usize; 3]>, steps: u64) -> impl Strategy<Value = Case> {
     let walls = prop::array::uniform3(prop::array::uniform2(condition()));
     let field =
@@ -431,6 +474,6 @@ fn of_cells(cells: impl Strategy<Value = [usize; 3]>, steps: u64) -> impl Strate
         split,
     )
         .prop_map(|(cells, periodic, fields, (start, step, steps), element, whole, split)| {
-            Case { cells, periodic, fields, start, step, steps, element, whole, split }.legal()
+            Case { cells, periodic, fields, start, step, steps, element, whole, fuse: 1 + split.set, split }.legal()
         })
 }

@@ -7,12 +7,13 @@ mod reference;
 mod rooms;
 mod stencils;
 
-use case::{Case, case, large_case};
+use case::{Case, case, fusible_case, large_case};
 use halocline::prelude::*;
 use halocline_kernels::ElementType;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use reference::Reference;
+use std::cell::Cell;
 
 /// Always the same cases, unless `PROPTEST_CASES` or `PROPTEST_RNG_SEED` ask for others.
 fn config(cases: u32) -> Config {
@@ -22,7 +23,7 @@ fn config(cases: u32) -> Config {
     Config { cases, rng_seed, failure_persistence: None, ..default }
 }
 
-fn agrees<T: Element>(case: &Case) {
+fn agrees<T: Element>(case: &Case) -> bool {
     let wanted = Reference::<T>::new(case).run();
     let alone = case.run::<T>(Comm::alone(), None, InstructionSet::Baseline).expect("it runs on one rank");
     let split = case.run_split::<T>();
@@ -44,9 +45,11 @@ fn agrees<T: Element>(case: &Case) {
         );
     }
     assert_eq!(alone.state, split.state, "state");
+    split.fused
 }
 
-fn check(case: &Case) {
+/// Was some split fused?
+fn check(case: &Case) -> bool {
     match case.element {
         ElementType::F32 => agrees::<f32>(case),
         ElementType::F64 => agrees::<f64>(case),
@@ -61,6 +64,18 @@ proptest! {
     fn random_models_equal_plain_loops(case in case()) {
         check(&case);
     }
+}
+
+#[test]
+fn fused_steps_equal_plain_loops() {
+    let (all, fused) = (Cell::new(0), Cell::new(0));
+    let each = |case: Case| {
+        all.set(all.get() + 1);
+        fused.set(fused.get() + u32::from(check(&case)));
+        Ok(())
+    };
+    TestRunner::new(config(4000)).run(&fusible_case(), each).unwrap();
+    assert!(5 * fused.get() > 2 * all.get(), "only {} of {} were fused", fused.get(), all.get());
 }
 
 proptest! {

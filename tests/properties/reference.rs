@@ -42,7 +42,7 @@ impl<'c, T: Element> Reference<'c, T> {
         }
         let bits = |f: &Vec<T>| f.iter().flat_map(|v| v.parts()).map(f64::to_bits).collect();
         let scalars = self.scalars.iter().chain([&self.passes]).map(|s| s.to_bits()).collect();
-        Outcome { fields: self.fields.iter().map(bits).collect(), scalars, state: String::new() }
+        Outcome { fields: self.fields.iter().map(bits).collect(), scalars, state: String::new(), fused: false }
     }
 
     fn key(&self, [z, y, x]: [isize; 3]) -> usize {

@@ -190,8 +190,8 @@ fn field_arguments(bound: &[Bound]) -> impl Iterator<Item = (usize, &Reach)> {
 /// cut separates, nothing lies beyond them.
 fn around(grid: &Grid, dims: [usize; 3], reach: &Reach, grow: [[isize; 2]; 2]) -> Reach {
     let deep = |a: usize, near: usize, side: usize| match a {
-        _ if grid.is_flat(a) => 0,
         2 => near,
+        _ if grid.is_flat(a) => 0,
         _ if grid.is_bounded(a) && dims[a] == 1 => near,
         _ => near + grow[a][side] as usize,
     };

@@ -125,7 +125,7 @@ impl Fusion {
 
 impl Simulation {
     /// For people: how steps are fused, or why not.
-    pub(crate) fn fusion_text(&self) -> String {
+    pub fn fusion(&self) -> String {
         let Fusion { most, refused, choice, .. } = &self.fusion;
         match (refused, choice) {
             (Some(why), _) => format!("steps one by one: {why}"),
