@@ -102,6 +102,8 @@ pub(crate) struct Design {
     pub(crate) instructions: InstructionSet,
     /// Steps done at a time; none: the fastest.
     pub(crate) fuse: Option<usize>,
+    /// Rows of a tile that steps are fused on; none: the fastest.
+    pub(crate) tile_rows: Option<usize>,
     pub(crate) declarations: Vec<Declaration>,
     pub(crate) scalars: Vec<(String, f64)>,
     pub(crate) profiles: Vec<ProfileDeclaration>,
@@ -131,6 +133,7 @@ impl Model {
             dims: None,
             instructions: InstructionSet::best(),
             fuse: None,
+            tile_rows: None,
             declarations: vec![],
             scalars: vec![("time".into(), 0.0), ("dt".into(), 0.0)],
             profiles: vec![],
@@ -184,6 +187,11 @@ impl Model {
     pub fn fuse(&mut self, steps: usize) {
         assert!(steps > 0, "blocks have at least one step");
         self.design.fuse = Some(steps);
+    }
+
+    /// How many rows a tile has that steps are fused on; the fastest, unless said otherwise. Results do not depend on it.
+    pub fn tile_rows(&mut self, rows: usize) {
+        self.design.tile_rows = Some(rows.max(1));
     }
 
     /// Declares a field: see [`FieldBuilder`].

@@ -1,8 +1,9 @@
 //! Kernels on all cells: tables of rows, tile by tile.
+use super::fused::rings;
 use super::wrap::Wrap;
 use super::{Simulation, Store, halos, tiles};
 use crate::comm::Threads;
-use crate::field::{Array, Declaration};
+use crate::field::{Array, Declaration, Lines};
 use crate::region::Region;
 use crate::schedule::{Bound, Stage, TileFn};
 use halocline_kernels::cell::{MAX_ROWS, Place, Table};
@@ -26,11 +27,13 @@ struct Written {
     row: isize,
     plane: isize,
     wrap: Option<Wrap>,
+    lines: Lines,
 }
 
 impl Written {
     fn of(array: &Array, low: [isize; 3], wrap: Option<Wrap>) -> Written {
-        Written { at: array.cell_mut(low), row: array.row_stride(), plane: array.plane_stride(), wrap }
+        let (row, plane) = (array.row_stride(), array.plane_stride());
+        Written { at: array.cell_mut(low), row, plane, wrap, lines: array.lines() }
     }
 }
 
@@ -113,6 +116,12 @@ impl Store {
         }
     }
 
+    /// True if the fields are so large that nothing of them is left in the caches when a thread comes back to it: what is
+    /// written should not push out what is still to be read.
+    pub(super) fn outgrows_caches(&self, threads: usize) -> bool {
+        self.now.iter().chain(&self.next).flatten().map(Array::bytes).sum::<usize>() / threads > 2 * self.cache
+    }
+
     /// The arrays that a stage writes: the next ones of fields that it also reads.
     fn targets(&self, stage: &Stage) -> Vec<&[Array]> {
         stage.writes.iter().map(|&f| if reads(stage, f) { &self.next[f][..] } else { &self.now[f][..] }).collect()
@@ -171,26 +180,54 @@ impl Simulation {
         self.overlap(stage, &patches, |this, threads, boxes| {
             let targets = this.targets(stage);
             let tiles = tiles::tiles(boxes, bytes_per_cell(bound, &this.now), this.cache, threads.count());
+            let streams = this.outgrows_caches(threads.count());
             threads.for_each(tiles.len(), |t| {
                 let (patch, tile) = tiles[t];
                 let (low, n) = (tile.low, tile.size()[2]);
                 let written = |(arrays, &f): (&&[Array], &usize)| Written::of(&arrays[patch], low, this.wraps[f]);
                 let written: Vec<Written> = targets.iter().zip(&stage.writes).map(written).collect();
-                let mut out: Rows = [null_mut(); MAX_OUT];
-                this.for_rows(bound, &around, first, patch, &tile, |table, [z, y, x]| {
-                    for (o, rows) in out.iter_mut().zip(&written) {
-                        *o = rows.at.wrapping_offset((z - low[0]) * rows.plane + (y - low[1]) * rows.row);
-                    }
-                    // The promise of a `RowFn`: the table follows the kernel's own arguments, whose halos are fresh (or
-                    // whose cells are owned); written rows are `n` owned cells of arrays that the stage does not read.
-                    row(table, &out, n);
-                    for (at, rows) in out.iter().zip(&written) {
-                        if let Some(wrap) = &rows.wrap {
-                            // SAFETY: the cells were just written; their images in the row's halo are this tile's alone.
-                            unsafe { wrap.row(*at, x, n as isize) }
+                // Whole rows are computed in a thread's own memory and go past the caches from there, with their halos.
+                let whole = this.patches[first][patch].region.size()[2] == n;
+                let room = |rows: &Written| rings::stride(rows.lines) as usize;
+                let own = if streams && whole { written.iter().map(room).sum() } else { 0 };
+                rings::with_memory(own, |mut own_rows| {
+                    let mut own_row = |rows: &Written| {
+                        let at = own_rows.wrapping_add(rows.lines.left);
+                        own_rows = own_rows.wrapping_add(room(rows));
+                        at
+                    };
+                    let own_rows: Vec<*mut u8> =
+                        if own > 0 { written.iter().map(&mut own_row).collect() } else { vec![] };
+                    let mut out: Rows = [null_mut(); MAX_OUT];
+                    this.for_rows(bound, &around, first, patch, &tile, |table, [z, y, x]| {
+                        let place = |rows: &Written| {
+                            rows.at.wrapping_offset((z - low[0]) * rows.plane + (y - low[1]) * rows.row)
+                        };
+                        for (o, rows) in out.iter_mut().zip(&written) {
+                            *o = place(rows);
                         }
-                    }
+                        for (o, at) in out.iter_mut().zip(&own_rows) {
+                            *o = *at;
+                        }
+                        // The promise of a `RowFn`: the table follows the kernel's own arguments, whose halos are fresh (or
+                        // whose cells are owned); written rows are `n` owned cells of arrays that the stage does not read,
+                        // or the thread's own.
+                        row(table, &out, n);
+                        for (at, rows) in out.iter().zip(&written) {
+                            if let Some(wrap) = &rows.wrap {
+                                // SAFETY: the cells were just written; their images in the row's halo are this tile's alone.
+                                unsafe { wrap.row(*at, x, n as isize) }
+                            }
+                        }
+                        for (at, rows) in own_rows.iter().zip(&written) {
+                            let Lines { left, used } = rows.lines;
+                            // SAFETY: both are whole lines of one row; in the field they belong to no other, and its halo is
+                            // stale once the row is written.
+                            unsafe { rings::stream(place(rows).wrapping_sub(left), at.wrapping_sub(left), used) }
+                        }
+                    });
                 });
+                rings::fence();
             });
         });
         self.swap(stage);

@@ -49,7 +49,14 @@ impl Shape {
         let used = left + ((owned.size()[2] + above[2]) * size).next_multiple_of(LINE);
         let row = if used % CONFLICT < 2 * LINE { used + 2 * LINE } else { used };
         let plane = ny * row + if ny > 1 { 4 * LINE } else { 0 };
-        Shape { padded, row, plane, first: left - below[2] * size, bytes: nz * plane + LINE, lines: Lines { left, used } }
+        Shape {
+            padded,
+            row,
+            plane,
+            first: left - below[2] * size,
+            bytes: nz * plane + LINE,
+            lines: Lines { left, used },
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ends of rows and the rows beyond walls: what [`crate::boundary::fill`] and the exchange of halos do to fields in
 //! memory, done to single rows wherever they lie.
-use super::super::wrap::Wrap;
 use super::super::with_element;
+use super::super::wrap::Wrap;
 use crate::boundary::Wall;
 use crate::field::Declaration;
 use crate::grid::Grid;
@@ -89,15 +89,18 @@ impl<'a> Edges<'a> {
                 let (mirror, _) = wall.mirror(x);
                 let first = [index[0], index[1], x];
                 // SAFETY: both cells lie in the row and its halo, and are not the same.
-                unsafe {
-                    self.set(&wall, first, row.wrapping_offset(x * size), row.wrapping_offset(mirror * size), 1)
-                }
+                unsafe { self.set(&wall, first, row.wrapping_offset(x * size), row.wrapping_offset(mirror * size), 1) }
             }
         }
     }
 
     /// The rows or planes beyond the walls across an axis that a reader of `reach` looks at, each with its mirror image.
-    pub fn beyond(&self, axis: usize, side: usize, reach: &Reach) -> impl Iterator<Item = (isize, isize)> + use<'_, 'a> {
+    pub fn beyond(
+        &self,
+        axis: usize,
+        side: usize,
+        reach: &Reach,
+    ) -> impl Iterator<Item = (isize, isize)> + use<'_, 'a> {
         let n = self.grid.cells()[axis] as isize;
         let depth = [reach.below, reach.above][side][axis] as isize;
         let depth = if self.grid.is_bounded(axis) { depth } else { 0 };
@@ -109,7 +112,15 @@ impl<'a> Edges<'a> {
     ///
     /// # Safety
     /// As [`Edges::ends`]; `mirrored` is another such row.
-    pub unsafe fn mirror(&self, axis: usize, side: usize, index: [isize; 3], row: *mut u8, mirrored: *const u8, time: f64) {
+    pub unsafe fn mirror(
+        &self,
+        axis: usize,
+        side: usize,
+        index: [isize; 3],
+        row: *mut u8,
+        mirrored: *const u8,
+        time: f64,
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
             self.set(&self.wall(axis, side, time), index, row, mirrored, self.cells as usize);

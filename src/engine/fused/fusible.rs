@@ -105,6 +105,7 @@ pub(super) fn span(grid: &Grid, d: &Declaration, reach: &Reach, axis: usize) -> 
     if !grid.is_bounded(axis) {
         return [-below, above];
     }
-    let inside = |beyond: isize| if beyond == 0 { 0 } else { beyond - 1 + isize::from(d.location.axis() == Some(axis)) };
+    let inside =
+        |beyond: isize| if beyond == 0 { 0 } else { beyond - 1 + isize::from(d.location.axis() == Some(axis)) };
     [-below.max(inside(above)), above.max(inside(below))]
 }

@@ -17,7 +17,8 @@ impl Simulation {
     /// Makes all halos fresh that a block reads.
     pub(super) fn deepen(&mut self, block: &Block) {
         let is_fresh = |f: usize, reach: &Reach| self.fresh[f].iter().any(|r| r.covers(reach));
-        let stale: Halo = block.halo.iter().filter(|(f, reach)| !reach.is_own() && !is_fresh(*f, reach)).copied().collect();
+        let stale: Halo =
+            block.halo.iter().filter(|(f, reach)| !reach.is_own() && !is_fresh(*f, reach)).copied().collect();
         if stale.is_empty() {
             return;
         }
@@ -33,7 +34,8 @@ impl Simulation {
         }
         let started = Instant::now();
         if !self.fusion.deep.contains_key(&stale) {
-            let exchange = Exchange::new(&self.comm, |rank| rows(&self.store.design, &self.store.domains, &stale, rank));
+            let exchange =
+                Exchange::new(&self.comm, |rank| rows(&self.store.design, &self.store.domains, &stale, rank));
             self.fusion.deep.insert(stale.clone(), exchange);
         }
         let exchange = self.fusion.deep.get_mut(&stale).expect("made above");
@@ -117,4 +119,3 @@ fn rows(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: &Halo, rank: 
     }
     moves
 }
-

@@ -53,6 +53,11 @@ pub(super) struct Level {
 }
 
 impl Level {
+    /// How far it reads its arguments that are fields.
+    pub fn reaches(&self) -> impl Iterator<Item = &Reach> {
+        field_arguments(self.bound()).map(|(_, reach)| reach)
+    }
+
     /// The arguments of its kernel.
     pub fn bound(&self) -> &[Bound] {
         match &self.stage.work {
@@ -107,7 +112,10 @@ impl Block {
                         };
                         let d = &design.declarations[f];
                         if first != step && !reach.is_own() && d.boundaries.iter().flatten().any(|b| b.varies()) {
-                            return Err(format!("`{}` is read in two steps, and its boundary changes between them", d.name));
+                            return Err(format!(
+                                "`{}` is read in two steps, and its boundary changes between them",
+                                d.name
+                            ));
                         }
                         match newest[f] {
                             Source::Memory => read[f] = true,
@@ -154,7 +162,7 @@ impl Block {
         // Readers tell producers what they need, the last ones first.
         for l in (0..levels.len()).rev() {
             let Level { from, grow, lag, .. } = levels[l].clone();
-            let reaches: Vec<Reach> = field_arguments(levels[l].bound()).map(|(_, reach)| *reach).collect();
+            let reaches: Vec<Reach> = levels[l].reaches().copied().collect();
             for ((f, source), reach) in from.into_iter().zip(reaches) {
                 let d = &design.declarations[f];
                 let Source::Version(v) = source else {

@@ -8,6 +8,7 @@
 //! In the order of what happens: [`levels`] turns steps into levels, [`halo`] makes halos as deep as all levels together
 //! read, [`pass`] carries them through a tile, [`edges`] makes what lies beyond walls at each level, and [`choice`] finds
 //! out how many steps are best.
+mod ahead;
 mod choice;
 mod edges;
 mod fusible;
@@ -190,6 +191,9 @@ impl Simulation {
     /// Rows of tiles for a block of so many steps, the largest first. Ranks may have patches and caches of different
     /// sizes: rank 0 decides.
     fn sizes(&mut self, steps: usize) -> Vec<usize> {
+        if let Some(rows) = self.store.design.tile_rows {
+            return vec![rows];
+        }
         let mut fits = [0; ROWS.len()];
         if let (Some(block), true) = (self.block(steps), self.comm.is_root())
             && let Some(first) = block.levels.first().map(|l| l.stage.writes[0])
@@ -199,12 +203,17 @@ impl Simulation {
             let pass = self.pass(&block, &moments, around);
             for (rows, fits) in ROWS.into_iter().zip(&mut fits) {
                 let t = 1 - block.sweep;
-                let tile = patch.region.with(t, patch.region.low[t], (patch.region.low[t] + rows as isize).min(patch.region.high[t]));
+                let tile = patch.region.with(
+                    t,
+                    patch.region.low[t],
+                    (patch.region.low[t] + rows as isize).min(patch.region.high[t]),
+                );
                 *fits = i64::from(pass.bytes(0, &tile) <= self.store.cache);
             }
         }
         self.comm.reduce(Reduce::Max, &mut fits);
-        let rows: Vec<usize> = ROWS.into_iter().zip(fits).filter(|(_, fits)| *fits == 1).map(|(rows, _)| rows).collect();
+        let rows: Vec<usize> =
+            ROWS.into_iter().zip(fits).filter(|(_, fits)| *fits == 1).map(|(rows, _)| rows).collect();
         if rows.is_empty() { vec![ROWS[ROWS.len() - 1]] } else { rows.into_iter().take(SIZES).collect() }
     }
 
@@ -237,8 +246,7 @@ impl Simulation {
         let store = &self.store;
         let grid = &store.design.grids[0];
         let edges = store.design.declarations.iter().zip(&store.reach).map(|(d, reach)| Edges::new(grid, d, reach));
-        // What fits into the caches is better left there.
-        let streams = self.memory() / self.comm.threads().count() > 2 * store.cache;
+        let streams = store.outgrows_caches(self.comm.threads().count());
         Pass { store, block, kernels, moments, edges: edges.collect(), streams }
     }
 

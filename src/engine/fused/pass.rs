@@ -2,6 +2,7 @@
 //! reads planes that levels before it have left in rings in cache, and the last version of each field goes to memory. So
 //! memory is read and written once for all steps. Tiles overlap by what levels compute beyond them, and need nothing of
 //! each other.
+use super::ahead::{Ahead, Needs};
 use super::edges::Edges;
 use super::levels::{Block, Level, Source};
 use super::rings::{Ring, fence, stream, stride, with_memory};
@@ -75,7 +76,7 @@ struct Target {
 
 impl Pass<'_> {
     /// The ring's plane `p` and row `r` as indices z, y, x.
-    fn index(&self, p: isize, r: isize) -> [isize; 3] {
+    pub(super) fn index(&self, p: isize, r: isize) -> [isize; 3] {
         if self.block.sweep == 0 { [p, r, 0] } else { [r, p, 0] }
     }
 
@@ -92,7 +93,7 @@ impl Pass<'_> {
     }
 
     /// The range of a tile along an axis, larger by what a level computes beyond it.
-    fn range(&self, tile: &Region, axis: usize, [below, above]: [isize; 2]) -> Range<isize> {
+    pub(super) fn range(&self, tile: &Region, axis: usize, [below, above]: [isize; 2]) -> Range<isize> {
         let grid = &self.store.design.grids[0];
         let (low, high) = (tile.low[axis] - below, tile.high[axis] + above);
         match grid.is_bounded(axis) {
@@ -125,8 +126,7 @@ impl Pass<'_> {
                 let beyond = |reach: [usize; 3]| if bounded { reach[t] as isize } else { 0 };
                 let (first, end) = (rows.start - beyond(version.reach.below), rows.end + beyond(version.reach.above));
                 let lines = self.store.now[version.field][patch].lines();
-                let (ring, bytes) =
-                    Ring::new(memory.wrapping_add(used), version.planes, first, end - first, lines);
+                let (ring, bytes) = Ring::new(memory.wrapping_add(used), version.planes, first, end - first, lines);
                 used += bytes;
                 ring
             })
@@ -151,11 +151,24 @@ impl Pass<'_> {
         with_memory(self.bytes(patch, tile) + LINE, |memory| {
             let (rings, used) = self.rings(patch, &parts, memory);
             let scratch = memory.wrapping_add(used);
-            let mut work = Progress { pass: self, patch, tile, rings, scratch, widest, slots: vec![], uneven: vec![], targets: vec![] };
+            let mut work = Progress {
+                pass: self,
+                patch,
+                tile,
+                rings,
+                scratch,
+                widest,
+                slots: vec![],
+                uneven: vec![],
+                targets: vec![],
+                ahead: Ahead::default(),
+            };
             let levels = || self.block.levels.iter().zip(&parts);
             let first = levels().map(|(level, part)| part.planes.start + level.lag).min().unwrap_or(0);
             let end = levels().map(|(level, part)| part.end + level.lag).max().unwrap_or(0);
+            let needs = Needs::of(self, tile);
             for front in first..end {
+                work.ahead = Ahead::new(self, patch, &needs, front);
                 for (l, (level, part)) in levels().enumerate() {
                     let p = front - level.lag;
                     if part.planes.contains(&p) {
@@ -182,6 +195,7 @@ struct Progress<'a> {
     slots: Vec<Slot>,
     uneven: Vec<Uneven>,
     targets: Vec<Target>,
+    ahead: Ahead,
 }
 
 impl Progress<'_> {
@@ -271,6 +285,8 @@ impl Progress<'_> {
         self.find_targets(l, part, p);
         let row = &kernels[l].0;
         let axes = &store.coordinates[&(0, 0, store.design.declarations[level.stage.writes[0]].location)];
+        // Levels that read memory wait for it anyway.
+        let cached = level.from.iter().any(|(_, source)| *source != Source::Memory);
         let mut table: Table = [null(); MAX_ROWS];
         let mut out: Rows = [null_mut(); MAX_OUT];
         for (entry, slot) in table.iter_mut().zip(&self.slots) {
@@ -297,6 +313,9 @@ impl Progress<'_> {
             // as deep as the block reads, or in rings of versions that levels before this one have made; rows written lie
             // in rings of other versions, in scratch, or in arrays that no level reads.
             row(&table, &out, nx);
+            if cached {
+                self.ahead.some();
+            }
             let inside = (self.tile.low[t]..self.tile.high[t]).contains(&r);
             let index = self.pass.index(p, r);
             for (o, target) in self.targets.iter_mut().enumerate() {

@@ -34,14 +34,14 @@ impl Ring {
 }
 
 /// Bytes from row to row, so that rows do not fight for the same sets of the first cache.
-pub(super) fn stride(lines: Lines) -> isize {
+pub(in crate::engine) fn stride(lines: Lines) -> isize {
     let used = lines.used;
     (if used % 4096 < 2 * LINE { used + 2 * LINE } else { used }) as isize
 }
 
 /// Lends this thread's own memory, at least so many bytes from a cache line on. It is kept from call to call: fresh pages
 /// each time cost more than fusing gains.
-pub(super) fn with_memory<R>(bytes: usize, work: impl FnOnce(*mut u8) -> R) -> R {
+pub(in crate::engine) fn with_memory<R>(bytes: usize, work: impl FnOnce(*mut u8) -> R) -> R {
     thread_local! { static OWN: RefCell<Option<Memory>> = const { RefCell::new(None) } }
     OWN.with_borrow_mut(|own| {
         if own.as_ref().is_none_or(|memory| memory.bytes() < bytes) {

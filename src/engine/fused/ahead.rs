@@ -1,0 +1,107 @@
+//! Asking for memory ahead of the front: while levels work on planes that are in cache, the plane that the front meets next
+//! is on its way, a few lines after each row.
+use super::levels::Source;
+use super::pass::Pass;
+use crate::field::memory::LINE;
+use crate::region::Region;
+use std::ops::Range;
+
+/// A plane of rows of one field in memory, from one line on.
+#[derive(Clone, Copy)]
+struct Plane {
+    at: *const u8,
+    row: isize,
+    rows: usize,
+    lines: usize,
+}
+
+/// What is to be asked for during a front, and how much after each row.
+#[derive(Default)]
+pub(super) struct Ahead {
+    planes: Vec<Plane>,
+    /// The plane, row and line that come next.
+    next: (usize, usize, usize),
+    share: usize,
+}
+
+/// A field as the levels read it from memory: the highest plane before the front moves on, and the rows of a tile.
+struct Need {
+    field: usize,
+    ahead: isize,
+    rows: Range<isize>,
+}
+
+/// All that a tile needs from memory, and the rows that are computed from rings meanwhile.
+pub(super) struct Needs {
+    fields: Vec<Need>,
+    cached_rows: usize,
+}
+
+impl Needs {
+    /// Of a tile.
+    pub fn of(pass: &Pass, tile: &Region) -> Needs {
+        let (s, t) = (pass.block.sweep, 1 - pass.block.sweep);
+        let grid = &pass.store.design.grids[0];
+        let (mut fields, mut cached_rows) = (Vec::<Need>::new(), 0);
+        for level in &pass.block.levels {
+            let rows = pass.range(tile, t, level.grow[t]);
+            if level.from.iter().any(|(_, source)| *source != Source::Memory) {
+                cached_rows += rows.len();
+            }
+            for ((field, source), reach) in level.from.iter().zip(level.reaches()) {
+                if *source != Source::Memory {
+                    continue;
+                }
+                let far = |depth: [usize; 3], a: usize| if grid.is_flat(a) { 0 } else { depth[a] as isize };
+                let ahead = far(reach.above, s) - level.lag;
+                let rows = rows.start - far(reach.below, t)..rows.end + far(reach.above, t);
+                match fields.iter_mut().find(|need| need.field == *field) {
+                    Some(need) if need.ahead >= ahead => {}
+                    Some(need) => *need = Need { field: *field, ahead, rows },
+                    None => fields.push(Need { field: *field, ahead, rows }),
+                }
+            }
+        }
+        Needs { fields, cached_rows }
+    }
+}
+
+impl Ahead {
+    /// While the front is at `front`.
+    pub fn new(pass: &Pass, patch: usize, needs: &Needs, front: isize) -> Ahead {
+        let (s, t) = (pass.block.sweep, 1 - pass.block.sweep);
+        let plane = |need: &Need| {
+            let array = &pass.store.now[need.field][patch];
+            let (padded, lines, p) = (array.padded(), array.lines(), front + 1 + need.ahead);
+            let rows = need.rows.start.max(padded.low[t])..need.rows.end.min(padded.high[t]);
+            let inside = (padded.low[s]..padded.high[s]).contains(&p);
+            let row = if t == 1 { array.row_stride() } else { array.plane_stride() };
+            let at = array.cell(pass.index(p, rows.start)).wrapping_sub(lines.left);
+            inside.then_some(Plane { at, row, rows: rows.len(), lines: lines.used / LINE })
+        };
+        let planes: Vec<Plane> = needs.fields.iter().filter_map(plane).filter(|p| p.rows > 0).collect();
+        let all: usize = planes.iter().map(|p| p.rows * p.lines).sum();
+        Ahead { planes, next: (0, 0, 0), share: all.div_ceil(needs.cached_rows.max(1)) }
+    }
+
+    /// Asks for this row's share.
+    #[inline(always)]
+    pub fn some(&mut self) {
+        #[cfg(target_arch = "x86_64")]
+        for _ in 0..self.share {
+            let (p, row, line) = self.next;
+            let Some(plane) = self.planes.get(p) else { return };
+            // SAFETY: asking for memory has no effect on it.
+            unsafe {
+                use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+                let at = plane.at.wrapping_offset(row as isize * plane.row).wrapping_add(line * LINE);
+                _mm_prefetch::<_MM_HINT_T1>(at.cast());
+            }
+            self.next = match (line + 1 < plane.lines, row + 1 < plane.rows) {
+                (true, _) => (p, row, line + 1),
+                (false, true) => (p, row + 1, 0),
+                (false, false) => (p + 1, 0, 0),
+            };
+        }
+    }
+}
