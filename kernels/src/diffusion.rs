@@ -43,6 +43,12 @@ impl<R: Real> Kernel<R> for Ftcs<R> {
     #[inline(always)]
     fn cell(&self, (t,): Near<'_, R, Self>) -> [R; 1] {
         let [az, ay, ax] = self.alpha;
+        // Arithmetic is what limits this kernel in cache: cubes need three additions less. Uniform fields stay as they are,
+        // to the last bit, in either form. The branch is the same for all cells, so there is a loop for each.
+        if az == ay && ay == ax {
+            let six = t.x::<-1>() + t.x::<1>() + (t.y::<-1>() + t.y::<1>()) + (t.z::<-1>() + t.z::<1>());
+            return [t.here() + ax * (six - R::of(6.0) * t.here())];
+        }
         let twice = t.here() + t.here();
         let along_x = t.x::<-1>() + t.x::<1>() - twice;
         let along_y = t.y::<-1>() + t.y::<1>() - twice;

@@ -5,6 +5,7 @@ use super::pass::Pass;
 use crate::field::memory::LINE;
 use crate::region::Region;
 use std::ops::Range;
+use std::ptr::null;
 
 /// A plane of rows of one field in memory, from one line on.
 #[derive(Clone, Copy)]
@@ -16,11 +17,11 @@ struct Plane {
 }
 
 /// What is to be asked for during a front, and how much after each row.
-#[derive(Default)]
 pub(super) struct Ahead {
     planes: Vec<Plane>,
-    /// The plane, row and line that come next.
-    next: (usize, usize, usize),
+    /// The next line, and how many are left of its row.
+    at: *const u8,
+    lines: usize,
     share: usize,
 }
 
@@ -67,6 +68,9 @@ impl Needs {
 }
 
 impl Ahead {
+    /// Nothing.
+    pub const NONE: Ahead = Ahead { planes: vec![], at: null(), lines: 0, share: 0 };
+
     /// While the front is at `front`.
     pub fn new(pass: &Pass, patch: usize, needs: &Needs, front: isize) -> Ahead {
         let (s, t) = (pass.block.sweep, 1 - pass.block.sweep);
@@ -81,27 +85,47 @@ impl Ahead {
         };
         let planes: Vec<Plane> = needs.fields.iter().filter_map(plane).filter(|p| p.rows > 0).collect();
         let all: usize = planes.iter().map(|p| p.rows * p.lines).sum();
-        Ahead { planes, next: (0, 0, 0), share: all.div_ceil(needs.cached_rows.max(1)) }
+        Ahead { planes, at: null(), lines: 0, share: all.div_ceil(needs.cached_rows.max(1)) }
     }
 
     /// Asks for this row's share.
     #[inline(always)]
     pub fn some(&mut self) {
-        #[cfg(target_arch = "x86_64")]
-        for _ in 0..self.share {
-            let (p, row, line) = self.next;
-            let Some(plane) = self.planes.get(p) else { return };
-            // SAFETY: asking for memory has no effect on it.
-            unsafe {
-                use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-                let at = plane.at.wrapping_offset(row as isize * plane.row).wrapping_add(line * LINE);
-                _mm_prefetch::<_MM_HINT_T1>(at.cast());
+        let mut left = self.share;
+        while left > 0 {
+            if self.lines == 0 && !self.next_row() {
+                return;
             }
-            self.next = match (line + 1 < plane.lines, row + 1 < plane.rows) {
-                (true, _) => (p, row, line + 1),
-                (false, true) => (p, row + 1, 0),
-                (false, false) => (p + 1, 0, 0),
-            };
+            let lines = left.min(self.lines);
+            for line in 0..lines {
+                ask_for(self.at.wrapping_add(line * LINE));
+            }
+            self.at = self.at.wrapping_add(lines * LINE);
+            self.lines -= lines;
+            left -= lines;
         }
     }
+
+    fn next_row(&mut self) -> bool {
+        let Some(plane) = self.planes.last_mut() else { return false };
+        (self.at, self.lines) = (plane.at, plane.lines);
+        plane.at = plane.at.wrapping_offset(plane.row);
+        plane.rows -= 1;
+        if plane.rows == 0 {
+            self.planes.pop();
+        }
+        true
+    }
+}
+
+#[inline(always)]
+fn ask_for(line: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: asking for memory has no effect on it.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(line.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
 }

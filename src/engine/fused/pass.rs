@@ -161,7 +161,7 @@ impl Pass<'_> {
                 slots: vec![],
                 uneven: vec![],
                 targets: vec![],
-                ahead: Ahead::default(),
+                ahead: Ahead::NONE,
             };
             let levels = || self.block.levels.iter().zip(&parts);
             let first = levels().map(|(level, part)| part.planes.start + level.lag).min().unwrap_or(0);
