@@ -1,9 +1,10 @@
 //! Signals by which batch systems and users ask a run to end. A first one only sets a flag, for the run to see at its next
-//! convenience; a second SIGTERM or SIGINT ends the process at once.
+//! convenience; a second SIGTERM or SIGINT, a second later or more, ends the process at once.
 use crate::{Error, Result};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock};
+use signal_hook::low_level;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 /// A signal that has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +39,12 @@ const SIGNALS: [(Signal, i32, Option<i32>); 4] = [
     (Signal::User2, SIGUSR2, None),
 ];
 
+/// For so many milliseconds, the same signal again is an echo of the first: `timeout` and batch systems send it to a process
+/// and to its group.
+const ECHO: u64 = 1000;
+
 /// Signals are sent to a process, and so are these flags its own.
-static FLAGS: LazyLock<[Arc<AtomicBool>; 4]> = LazyLock::new(Default::default);
+static FLAGS: [AtomicBool; 4] = [const { AtomicBool::new(false) }; 4];
 
 /// Begins to listen; further calls do nothing. Before MPI starts, since a signal that nobody listens to kills the rank
 /// and leaves the others waiting.
@@ -48,19 +53,33 @@ pub fn install() -> Result<()> {
     if INSTALLED.swap(true, Relaxed) {
         return Ok(());
     }
-    for ((_, number, exit_code), flag) in SIGNALS.iter().zip(&*FLAGS) {
-        // Handlers run in this order, so the first signal finds its flag unset.
-        let exit = exit_code.map(|code| signal_hook::flag::register_conditional_shutdown(*number, code, flag.clone()));
-        exit.transpose()
-            .and_then(|_| signal_hook::flag::register(*number, flag.clone()))
+    for ((_, number, exit_code), flag) in SIGNALS.iter().zip(&FLAGS) {
+        listen(*number, *exit_code, flag)
             .map_err(|e| Error::failure(format!("cannot listen to signal {number}: {e}")))?;
     }
     Ok(())
 }
 
+fn listen(number: i32, exit_code: Option<i32>, flag: &'static AtomicBool) -> std::io::Result<()> {
+    const NEVER: u64 = u64::MAX;
+    let (start, first) = (Instant::now(), AtomicU64::new(NEVER));
+    let action = move || {
+        let now = start.elapsed().as_millis() as u64;
+        let first = first.compare_exchange(NEVER, now, Relaxed, Relaxed).err().unwrap_or(now);
+        flag.store(true, Relaxed);
+        if let Some(code) = exit_code
+            && now.saturating_sub(first) >= ECHO
+        {
+            low_level::exit(code);
+        }
+    };
+    // SAFETY: a signal handler may read the clock, change atomics and `_exit`; `action` does nothing else.
+    unsafe { low_level::register(number, action) }.map(drop)
+}
+
 /// The most urgent signal that has arrived since [`install`]. It stays until the process ends.
 pub fn pending() -> Option<Signal> {
-    SIGNALS.iter().zip(&*FLAGS).find(|(_, flag)| flag.load(Relaxed)).map(|((signal, ..), _)| *signal)
+    SIGNALS.iter().zip(&FLAGS).find(|(_, flag)| flag.load(Relaxed)).map(|((signal, ..), _)| *signal)
 }
 
 #[cfg(test)]
@@ -68,6 +87,10 @@ mod tests {
     use super::*;
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Command, ExitStatus};
+    use std::time::Duration;
+
+    /// No signal, but a pause.
+    const LATER: i32 = 0;
 
     /// Runs [`child`] in a process of its own and lets it send itself these signals.
     fn process(signals: &str) -> ExitStatus {
@@ -85,7 +108,10 @@ mod tests {
         install().unwrap();
         assert_eq!(pending(), None);
         for number in signals.split(',') {
-            signal_hook::low_level::raise(number.parse().unwrap()).unwrap();
+            match number.parse().unwrap() {
+                LATER => std::thread::sleep(Duration::from_millis(ECHO + 100)),
+                number => low_level::raise(number).unwrap(),
+            }
         }
         let index = SIGNALS.iter().position(|(signal, ..)| Some(*signal) == pending()).unwrap();
         std::process::exit(10 + index as i32);
@@ -104,8 +130,10 @@ mod tests {
         assert_eq!(code(&[SIGUSR1, SIGUSR1, SIGUSR2]), 12);
         assert_eq!(code(&[SIGUSR2]), 13);
         assert_eq!(code(&[SIGUSR1, SIGTERM]), 10, "the most urgent");
-        assert_eq!(code(&[SIGTERM, SIGTERM]), 75);
-        assert_eq!(code(&[SIGINT, SIGINT]), 130);
-        assert_eq!(code(&[SIGINT, SIGTERM]), 10, "one of each is not two");
+        assert_eq!(code(&[SIGTERM, SIGTERM, SIGTERM]), 10, "at once, they are one");
+        assert_eq!(code(&[SIGTERM, LATER, SIGTERM]), 75);
+        assert_eq!(code(&[SIGINT, LATER, SIGINT]), 130);
+        assert_eq!(code(&[SIGINT, LATER, SIGTERM]), 10, "one of each is not two");
+        assert_eq!(code(&[SIGUSR1, LATER, SIGUSR1]), 12, "a warning kills nobody");
     }
 }

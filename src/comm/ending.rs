@@ -85,6 +85,16 @@ pub(super) fn report(error: &Error) {
     }
 }
 
+/// Waits until the launcher has read what this rank has printed into a pipe, though not for long: MPICH's throws away what
+/// it has not read when a rank aborts.
+#[cfg(feature = "mpi")]
+pub(super) fn until_read(pipe: impl std::os::fd::AsFd) {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE && rustix::io::ioctl_fionread(&pipe).is_ok_and(|bytes| bytes > 0) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// The exit code of a process, of which the system keeps 8 bits: a failure never looks like success.
 pub(super) fn exit_code(code: i32) -> u8 {
     u8::try_from(code).ok().filter(|code| *code != 0).unwrap_or(1)
@@ -99,4 +109,32 @@ pub(super) fn cut_off(code: i32) -> mpsc::Sender<()> {
         }
     });
     limit
+}
+
+#[cfg(all(test, feature = "mpi"))]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn waits_for_a_reader_but_not_for_ever() {
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"error").unwrap();
+        let start = Instant::now();
+        until_read(&writer);
+        assert!(start.elapsed() >= PATIENCE, "nobody reads");
+        let pause = Duration::from_millis(100);
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(pause);
+                reader.read_exact(&mut [0; 5]).unwrap();
+            });
+            until_read(&writer);
+        });
+        assert!((pause..PATIENCE).contains(&start.elapsed()), "{:?}", start.elapsed());
+        let start = Instant::now();
+        until_read(std::fs::File::open("/dev/null").unwrap());
+        assert!(start.elapsed() < PATIENCE, "no pipe");
+    }
 }

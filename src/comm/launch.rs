@@ -104,6 +104,7 @@ impl Launch {
         let result = fault::catch(true, || body(Comm::new(transport, Rc::new(Threads::new(threads)))));
         let code = settle(&*control, result.map_err(Fault::of)).unwrap_or_else(|fault| {
             eprintln!("error: {}", Aborted { rank: control.rank(), code: fault.code, message: fault.message });
+            super::ending::until_read(std::io::stderr());
             mpi::abort(fault.code)
         });
         // What a failed body left unfinished may keep MPI from ending.

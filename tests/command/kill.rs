@@ -51,8 +51,8 @@ fn kills(ranks: Ranks) {
         std::thread::sleep(writing.mul_f64(fastrand::f64()));
         let processes = running.ranks(ranks);
         match processes.get(fastrand::usize(..=processes.len())) {
-            Some(&one) => signal("KILL", one),
-            None => processes.iter().for_each(|&process| signal("KILL", process)),
+            Some(&one) => signal("KILL", &[one]),
+            None => signal("KILL", &processes),
         }
         wait_for_the_last(&processes);
         // Open MPI's launcher may hang when a rank dies while it connects. All ranks have ended, and that is what counts.

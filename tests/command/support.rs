@@ -273,16 +273,18 @@ impl Drop for Running {
         if matches!(self.child.try_wait(), Ok(None)) {
             let all = descendants(self.process());
             let _ = self.child.kill();
-            all.into_iter().for_each(|process| signal("KILL", process));
+            signal("KILL", &all);
             let _ = self.child.wait();
         }
     }
 }
 
-/// Sends a signal; to a process that is gone, nothing.
-pub fn signal(name: &str, process: u32) {
+/// Sends a signal to each of these, in this order; to a process that is gone, nothing.
+pub fn signal(name: &str, processes: &[u32]) {
     // The shell's own `kill`: small machines have no other.
-    let _ = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).stderr(Stdio::null()).status();
+    let processes: Vec<_> = processes.iter().map(u32::to_string).collect();
+    let command = format!("kill -{name} {}", processes.join(" "));
+    let _ = Command::new("sh").args(["-c", &command]).stderr(Stdio::null()).status();
 }
 
 /// True for a process that is there and no mere entry that nobody has collected yet.
