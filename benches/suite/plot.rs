@@ -70,8 +70,10 @@ fn draw(pixels: &mut [u8], height: u32, title: &str, panels: &[&Outcome]) -> Dra
         write(&outcome.title(), (16, y + HEAD / 2), 20, HPos::Left)?;
         y += HEAD;
         let bottom = y + BAR * outcome.lines.len() as i32;
-        for tick in 0..=(longest * 4.0) as i32 {
-            let (x, strong) = (reach(f64::from(tick) / 4.0), tick == 4);
+        let each = if longest < 2.0 { 0.25 } else { 1.0 };
+        for tick in 0..=(longest / each) as i32 {
+            let value = f64::from(tick) * each;
+            let (x, strong) = (reach(value), value == 1.0);
             let style = ShapeStyle::from(if strong { INK } else { FAINT }).stroke_width(1);
             area.draw(&PathElement::new([(x, y - 4), (x, bottom)], style))?;
         }
