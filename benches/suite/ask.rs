@@ -62,9 +62,9 @@ impl Ask {
         self.rivals.is_empty() || self.rivals.iter().any(|r| *r == name || r == first)
     }
 
-    pub fn size(&self, case: &Case) -> usize {
+    /// The size that was given, if one was.
+    pub fn given(&self, case: &Case) -> Option<usize> {
         let given = |name: &str| self.sizes.iter().rev().find(|(c, _)| c == name).map(|&(_, n)| n);
-        let usual = if self.quick { case.quick } else { case.n };
-        given(case.name).or_else(|| given("")).unwrap_or(usual)
+        given(case.name).or_else(|| given(""))
     }
 }

@@ -18,7 +18,7 @@ pub struct Case {
 
 impl Case {
     pub fn cells(&self, n: usize) -> f64 {
-        (n as f64).powf(f64::from(self.axes))
+        n.pow(self.axes) as f64
     }
 }
 

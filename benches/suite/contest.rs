@@ -67,13 +67,38 @@ fn available() -> f64 {
     kilobytes.map_or(f64::INFINITY, |k| k * 1024.0)
 }
 
+/// Most that may be used of it.
+const USABLE: f64 = 0.92;
+/// Most that copies use, in MB.
+const COPIES: f64 = 2048.0;
+
 fn room(bytes: f64) -> Result<(), String> {
-    let (need, free) = (bytes * 1.1 / 1e9, available() / 1e9);
-    if need > 0.92 * free {
-        Err(format!("it needs {need:.1} GB of memory beside the others, {free:.1} are free"))
-    } else {
-        Ok(())
+    let (need, free) = (bytes * 1.05 / 1e9, available() / 1e9);
+    let full = || format!("it needs {need:.1} GB of memory beside the others, {free:.1} are free");
+    if need > USABLE * free { Err(full()) } else { Ok(()) }
+}
+
+/// The size that was asked for, or the usual one, or the largest at which all fit into memory together.
+fn size(case: &Case, ask: &Ask, notes: &mut Vec<String>) -> usize {
+    if let Some(n) = ask.given(case) {
+        return n;
     }
+    let usual = if ask.quick { case.quick } else { case.n };
+    let wanted = |r: &&crate::cases::Rival| r.variants.iter().any(|(_, name)| ask.wants_rival(name));
+    let rivals: f64 = case.rivals.iter().filter(wanted).map(|r| r.memory).sum();
+    let bytes = |n: usize| {
+        let copies = (case.bytes * case.cells(n)).min(COPIES * f64::from(1 << 20));
+        1.05 * ((case.memory * ours::WAYS.len() as f64 + rivals) * case.cells(n) + copies)
+    };
+    let (mut n, free) = (usual, available());
+    while bytes(n) > USABLE * free && n > 64 {
+        n -= usual / 16;
+    }
+    if n < usual {
+        let free = free / 1e9;
+        notes.push(format!("{n} rather than {usual}, so that all fit into memory ({free:.1} GB are free)"));
+    }
+    n
 }
 
 /// The largest relative difference of two checks.
@@ -83,8 +108,8 @@ fn difference(a: [f64; 2], b: [f64; 2], inner_only: bool) -> f64 {
 }
 
 pub fn contest(case: &'static Case, comm: &Comm, ask: &Ask) -> Outcome {
-    let n = ask.size(case);
     let (mut programs, mut contenders, mut notes) = (vec![], vec![], vec![]);
+    let n = size(case, ask, &mut notes);
     let add = |contenders: &mut Vec<Contender>, name: &str, kind, how| {
         let line = Line { name: name.into(), kind, times: vec![] };
         contenders.push(Contender { line, how, steps: LEAST });
@@ -108,7 +133,7 @@ pub fn contest(case: &'static Case, comm: &Comm, ask: &Ask) -> Outcome {
     }
 
     // Copies of as many bytes, or of a part of them where that is too much.
-    let megabytes = (case.bytes * cells / f64::from(1 << 20)).ceil().clamp(1.0, 2048.0);
+    let megabytes = (case.bytes * cells / f64::from(1 << 20)).ceil().clamp(1.0, COPIES);
     let factor = case.bytes * cells / (megabytes * f64::from(1 << 20));
     match Running::start(Program::C("copies"), &format!("{megabytes}"), 0, ask.threads) {
         Ok(program) => {

@@ -7,11 +7,14 @@ use halocline_kernels::gray_scott::{GrayScott, Rates};
 use halocline_kernels::linear::{Axpy, Descend, NegativeLaplacian};
 use halocline_kernels::wave::Leapfrog;
 
-/// The ways in which halocline itself takes part: a name and what is set in the model.
+/// A name, and what is set in the model.
+type Way = (&'static str, fn(&mut Model));
+
+/// The ways in which halocline itself takes part.
 ///
 /// This is the place for the number of steps that the engine fuses in cache: once models have that setting, the first
 /// stays as it is (the engine chooses), and `("halocline, one pass", |model| …)` and others of fixed numbers join it.
-pub const WAYS: &[(&str, fn(&mut Model))] = &[("halocline", |_| ())];
+pub const WAYS: &[Way] = &[("halocline", |_| ())];
 
 /// A weighted sum for checks, as in `rivals/rival.h`: of the whole box, and of what edges cannot reach in a few steps.
 #[derive(Default)]

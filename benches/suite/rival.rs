@@ -62,6 +62,8 @@ fn command(program: Program, threads: usize) -> Result<Command, String> {
             command
         }
     };
+    // Memory in huge pages where the system gives them on request, as halocline and the C have it.
+    command.env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
     command.env("OMP_NUM_THREADS", if matches!(program, Program::Petsc(_)) { "1".into() } else { threads.to_string() });
     Ok(command)
 }
