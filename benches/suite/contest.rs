@@ -68,9 +68,9 @@ fn available() -> f64 {
 }
 
 /// Most that may be used of it.
-const USABLE: f64 = 0.92;
+const USABLE: f64 = 0.85;
 /// Most that copies use, in MB.
-const COPIES: f64 = 2048.0;
+const COPIES: f64 = 1024.0;
 
 fn room(bytes: f64) -> Result<(), String> {
     let (need, free) = (bytes * 1.05 / 1e9, available() / 1e9);

@@ -57,6 +57,7 @@ fn draw(pixels: &mut [u8], height: u32, title: &str, panels: &[&Outcome]) -> Dra
         write(name, (x + 20, 53), 16, HPos::Left)?;
         x += 110;
     }
+    write("as parts of a streamed copy of the bytes of one pass", (x + 20, 53), 16, HPos::Left)?;
     let mut y = TOP;
     for outcome in panels {
         let cells = outcome.case.cells(outcome.n);
