@@ -1,41 +1,49 @@
-// The step of `kernels/src/diffusion.rs` (Ftcs) as one writes it by hand: n^3 cells, one layer of halo, periodic.
-// gcc -O3 -march=native -fopenmp -ffp-contract=off -shared -fPIC
-#include <omp.h>
+// The step of `kernels/src/diffusion.rs` (Ftcs) as one writes it by hand, periodic: heat64, heat32 with seven points,
+// heat2d with five. Variants: plain; in blocks of rows; with stores past the caches; with both.
+// With -shared it is a library of heat_f64 and heat_f32.
+#define VARIANTS "plain", "blocked", "streamed", "blocked-streamed"
+#include "rival.h"
 
-#define HEAT(NAME, REAL)                                                                                               \
-    static void NAME##_wrap(REAL *t, long n)                                                                           \
-    {                                                                                                                  \
-        long sy = n + 2, sz = sy * sy;                                                                                 \
-        _Pragma("omp parallel for") for (long z = 1; z <= n; z++)                                                      \
-        {                                                                                                              \
-            REAL *p = t + z * sz;                                                                                      \
-            for (long x = 1; x <= n; x++) p[x] = p[n * sy + x], p[(n + 1) * sy + x] = p[sy + x];                       \
-            for (long y = 1; y <= n; y++) p[y * sy] = p[y * sy + n], p[y * sy + n + 1] = p[y * sy + 1];                \
-        }                                                                                                              \
-        _Pragma("omp parallel for") for (long y = 1; y <= n; y++) for (long x = 1; x <= n; x++)                        \
-            t[y * sy + x] = t[n * sz + y * sy + x], t[(n + 1) * sz + y * sy + x] = t[sz + y * sy + x];                 \
-    }                                                                                                                  \
-    void NAME(REAL *a, REAL *b, long n, long steps, int threads, double alpha_)                                        \
-    {                                                                                                                  \
-        long sy = n + 2, sz = sy * sy;                                                                                 \
-        REAL alpha = (REAL)alpha_;                                                                                     \
-        omp_set_num_threads(threads);                                                                                  \
-        for (long s = 0; s < steps; s++) {                                                                             \
-            NAME##_wrap(a, n);                                                                                         \
-            _Pragma("omp parallel for") for (long z = 1; z <= n; z++) for (long y = 1; y <= n; y++)                    \
-            {                                                                                                          \
-                const REAL *restrict t = a + z * sz + y * sy;                                                          \
-                REAL *restrict o = b + z * sz + y * sy;                                                                \
-                for (long x = 1; x <= n; x++) {                                                                        \
-                    REAL twice = t[x] + t[x];                                                                          \
-                    o[x] = t[x] + ((alpha * (t[x - 1] + t[x + 1] - twice) + alpha * (t[x - sy] + t[x + sy] - twice)) + \
-                                   alpha * (t[x - sz] + t[x + sz] - twice));                                           \
-                }                                                                                                      \
-            }                                                                                                          \
-            REAL *swap = a;                                                                                            \
-            a = b, b = swap;                                                                                           \
-        }                                                                                                              \
-    }
+#define REAL double
+#define NAME(X) X##_f64
+#include "heat_rows.h"
+#undef REAL
+#undef NAME
+#define REAL float
+#define NAME(X) X##_f32
+#include "heat_rows.h"
 
-HEAT(heat_f64, double)
-HEAT(heat_f32, float)
+static int single;
+
+static double first(long z, long y, long x)
+{
+    return 1 + bump(z, y, x);
+}
+
+static void set_up(const char *which)
+{
+    single = strstr(which, "32") != 0;
+    if (single)
+        a_f32 = array(4), b_f32 = array(4), alpha_f32 = 0.1f;
+    else
+        a_f64 = array(8), b_f64 = array(8), alpha_f64 = 0.1;
+}
+static void reset(void)
+{
+    if (single)
+        fill(a_f32, 4, first), fill(b_f32, 4, first);
+    else
+        fill(a_f64, 8, first), fill(b_f64, 8, first);
+}
+static void steps(const char *variant, long count)
+{
+    int blocked = strstr(variant, "blocked") != 0, streamed = strstr(variant, "streamed") != 0;
+    if (single)
+        steps_f32(blocked, streamed, count);
+    else
+        steps_f64(blocked, streamed, count);
+}
+static double total(int inner)
+{
+    return single ? weighted(a_f32, 4, inner) : weighted(a_f64, 8, inner);
+}
