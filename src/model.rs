@@ -100,7 +100,7 @@ pub(crate) struct Design {
     pub(crate) grids: Vec<Grid>,
     pub(crate) dims: Option<[usize; 3]>,
     pub(crate) instructions: InstructionSet,
-    /// Steps done at a time; none: the fastest.
+    /// Steps done at a time, 0 for stage by stage; none: the fastest.
     pub(crate) fuse: Option<usize>,
     /// Rows of a tile that steps are fused on; none: the fastest.
     pub(crate) tile_rows: Option<usize>,
@@ -179,13 +179,9 @@ impl Model {
         self.design.instructions = set;
     }
 
-    /// How many steps are done at a time while a tile is in cache, 1 for stage by stage; the fastest, unless said otherwise.
-    /// Results do not depend on it.
-    ///
-    /// # Panics
-    /// If it is zero.
+    /// How many steps are done at a time while a tile is in cache; the fastest, unless said otherwise. With 0 all stages
+    /// pass over the whole grid, one after the other. Results do not depend on it.
     pub fn fuse(&mut self, steps: usize) {
-        assert!(steps > 0, "blocks have at least one step");
         self.design.fuse = Some(steps);
     }
 

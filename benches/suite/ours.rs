@@ -10,11 +10,9 @@ use halocline_kernels::wave::Leapfrog;
 /// A name, and what is set in the model.
 type Way = (&'static str, fn(&mut Model));
 
-/// The ways in which halocline itself takes part.
-///
-/// This is the place for the number of steps that the engine fuses in cache: once models have that setting, the first
-/// stays as it is (the engine chooses), and `("halocline, one pass", |model| …)` and others of fixed numbers join it.
-pub const WAYS: &[Way] = &[("halocline", |_| ())];
+/// The ways in which halocline itself takes part: as it comes, with as many steps fused as the engine finds best, and with
+/// one step at a time, as everyone else.
+pub const WAYS: &[Way] = &[("halocline", |_| ()), ("halocline, one step", |model| model.fuse(1))];
 
 /// A weighted sum for checks, as in `rivals/rival.h`: of the whole box, and of what edges cannot reach in a few steps.
 #[derive(Default)]

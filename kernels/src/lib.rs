@@ -15,6 +15,7 @@ pub mod math;
 pub mod random;
 pub mod reach;
 pub mod row;
+pub mod stream;
 pub mod wave;
 
 pub use array::apply;

@@ -2,6 +2,7 @@
 use crate::cell::Table;
 use crate::element::Element;
 use crate::kernel::{Args, Kernel, MAX_OUT, Outputs};
+use crate::stream::{LINE, stream};
 use std::ptr::NonNull;
 use std::slice::from_raw_parts_mut;
 use std::sync::Arc;
@@ -9,11 +10,56 @@ use std::sync::Arc;
 /// Where the written rows begin, one pointer per number that a kernel makes.
 pub type Rows = [*mut u8; MAX_OUT];
 
-/// Computes `n` cells of a row: rows read, rows written, n.
-///
-/// The caller promises: the table is as the kernel's arguments say, readable over the reach around all n cells; the
-/// written rows hold n cells each, are aligned for their numbers, and overlap neither each other nor any row read.
-pub type RowFn = Arc<dyn Fn(&Table, &Rows, usize) + Send + Sync>;
+/// A kernel as a function of rows of bytes.
+pub trait Row: Send + Sync {
+    /// Computes `n` cells of a row.
+    ///
+    /// The caller promises: the table is as the kernel's arguments say, readable over the reach around all n cells; the
+    /// written rows hold n cells each, are aligned for their numbers, and overlap neither each other nor any row read.
+    fn compute(&self, table: &Table, out: &Rows, n: usize);
+
+    /// The same, and whole cache lines of the new rows go past the caches to the rows `to` (none, where null) as soon as
+    /// they are made. What is left of a last line is not copied.
+    ///
+    /// The caller promises the same of `to`; these rows and those of `out` begin on cache lines.
+    fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, n: usize);
+}
+
+/// A kernel, compiled and erased.
+pub type RowFn = Arc<dyn Row>;
+
+/// Computes cells of a row from one on: table, written rows, the first cell, how many.
+struct Compiled<F> {
+    cells: F,
+    /// Bytes of the numbers read and of those written.
+    size: usize,
+    written: Vec<usize>,
+}
+
+/// Rows leave in pieces of about so many bytes: a whole row at once would fill the store queue, and the core would wait.
+const PIECE: usize = 1024;
+
+impl<F: Fn(&Table, &Rows, usize, usize) + Send + Sync> Row for Compiled<F> {
+    fn compute(&self, table: &Table, out: &Rows, n: usize) {
+        (self.cells)(table, out, 0, n)
+    }
+
+    fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, n: usize) {
+        let piece = PIECE / self.size;
+        for first in (0..n).step_by(piece) {
+            let cells = piece.min(n - first);
+            let mut rows = *out;
+            for (row, size) in rows.iter_mut().zip(&self.written) {
+                *row = row.wrapping_add(first * size);
+            }
+            (self.cells)(table, &rows, first, cells);
+            for ((from, to), size) in rows.iter().zip(to).zip(&self.written).filter(|((_, to), _)| !to.is_null()) {
+                // SAFETY: the caller's promise; pieces of all types of numbers begin on cache lines.
+                unsafe { stream(to.wrapping_add(first * size), *from, cells * size / LINE * LINE) }
+            }
+        }
+    }
+}
 
 /// A set of vector instructions. Results are the same bits in all of them: a kernel's operations are done as written,
 /// several cells at a time, and Rust never contracts `a * b + c` by itself.
@@ -70,6 +116,7 @@ impl InstructionSet {
 fn row_loop<T: Element, K: Kernel<T>>(
     kernel: &K,
     table: &Table,
+    first: usize,
     a: &mut [<K::Writes as Outputs>::A],
     b: &mut [<K::Writes as Outputs>::B],
     c: &mut [<K::Writes as Outputs>::C],
@@ -88,7 +135,7 @@ fn row_loop<T: Element, K: Kernel<T>>(
         let (a, b, c) = (&mut a[cells.clone()], &mut b[cells.clone()], &mut c[cells.clone()]);
         let (d, e, f) = (&mut d[cells.clone()], &mut e[cells.clone()], &mut f[cells]);
         for i in 0..a.len() {
-            (a[i], b[i], c[i], d[i], e[i], f[i]) = kernel.cell(K::Reads::views(table, start + i)).split();
+            (a[i], b[i], c[i], d[i], e[i], f[i]) = kernel.cell(K::Reads::views(table, first + start + i)).split();
         }
         if end == n {
             break;
@@ -111,6 +158,7 @@ macro_rules! row_for {
         fn $name<T: Element, K: Kernel<T>>(
             kernel: &K,
             table: &Table,
+            first: usize,
             a: &mut [<K::Writes as Outputs>::A],
             b: &mut [<K::Writes as Outputs>::B],
             c: &mut [<K::Writes as Outputs>::C],
@@ -118,7 +166,7 @@ macro_rules! row_for {
             e: &mut [<K::Writes as Outputs>::E],
             f: &mut [<K::Writes as Outputs>::F],
         ) {
-            row_loop(kernel, table, a, b, c, d, e, f)
+            row_loop(kernel, table, first, a, b, c, d, e, f)
         }
     };
 }
@@ -145,13 +193,16 @@ pub fn erase<T: Element, K: Kernel<T>>(kernel: &Arc<K>, instructions: Instructio
     const { assert!(K::Reads::ROWS <= crate::cell::MAX_ROWS, "the kernel reads too many rows") };
     assert!(instructions.is_here(), "this machine has no {}", instructions.name());
     let kernel = kernel.clone();
+    let size = size_of::<T>();
+    let written_sizes = K::Writes::elements().into_iter().map(|e| e.size()).collect();
     macro_rules! erased {
-        ($row:ident) => {
+        ($row:ident) => {{
             // SAFETY: the instruction set was found above; the rest is the promise of whoever calls a `RowFn`.
-            Arc::new(move |table: &Table, &[a, b, c, d, e, f]: &Rows, n: usize| unsafe {
+            let cells = move |table: &Table, &[a, b, c, d, e, f]: &Rows, first: usize, n: usize| unsafe {
                 $row(
                     &*kernel,
                     table,
+                    first,
                     written(a, n),
                     written(b, n),
                     written(c, n),
@@ -159,8 +210,9 @@ pub fn erase<T: Element, K: Kernel<T>>(kernel: &Arc<K>, instructions: Instructio
                     written(e, n),
                     written(f, n),
                 )
-            })
-        };
+            };
+            Arc::new(Compiled { cells, size, written: written_sizes })
+        }};
     }
     match instructions {
         #[cfg(target_arch = "x86_64")]
@@ -199,7 +251,7 @@ mod tests {
                 table[0] = t[1..].as_ptr().cast();
                 (out[0], out[1]) = (new[0].as_mut_ptr().cast(), new[1].as_mut_ptr().cast());
                 // The promise of a `RowFn`: one row with a cell before and behind it, two rows written.
-                row(&table, &out, n);
+                row.compute(&table, &out, n);
                 for (i, near) in t.windows(3).enumerate() {
                     let expected = [near[0] * near[1] + near[2], near[2] * near[1] - near[0]];
                     assert_eq!([new[0][i], new[1][i]], expected, "cell {i} of {n}, {}", set.name());

@@ -9,6 +9,7 @@ use crate::schedule::{Bound, Stage, TileFn};
 use halocline_kernels::cell::{MAX_ROWS, Place, Table};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::{RowFn, Rows};
+use halocline_kernels::stream::fence;
 use halocline_kernels::{ElementType, Reach};
 use std::ptr::{null, null_mut};
 use std::time::Instant;
@@ -28,12 +29,14 @@ struct Written {
     plane: isize,
     wrap: Option<Wrap>,
     lines: Lines,
+    /// Bytes of a cell.
+    size: usize,
 }
 
 impl Written {
     fn of(array: &Array, low: [isize; 3], wrap: Option<Wrap>) -> Written {
         let (row, plane) = (array.row_stride(), array.plane_stride());
-        Written { at: array.cell_mut(low), row, plane, wrap, lines: array.lines() }
+        Written { at: array.cell_mut(low), row, plane, wrap, lines: array.lines(), size: array.element().size() }
     }
 }
 
@@ -206,13 +209,17 @@ impl Simulation {
                         for (o, rows) in out.iter_mut().zip(&written) {
                             *o = place(rows);
                         }
+                        let to = out;
                         for (o, at) in out.iter_mut().zip(&own_rows) {
                             *o = *at;
                         }
                         // The promise of a `RowFn`: the table follows the kernel's own arguments, whose halos are fresh (or
                         // whose cells are owned); written rows are `n` owned cells of arrays that the stage does not read,
                         // or the thread's own.
-                        row(table, &out, n);
+                        match own {
+                            0 => row.compute(table, &out, n),
+                            _ => row.compute_and_stream(table, &out, &to, n),
+                        }
                         for (at, rows) in out.iter().zip(&written) {
                             if let Some(wrap) = &rows.wrap {
                                 // SAFETY: the cells were just written; their images in the row's halo are this tile's alone.
@@ -220,14 +227,13 @@ impl Simulation {
                             }
                         }
                         for (at, rows) in own_rows.iter().zip(&written) {
-                            let Lines { left, used } = rows.lines;
-                            // SAFETY: both are whole lines of one row; in the field they belong to no other, and its halo is
-                            // stale once the row is written.
-                            unsafe { rings::stream(place(rows).wrapping_sub(left), at.wrapping_sub(left), used) }
+                            // SAFETY: both are rows with all their lines; in the field these belong to no other row, and
+                            // its halo is stale once the row is written.
+                            unsafe { rings::stream_ends(place(rows), *at, rows.lines, n * rows.size) }
                         }
                     });
                 });
-                rings::fence();
+                fence();
             });
         });
         self.swap(stage);

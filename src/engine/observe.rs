@@ -70,7 +70,7 @@ impl Simulation {
                     let mut out: Rows = [null_mut(); MAX_OUT];
                     out[0] = line.as_mut_ptr().cast();
                     // The promise of a `RowFn`: as in `run_cells`; the written row is this thread's own.
-                    row(table, &out, n);
+                    row.compute(table, &out, n);
                     if has_place(op) {
                         extreme.add_row(grid.key(blocks[patch], index), &line);
                     } else {

@@ -92,7 +92,7 @@ pub struct Case {
     pub steps: u64,
     pub element: ElementType,
     pub whole: [bool; 3],
-    /// Steps done at a time; 0 lets the engine choose.
+    /// One more than the steps done at a time; 0 lets the engine choose.
     pub fuse: usize,
     pub split: Split,
 }
@@ -194,7 +194,7 @@ impl Case {
     pub fn run<T: Element>(&self, comm: Comm, dims: Option<[usize; 3]>, set: InstructionSet) -> Result<Outcome> {
         let mut model = Model::new(comm, self.grid());
         model.instruction_set(set);
-        (self.fuse > 0).then(|| model.fuse(self.fuse));
+        self.fuse.checked_sub(1).into_iter().for_each(|steps| model.fuse(steps));
         dims.into_iter().for_each(|dims| model.process_grid(dims));
         model.fixed_step(DT);
         let declared = self.declare::<T>(&mut model)?;
@@ -439,7 +439,7 @@ pub fn fusible_case() -> impl Strategy<Value = Case> {
     let single = single.prop_recursive(1, 3, 2, |inner| {
         (0..3_usize, prop::collection::vec(inner, 1..2)).prop_map(|(n, body)| Op::Repeat(n, body))
     });
-    let steps = (prop::collection::vec(single, 1..4), 1..10_u64, 0..6_usize);
+    let steps = (prop::collection::vec(single, 1..4), 1..10_u64, 0..7_usize);
     (of_cells(cells, 2), steps).prop_map(|(case, (step, steps, fuse))| {
         let split = Split { parts: [case.split.parts[0], case.split.parts[1], 1], given: true, ..case.split };
         let mut case = Case { start: vec![], step, steps, fuse, whole: [false; 3], split, ..case };

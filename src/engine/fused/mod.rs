@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Steps and rows of tiles among which the fastest is chosen.
-const STEPS: [usize; 3] = [2, 4, 8];
+const STEPS: [usize; 4] = [1, 2, 4, 8];
 const ROWS: [usize; 4] = [128, 64, 32, 16];
 /// Tiles of how many sizes are tried.
 const SIZES: usize = 2;
@@ -44,7 +44,7 @@ const LARGER: f64 = 1.15;
 
 /// What is needed to fuse steps: as much as the halos allow.
 pub(super) struct Depth {
-    /// The most steps of a block; 1 where steps are not fused.
+    /// The most steps of a block; 0 where stages are done one by one.
     pub most: usize,
     /// Why not.
     pub refused: Option<String>,
@@ -57,9 +57,9 @@ pub(super) struct Depth {
 impl Depth {
     /// From the whole design, the same on every rank. `reach` and `double` are what single steps need.
     pub fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, reach: &[Reach], double: &[bool]) -> Depth {
-        let none = |refused| Depth { most: 1, refused, halo: reach.to_vec(), double: double.to_vec() };
+        let none = |refused| Depth { most: 0, refused, halo: reach.to_vec(), double: double.to_vec() };
         let wanted: Vec<usize> = match design.fuse {
-            Some(1) => return none(None),
+            Some(0) => return none(None),
             Some(steps) => vec![steps],
             None => STEPS.into_iter().rev().collect(),
         };
@@ -129,11 +129,11 @@ impl Simulation {
     pub fn fusion(&self) -> String {
         let Fusion { most, refused, choice, .. } = &self.fusion;
         match (refused, choice) {
-            (Some(why), _) => format!("steps one by one: {why}"),
-            (None, _) if *most == 1 => "steps one by one".into(),
+            (Some(why), _) => format!("stage by stage: {why}"),
+            (None, _) if *most == 0 => "stage by stage".into(),
             (None, None) => format!("up to {most} steps fused"),
             (None, Some(choice)) => match (choice.settled(), choice.is_settled()) {
-                (c, true) if c.steps == 1 => "steps one by one, which was fastest".into(),
+                (c, true) if c.steps == 1 => format!("steps one by one, tiles of {} rows", c.rows),
                 (c, true) => format!("fused {} steps, tiles of {} rows", c.steps, c.rows),
                 (_, false) => format!("up to {most} steps fused, too few to find the fastest way"),
             },
@@ -144,13 +144,13 @@ impl Simulation {
     pub(crate) fn block_steps(&self) -> usize {
         match &self.fusion.choice {
             Some(choice) => choice.next().1.steps,
-            None => self.fusion.most,
+            None => self.fusion.most.max(1),
         }
     }
 
     /// Does some steps, at most so many, and says how many. Collective.
     pub(super) fn some_steps(&mut self, most: usize) -> Result<usize> {
-        if self.fusion.most == 1 || most == 1 || self.has_first_items() {
+        if self.fusion.most == 0 || self.has_first_items() {
             self.one_step()?;
             return Ok(1);
         }
@@ -161,10 +161,7 @@ impl Simulation {
         let (number, candidate) = choice.next();
         let (open, steps) = (!choice.is_settled(), candidate.steps.min(most));
         let started = Instant::now();
-        match steps {
-            1 => self.one_step()?,
-            _ => self.run_block(steps, candidate.rows)?,
-        }
+        self.run_block(steps, candidate.rows)?;
         if open && steps == candidate.steps {
             // The slowest rank counts, and all must come to the same choice.
             let mut nanoseconds = [started.elapsed().as_nanos() as i64];
@@ -179,7 +176,7 @@ impl Simulation {
     fn candidates(&mut self) -> Vec<(usize, usize)> {
         let most = self.fusion.most;
         let Some(asked) = self.store.design.fuse else {
-            let mut all = vec![(1, 0)];
+            let mut all = vec![];
             for steps in STEPS.into_iter().filter(|&k| k <= most) {
                 all.extend(self.sizes(steps).into_iter().map(|rows| (steps, rows)));
             }

@@ -5,7 +5,7 @@
 use super::ahead::{Ahead, Needs};
 use super::edges::Edges;
 use super::levels::{Block, Level, Source};
-use super::rings::{Ring, fence, stream, stride, with_memory};
+use super::rings::{Ring, stream_ends, stride, with_memory};
 use crate::engine::cells::Surroundings;
 use crate::engine::{Store, with_element};
 use crate::field::memory::LINE;
@@ -17,6 +17,7 @@ use halocline_kernels::Element;
 use halocline_kernels::cell::{MAX_ROWS, Place, Table};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::{RowFn, Rows};
+use halocline_kernels::stream::fence;
 use std::ops::Range;
 use std::ptr::{null, null_mut};
 
@@ -70,8 +71,26 @@ struct Target {
     memory: *mut u8,
     memory_step: isize,
     lines: Lines,
+    /// Bytes of its cells.
+    cells: usize,
     /// When the halo is looked at.
     time: f64,
+}
+
+impl Target {
+    /// Puts a row into memory; its whole lines may have been streamed already.
+    #[inline(always)]
+    unsafe fn store(&self, streamed: bool) {
+        let Lines { left, used } = self.lines;
+        // SAFETY: the caller's promise: both are rows with all their lines.
+        unsafe {
+            if streamed {
+                stream_ends(self.memory, self.row, self.lines, self.cells);
+            } else {
+                std::ptr::copy_nonoverlapping(self.row.wrapping_sub(left), self.memory.wrapping_sub(left), used);
+            }
+        }
+    }
 }
 
 impl Pass<'_> {
@@ -257,6 +276,7 @@ impl Progress<'_> {
             let field = version.field;
             let array = store.last(field, self.patch);
             let lines = array.lines();
+            let cells = store.design.grids[0].cells()[2] * array.element().size();
             let stands = block.last[field] == Some(v) && (self.tile.low[s]..self.tile.high[s]).contains(&p);
             let memory_step = if t == 1 { array.row_stride() } else { array.plane_stride() };
             let memory = array.cell_mut(self.pass.index(p, part.rows.start));
@@ -268,7 +288,7 @@ impl Progress<'_> {
             };
             let memory = if stands && row != memory { memory } else { null_mut() };
             let time = moments[version.seen][TIME];
-            self.targets.push(Target { version: v, field, row, step, memory, memory_step, lines, time });
+            self.targets.push(Target { version: v, field, row, step, memory, memory_step, lines, cells, time });
         }
     }
 
@@ -285,8 +305,8 @@ impl Progress<'_> {
         self.find_targets(l, part, p);
         let row = &kernels[l].0;
         let axes = &store.coordinates[&(0, 0, store.design.declarations[level.stage.writes[0]].location)];
-        // Levels that read memory wait for it anyway.
-        let cached = level.from.iter().any(|(_, source)| *source != Source::Memory);
+        // Single cells are changed in whole rows.
+        let streams = self.pass.streams && level.points.is_empty() && self.targets.iter().any(|t| !t.memory.is_null());
         let mut table: Table = [null(); MAX_ROWS];
         let mut out: Rows = [null_mut(); MAX_OUT];
         for (entry, slot) in table.iter_mut().zip(&self.slots) {
@@ -312,11 +332,19 @@ impl Progress<'_> {
             // The promise of a `RowFn`: the table follows the kernel's own arguments; rows read lie in memory, whose halo is
             // as deep as the block reads, or in rings of versions that levels before this one have made; rows written lie
             // in rings of other versions, in scratch, or in arrays that no level reads.
-            row(&table, &out, nx);
-            if cached {
-                self.ahead.some();
-            }
             let inside = (self.tile.low[t]..self.tile.high[t]).contains(&r);
+            let streamed = streams && inside;
+            match streamed {
+                true => {
+                    let mut to: Rows = [null_mut(); MAX_OUT];
+                    for (to, target) in to.iter_mut().zip(&self.targets) {
+                        *to = target.memory;
+                    }
+                    row.compute_and_stream(&table, &out, &to, nx);
+                }
+                false => row.compute(&table, &out, nx),
+            }
+            self.ahead.some();
             let index = self.pass.index(p, r);
             for (o, target) in self.targets.iter_mut().enumerate() {
                 if !level.points.is_empty() {
@@ -327,13 +355,7 @@ impl Progress<'_> {
                     edges[target.field].on_walls(index, target.row);
                     edges[target.field].ends(index, target.row, target.time);
                     if inside && !target.memory.is_null() {
-                        let Lines { left, used } = target.lines;
-                        let (to, from) = (target.memory.wrapping_sub(left), target.row.wrapping_sub(left));
-                        if self.pass.streams {
-                            stream(to, from, used)
-                        } else {
-                            std::ptr::copy_nonoverlapping(from, to, used)
-                        }
+                        target.store(streamed);
                     }
                 }
                 target.row = target.row.wrapping_offset(target.step);

@@ -1,6 +1,7 @@
 //! Where rows lie while a block is computed: in rings of planes that stay in cache, one for each version of a field.
 use crate::field::Lines;
 use crate::field::memory::{LINE, Memory};
+use halocline_kernels::stream::stream;
 use std::cell::RefCell;
 
 /// Planes of rows in a thread's own memory: plane p lies where plane p − `planes` was.
@@ -52,32 +53,18 @@ pub(in crate::engine) fn with_memory<R>(bytes: usize, work: impl FnOnce(*mut u8)
     })
 }
 
-/// Copies whole cache lines past the caches, so that no line is read only to be overwritten.
+/// Streams those lines of a row that [`halocline_kernels::row::Row::compute_and_stream`] leaves: what is before its cells,
+/// and from the last line that they do not fill to the end.
 ///
 /// # Safety
-/// Both must be valid for so many bytes, a multiple of a cache line, and begin on one.
+/// Both must be the first of a row's cells, with all its lines, which nobody else looks at; `cells` are the bytes of cells.
 #[inline(always)]
-pub(in crate::engine) unsafe fn stream(to: *mut u8, from: *const u8, bytes: usize) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller's promise; every CPU of this architecture has SSE2.
+pub(in crate::engine) unsafe fn stream_ends(to: *mut u8, from: *const u8, lines: Lines, cells: usize) {
+    let Lines { left, used } = lines;
+    let whole = cells / LINE * LINE;
+    // SAFETY: the caller's promise.
     unsafe {
-        use std::arch::x86_64::{__m128i, _mm_load_si128, _mm_stream_si128};
-        for i in (0..bytes).step_by(16) {
-            _mm_stream_si128(to.add(i).cast::<__m128i>(), _mm_load_si128(from.add(i).cast::<__m128i>()));
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    // SAFETY: the caller's promise; a thread's own memory does not overlap a field.
-    unsafe {
-        std::ptr::copy_nonoverlapping(from, to, bytes)
-    }
-}
-
-/// Makes streamed lines visible to other threads before what follows.
-pub(in crate::engine) fn fence() {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: every CPU of this architecture has it.
-    unsafe {
-        std::arch::x86_64::_mm_sfence()
+        stream(to.wrapping_sub(left), from.wrapping_sub(left), left);
+        stream(to.wrapping_add(whole), from.wrapping_add(whole), used - left - whole);
     }
 }
