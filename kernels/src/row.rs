@@ -2,7 +2,7 @@
 use crate::cell::Table;
 use crate::element::Element;
 use crate::kernel::{Args, Kernel, MAX_OUT, Outputs};
-use crate::stream::{LINE, stream};
+use crate::stream::{LINE, Stream, stream_with};
 use std::ptr::NonNull;
 use std::slice::from_raw_parts_mut;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ struct Compiled<F> {
     /// Bytes of the numbers read and of those written.
     size: usize,
     written: Vec<usize>,
+    stream: Stream,
 }
 
 /// Rows leave in pieces of about so many bytes: a whole row at once would fill the store queue, and the core would wait.
@@ -55,7 +56,7 @@ impl<F: Fn(&Table, &Rows, usize, usize) + Send + Sync> Row for Compiled<F> {
             (self.cells)(table, &rows, first, cells);
             for ((from, to), size) in rows.iter().zip(to).zip(&self.written).filter(|((_, to), _)| !to.is_null()) {
                 // SAFETY: the caller's promise; pieces of all types of numbers begin on cache lines.
-                unsafe { stream(to.wrapping_add(first * size), *from, cells * size / LINE * LINE) }
+                unsafe { (self.stream)(to.wrapping_add(first * size), *from, cells * size / LINE * LINE) }
             }
         }
     }
@@ -211,7 +212,7 @@ pub fn erase<T: Element, K: Kernel<T>>(kernel: &Arc<K>, instructions: Instructio
                     written(f, n),
                 )
             };
-            Arc::new(Compiled { cells, size, written: written_sizes })
+            Arc::new(Compiled { cells, size, written: written_sizes, stream: stream_with(instructions) })
         }};
     }
     match instructions {

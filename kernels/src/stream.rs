@@ -1,5 +1,7 @@
 //! Writing past the caches: no line is read only to be overwritten, and none pushes out what is still to be read.
 
+use crate::row::InstructionSet;
+
 /// Bytes of a cache line.
 pub const LINE: usize = 64;
 
@@ -24,6 +26,40 @@ pub unsafe fn stream(to: *mut u8, from: *const u8, bytes: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         std::ptr::copy_nonoverlapping(from, to, bytes)
+    }
+}
+
+/// The same with the widest stores of an instruction set: few of them fill the queue in which they wait for memory.
+pub type Stream = unsafe fn(*mut u8, *const u8, usize);
+
+/// The one for an instruction set, which the machine must have.
+pub fn stream_with(set: InstructionSet) -> Stream {
+    match set {
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => stream_avx512,
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => stream_avx2,
+        _ => stream,
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn stream_avx512(to: *mut u8, from: *const u8, bytes: usize) {
+    use std::arch::x86_64::{__m512i, _mm512_load_si512, _mm512_stream_si512};
+    for line in (0..bytes).step_by(LINE) {
+        // SAFETY: the caller's promise.
+        unsafe { _mm512_stream_si512(to.add(line).cast::<__m512i>(), _mm512_load_si512(from.add(line).cast())) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn stream_avx2(to: *mut u8, from: *const u8, bytes: usize) {
+    use std::arch::x86_64::{__m256i, _mm256_load_si256, _mm256_stream_si256};
+    for half in (0..bytes).step_by(LINE / 2) {
+        // SAFETY: the caller's promise.
+        unsafe { _mm256_stream_si256(to.add(half).cast::<__m256i>(), _mm256_load_si256(from.add(half).cast())) }
     }
 }
 

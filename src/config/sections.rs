@@ -58,7 +58,7 @@ pub struct TimeSection {
 pub struct EngineSection {
     /// the numbers that fields are made of
     pub element: Float,
-    /// steps computed in one pass through the cache; "auto" measures and chooses
+    /// steps computed at a time while a tile is in cache; "auto" measures and chooses
     pub fuse: Fuse,
     /// vector instructions; "auto" takes the widest that this machine has
     pub instruction_set: InstructionSet,

@@ -4,6 +4,7 @@
 //! * [Boundaries and staggering](boundaries): what a kernel reads beyond a wall, and where face values lie.
 //! * [A run on disk](run_on_disk): the files, the summary, exit codes; ncdump, xarray, ParaView.
 //! * [Why the bits are the same](bits): what makes results independent of ranks, threads and CPUs.
+//! * [Speed](speed): how steps are fused in cache, and what to know about it.
 //! * [What is printed for bad input](crate::cli::bad_inputs).
 //! * [Words](words): the vocabulary.
 //!
@@ -35,6 +36,9 @@ pub mod tutorial {
 
 #[doc = include_str!("bits.md")]
 pub mod bits {}
+
+#[doc = include_str!("speed.md")]
+pub mod speed {}
 
 #[doc = include_str!("boundaries.md")]
 pub mod boundaries {}

@@ -67,9 +67,6 @@ impl Needs {
 }
 
 impl Ahead {
-    /// Nothing.
-    pub const NONE: Ahead = Ahead { planes: vec![], at: null(), lines: 0, share: 0 };
-
     /// While the front is at `front`.
     pub fn new(pass: &Pass, patch: usize, needs: &Needs, front: isize) -> Ahead {
         let (s, t) = (pass.block.sweep, 1 - pass.block.sweep);

@@ -15,6 +15,7 @@ mod fusible;
 mod halo;
 mod levels;
 mod pass;
+mod lane;
 pub(super) mod rings;
 
 use super::{Layout, Simulation, Store, tiles};
