@@ -2,10 +2,12 @@
 mod pictures;
 mod progress;
 mod pulse;
+mod report;
 mod setup;
 mod streams;
 mod summary;
 
+pub use report::{Report, Spread, StageReport};
 pub use setup::{check_streams, model};
 pub use summary::{Seconds, Summary};
 
@@ -23,6 +25,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 use streams::Recorder;
+
+/// Steps that are looked ahead for something to be seen.
+const MOST_STEPS: u64 = 64;
 
 /// What the command line says about a run, beside the job file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +68,8 @@ struct Run<'a> {
     seconds: Seconds,
     pulse: Pulse,
     total: Total,
+    /// What memory can do, measured before the first step.
+    copy_gb_s: Option<f64>,
     /// True once all ranks know that the run has failed, so that they may still act together.
     agreed: bool,
 }
@@ -95,8 +102,20 @@ impl<'a> Run<'a> {
         let recorders = recorders
             .map(|(name, _)| Recorder::begin(&comm, &simulation.store, file, name, &options.output, &provenance))
             .collect::<Result<Vec<Recorder>>>()?;
+        let copy_gb_s = report::measure_copy(&comm, simulation.memory());
         let seconds = Seconds { setup: started.elapsed().as_secs_f64(), ..Seconds::default() };
-        Ok(Run { file, options, comm, simulation, recorders, seconds, pulse: Pulse::new(), total, agreed: false })
+        Ok(Run {
+            file,
+            options,
+            comm,
+            simulation,
+            recorders,
+            seconds,
+            pulse: Pulse::new(),
+            total,
+            copy_gb_s,
+            agreed: false,
+        })
     }
 
     /// Steps until the end, and says how it ended.
@@ -132,13 +151,13 @@ impl<'a> Run<'a> {
     /// How many steps may be done at a time from here: as many as the engine does best, until something is to be seen.
     fn steps_at_once(&self, step: u64) -> u64 {
         let Total::Steps(end) = self.total else { return 1 };
-        let most = (end - step).min(self.simulation.block_steps() as u64).max(1);
+        let most = (end - step).clamp(1, MOST_STEPS);
         let dt = self.simulation.last_step();
         let to_be_seen = |n: &u64| {
             let (step, time) = (step + n, self.simulation.time_after(*n));
             self.check_is_due(step, time, dt) || self.recorders.iter().any(|r| r.wants(step, time))
         };
-        (1..most).find(to_be_seen).unwrap_or(most)
+        self.simulation.steps_at_once((1..most).find(to_be_seen).unwrap_or(most))
     }
 
     /// True if values are to be checked after this step.
@@ -246,7 +265,8 @@ impl<'a> Run<'a> {
         let state = self.simulation.state()?;
         let pictures = if outcome.is_ok() { self.pictures()? } else { vec![] };
         self.seconds.output += started.elapsed().as_secs_f64();
-        let summary = self.summary(&outcome, wall, results, state);
+        let time = Report::gather(&self.comm, &self.simulation.clockwork, self.copy_gb_s);
+        let summary = self.summary(&outcome, wall, results, state, time);
         let written = if self.comm.is_root() { summary.write(&self.options.output) } else { Ok(()) };
         self.comm.agree(written)?;
         if self.comm.is_root() {
@@ -275,6 +295,7 @@ impl<'a> Run<'a> {
         wall: f64,
         results: Map<String, serde_json::Value>,
         state: String,
+        time: Report,
     ) -> Summary {
         let simulation = &self.simulation;
         let mut seconds = self.seconds;
@@ -301,6 +322,7 @@ impl<'a> Run<'a> {
             messages: simulation.clockwork.messages,
             sent_bytes: simulation.clockwork.sent,
             seconds,
+            time,
             results,
             state,
         }

@@ -1,4 +1,5 @@
 //! `summary.json`, and the same for people.
+use super::report::Report;
 use crate::engine::{Clockwork, Measured};
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -76,6 +77,8 @@ pub struct Summary {
     pub sent_bytes: u64,
     /// Seconds by phase.
     pub seconds: Seconds,
+    /// Where time went, over all ranks.
+    pub time: Report,
     /// The job's diagnostics by name.
     pub results: Map<String, Value>,
     /// The hash of the final state.
@@ -116,23 +119,18 @@ impl Summary {
             self.job, self.outcome, self.steps, self.element, self.instruction_set, self.process_grid
         );
         let s = &self.seconds;
+        let copy =
+            self.time.copy_gb_s.map_or(String::new(), |copy| format!(", {:.2} of a copy", self.t_eff_gb_s / copy));
         let _ = writeln!(
             text,
-            "  stepping {:.3} s: {:.3e} cells/s, T_eff {:.1} GB/s; set-up {:.2} s, output {:.2} s",
+            "  stepping {:.3} s: {:.3e} cells/s, T_eff {:.1} GB/s{copy}; set-up {:.2} s, output {:.2} s",
             self.wall_s, self.cells_per_s, self.t_eff_gb_s, s.setup, s.output
         );
         let _ = writeln!(text, "  {}", self.fusion);
-        if self.ranks > 1 {
-            let _ = writeln!(
-                text,
-                "  rank 0: compute {:.3} s, edges {:.3} s, halos {:.3} s, wait {:.3} s, {} messages of {:.1} kB",
-                s.compute,
-                s.edges,
-                s.halos,
-                s.wait,
-                self.messages,
-                self.sent_bytes as f64 / 1e3 / self.messages.max(1) as f64
-            );
+        text += &self.time.text();
+        if self.messages > 0 {
+            let each = self.sent_bytes as f64 / 1e3 / self.messages as f64;
+            let _ = writeln!(text, "  rank 0 sent {} messages of {each:.1} kB", self.messages);
         }
         for (name, value) in self.results.iter().filter(|(name, _)| !name.ends_with(" at")) {
             let at = self.results.get(&format!("{name} at")).map_or(String::new(), |at| format!("  at {at}"));

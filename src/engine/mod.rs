@@ -2,6 +2,7 @@
 //! message while messages fly, and never reads a stale halo.
 pub mod bags;
 mod cells;
+mod clockwork;
 mod fits;
 mod fused;
 mod halos;
@@ -13,6 +14,7 @@ mod tiles;
 mod transform;
 mod wrap;
 
+pub use clockwork::{Clockwork, StageTime};
 pub use observe::{Finding, Measured};
 pub use plan::Plan;
 use plan::line_layout;
@@ -121,25 +123,6 @@ impl Store {
     fn patch_regions(&self, f: usize) -> Vec<Region> {
         self.now[f].iter().map(Array::owned).collect()
     }
-}
-
-/// Seconds and bytes by phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Clockwork {
-    /// Cells computed, all of them or those that need no message.
-    pub compute: f64,
-    /// Cells computed after messages had come.
-    pub edges: f64,
-    /// Packing, local copies and boundary conditions.
-    pub halos: f64,
-    /// Waiting for messages.
-    pub wait: f64,
-    /// Reductions.
-    pub reduce: f64,
-    /// Bytes sent.
-    pub sent: u64,
-    /// Messages sent.
-    pub messages: u64,
 }
 
 /// Does the same generic work for the type that a field has.

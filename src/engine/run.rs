@@ -136,6 +136,14 @@ impl Simulation {
     }
 
     fn run_stage(&mut self, stage: &Arc<Stage>) -> Result<()> {
+        let started = Instant::now();
+        self.do_stage(stage)?;
+        let bytes = stage_bytes(&self.store.design, stage);
+        self.clockwork.stage(&stage.name, started.elapsed().as_secs_f64(), bytes);
+        Ok(())
+    }
+
+    fn do_stage(&mut self, stage: &Arc<Stage>) -> Result<()> {
         crate::comm::now_in(&stage.name, self.steps);
         match &stage.work {
             Work::Cells { bound, .. } => {
@@ -220,11 +228,22 @@ impl Simulation {
 
 /// Bytes that must move in a pass through these items, loops left out: every field read or written once.
 pub(crate) fn bytes_of(design: &Design, items: &[Item]) -> u64 {
+    let stages = items.iter().filter_map(|item| if let Item::Stage(stage) = item { Some(&**stage) } else { None });
+    bytes_of_stages(design, stages)
+}
+
+/// Bytes that must move in a stage.
+fn stage_bytes(design: &Design, stage: &Stage) -> u64 {
+    bytes_of_stages(design, [stage])
+}
+
+fn bytes_of_stages<'a>(design: &Design, stages: impl IntoIterator<Item = &'a Stage>) -> u64 {
     let (mut reads, mut writes) = (BTreeSet::new(), BTreeSet::new());
-    for item in items {
-        if let Item::Stage(stage) = item {
+    for stage in stages {
+        // A point or a record is a cell.
+        if !matches!(stage.work, Work::Point { .. } | Work::Receive { .. }) {
             reads.extend(stage.reads.iter().map(|r| r.0));
-            writes.extend(stage.writes.iter().copied().filter(|_| !matches!(stage.work, Work::Point { .. })));
+            writes.extend(stage.writes.iter().copied());
         }
     }
     let bytes = |f: &usize| {

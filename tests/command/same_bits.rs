@@ -12,6 +12,8 @@ use support::Ranks::{self, Mpi, Threads};
 use support::{at_most, both, has_mpirun, run, skipped, smokes, streams, works};
 
 const COUNTS: [usize; 7] = [1, 2, 3, 4, 6, 8, 12];
+/// Steps done at a time, in turns.
+const FUSE: [&str; 5] = ["auto", "4", "1", "3", "6"];
 
 /// A run of a smoke file without output, and its state.
 fn state(ranks: Ranks, threads: usize, file: &Path, keys: &[String]) -> String {
@@ -44,7 +46,11 @@ fn covers(kind: fn(usize) -> Ranks) {
             for n in COUNTS.into_iter().filter(|&n| allowed(kind(n))) {
                 let (threads, set) = (1 + turn % 2, sets[turn % sets.len()].name());
                 turn += 1;
-                let keys = [format!("engine.element={element}"), format!("engine.instruction_set={set}")];
+                let keys = [
+                    format!("engine.element={element}"),
+                    format!("engine.instruction_set={set}"),
+                    format!("engine.fuse={}", FUSE[turn % FUSE.len()]),
+                ];
                 let here = state(kind(n), threads, &file, &keys);
                 assert_eq!(here, alone, "{job} on {:?} of {threads} threads with {keys:?}", kind(n));
             }

@@ -17,15 +17,19 @@ fn smoke(entry: &JobEntry, set: &[String]) -> JobFile {
     file
 }
 
-/// The hash of the state after a few steps, on every rank.
-fn state(entry: &JobEntry, file: &JobFile, n: usize, threads: usize) -> Result<String> {
+/// The hash of the state after a few steps, on every rank; `fuse` steps at a time, or as many as the engine likes.
+fn state(entry: &JobEntry, file: &JobFile, n: usize, threads: usize, fuse: Option<usize>) -> Result<String> {
     let run = |comm: Comm| {
-        let mut run = driver::model(entry, file, comm)?.compile()?;
+        let mut model = driver::model(entry, file, comm)?;
+        fuse.into_iter().for_each(|steps| model.fuse(steps));
+        let mut run = model.compile()?;
         run.start()?;
         let first = run.state()?;
-        for _ in 0..STEPS {
+        // What may end after any step is asked after every step.
+        let at_once = if run.fusion().contains("any step may be the last") { 1 } else { STEPS / 2 };
+        for _ in 0..STEPS / at_once {
             if !run.is_finished() {
-                run.advance(1)?;
+                run.advance(at_once)?;
             }
         }
         let last = run.state()?;
@@ -38,7 +42,9 @@ fn state(entry: &JobEntry, file: &JobFile, n: usize, threads: usize) -> Result<S
 }
 
 /// Enough for halos to cross a part, few enough for hundreds of runs.
-const STEPS: usize = 24;
+const STEPS: u64 = 24;
+/// Steps that are done at a time, in turns.
+const FUSE: [Option<usize>; 6] = [Some(1), Some(3), None, Some(4), Some(0), Some(7)];
 const RANKS: [usize; 7] = [1, 2, 3, 4, 6, 8, 12];
 
 #[test]
@@ -50,13 +56,18 @@ fn ranks_threads_and_instruction_sets_do_not_show() {
                 let keys = [format!("engine.element={element}"), format!("engine.instruction_set={}", set.name())];
                 smoke(entry, &keys)
             };
-            let alone = state(entry, &file(InstructionSet::Baseline), 1, 1).expect("one rank runs");
+            let alone = state(entry, &file(InstructionSet::Baseline), 1, 1, Some(0)).expect("one rank runs");
+            let mut turn = 0;
             for &set in &sets {
                 for n in RANKS {
                     for threads in [1, 2] {
-                        let here = state(entry, &file(set), n, threads).expect("as many ranks as a smoke file allows");
-                        let (job, set) = (entry.name(), set.name());
-                        assert_eq!(here, alone, "{job} in {element} on {n} ranks of {threads} threads with {set}");
+                        turn += 1;
+                        let fuse = FUSE[turn % FUSE.len()];
+                        let here =
+                            state(entry, &file(set), n, threads, fuse).expect("as many ranks as a smoke file allows");
+                        let how =
+                            format!("{n} ranks of {threads} threads with {} and {fuse:?} steps fused", set.name());
+                        assert_eq!(here, alone, "{} in {element} on {how}", entry.name());
                     }
                 }
             }
@@ -73,11 +84,12 @@ fn cuts_along_any_axis_and_flat_axes_do_not_show() {
             ("[1, 1, 26]", &[[1, 1, 2], [1, 1, 5]]),
         ] {
             let cells = format!("grid.cells={cells}");
-            let alone = state(entry, &smoke(entry, std::slice::from_ref(&cells)), 1, 1).expect("one rank runs");
-            for split in splits {
+            let alone =
+                state(entry, &smoke(entry, std::slice::from_ref(&cells)), 1, 1, Some(0)).expect("one rank runs");
+            for (split, fuse) in splits.iter().flat_map(|split| [Some(0), Some(4)].map(|fuse| (split, fuse))) {
                 let keys = [cells.clone(), format!("parallel.ranks={split:?}")];
-                let here = state(entry, &smoke(entry, &keys), split.iter().product(), 1).expect("a legal split");
-                assert_eq!(here, alone, "{} with {keys:?}", entry.name());
+                let here = state(entry, &smoke(entry, &keys), split.iter().product(), 1, fuse).expect("a legal split");
+                assert_eq!(here, alone, "{} with {keys:?}, {fuse:?} steps fused", entry.name());
             }
         }
     }

@@ -30,36 +30,31 @@ impl Choice {
         Choice { all: candidates.into_iter().map(candidate).collect() }
     }
 
-    fn best(&self) -> usize {
+    /// The fastest so far of those that `may` be taken.
+    fn best(&self, may: impl Fn(&Candidate) -> bool) -> Option<usize> {
         let order = |a: &usize, b: &usize| self.all[*a].best.total_cmp(&self.all[*b].best);
-        (0..self.all.len()).min_by(order).unwrap_or(0)
+        (0..self.all.len()).filter(|&i| may(&self.all[i])).min_by(order)
     }
 
-    /// The candidate to be tried next, if it is not settled.
-    fn untried(&self) -> Option<usize> {
-        if self.all.len() < 2 {
-            return None;
+    /// What to do next where at most so many steps can be done: its number, the candidate, and whether to measure it.
+    pub fn next(&self, most: usize) -> (usize, Candidate, bool) {
+        let fits = |c: &Candidate| c.steps <= most;
+        let best = self.best(fits).unwrap_or(0);
+        let limit = self.all[best].best * CLOSE;
+        let untried = |c: &Candidate| fits(c) && c.tries < TRIES;
+        let close = |c: &Candidate| fits(c) && c.best <= limit && c.tries < FINAL_TRIES;
+        let open = self.all.iter().position(untried).or_else(|| self.all.iter().position(close));
+        let alone = self.all.iter().filter(|c| fits(c)).count() < 2;
+        let next = open.filter(|_| !alone).unwrap_or(best);
+        (next, self.all[next], open.is_some() && !alone)
+    }
+
+    /// The fastest so far, if any was measured or there is but one.
+    pub fn settled(&self) -> Option<Candidate> {
+        match self.all.as_slice() {
+            [only] => Some(*only),
+            all => self.best(|c| c.tries > 0).map(|i| all[i]),
         }
-        let few = |tries: usize| move |c: &Candidate| c.tries < tries;
-        let limit = self.all[self.best()].best * CLOSE;
-        let close = |c: &Candidate| c.best <= limit && few(FINAL_TRIES)(c);
-        self.all.iter().position(few(TRIES)).or_else(|| self.all.iter().position(close))
-    }
-
-    /// True once there is nothing more to measure.
-    pub fn is_settled(&self) -> bool {
-        self.untried().is_none()
-    }
-
-    /// What to do next, and its number.
-    pub fn next(&self) -> (usize, Candidate) {
-        let next = self.untried().unwrap_or_else(|| self.best());
-        (next, self.all[next])
-    }
-
-    /// The best so far.
-    pub fn settled(&self) -> Candidate {
-        self.all[self.best()]
     }
 
     /// Takes note of the seconds that a step of a candidate took, on the slowest rank.
@@ -74,18 +69,32 @@ impl Choice {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_fastest_is_found_though_first_tries_are_slow() {
-        let mut choice = Choice::between([(1, 0), (2, 64), (4, 64), (4, 32)]);
+    /// Measures until nothing is open, with a first try that is slow: the tries.
+    fn measure(choice: &mut Choice, most: usize) -> usize {
         let mut tried = 0;
-        while !choice.is_settled() {
-            let (number, c) = choice.next();
+        while let (number, c, true) = choice.next(most) {
             let warm = if c.tries == 0 { 9.0 } else { 0.0 };
             choice.measured(number, 1.0 / c.steps as f64 + c.rows as f64 / 1e3 + warm);
             tried += 1;
         }
-        assert_eq!((choice.settled().steps, choice.settled().rows), (4, 32));
-        assert_eq!(tried, 4 * TRIES + 2 * (FINAL_TRIES - TRIES), "two came close");
-        assert!(Choice::between([(3, 9)]).is_settled());
+        tried
+    }
+
+    #[test]
+    fn the_fastest_is_found_though_first_tries_are_slow() {
+        let mut choice = Choice::between([(1, 8), (2, 64), (4, 64), (4, 32)]);
+        assert_eq!(choice.settled(), None);
+        let tries = 4 * TRIES + 2 * (FINAL_TRIES - TRIES);
+        assert_eq!(measure(&mut choice, 9), tries, "two came close");
+        assert_eq!(choice.settled().map(|c| (c.steps, c.rows)), Some((4, 32)));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let mut choice = Choice::between([(1, 8), (2, 64), (4, 64)]);
+        measure(&mut choice, 3);
+        assert_eq!(choice.next(3).1.steps, 2);
+        assert!(choice.next(4).2, "more steps are tried once they fit");
+        assert!(!Choice::between([(3, 9)]).next(9).2, "there is nothing to choose");
     }
 }

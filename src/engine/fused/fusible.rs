@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Most stages of a block: its tables should stay in the first cache.
-const MOST_STAGES: usize = 64;
+pub(super) const MOST_STAGES: usize = 64;
 
 /// The stages of a step in their order, if steps can be fused.
 ///

@@ -2,7 +2,7 @@
 //! the front that sweeps through the grid, and how far beyond its tile it has to compute. All of this follows from the
 //! schedule.
 use super::super::Layout;
-use super::fusible::{fusible, span};
+use super::fusible::{MOST_STAGES, fusible, span};
 use crate::domain::Domain;
 use crate::grid::Grid;
 use crate::model::Design;
@@ -92,6 +92,12 @@ impl Block {
     /// If its steps cannot be fused: why.
     pub fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, steps: usize) -> Result<Block, String> {
         let stages = fusible(design, domains)?;
+        if steps * stages.len() > MOST_STAGES {
+            return Err(format!(
+                "{steps} steps have {} stages, and at most {MOST_STAGES} are fused",
+                steps * stages.len()
+            ));
+        }
         let grid = &design.grids[0];
         let dims = domains[&(0, [false; 3])].dims;
         let count = design.declarations.len();

@@ -35,8 +35,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Steps and rows of tiles among which the fastest is chosen.
-const STEPS: [usize; 4] = [1, 2, 4, 8];
+/// Steps and rows of tiles among which the fastest is chosen, the likely ones first: short runs do not come to the others.
+const STEPS: [usize; 4] = [4, 2, 8, 1];
 const ROWS: [usize; 4] = [128, 64, 32, 16];
 /// Tiles of how many sizes are tried.
 const SIZES: usize = 2;
@@ -62,7 +62,11 @@ impl Depth {
         let wanted: Vec<usize> = match design.fuse {
             Some(0) => return none(None),
             Some(steps) => vec![steps],
-            None => STEPS.into_iter().rev().collect(),
+            None => {
+                let mut all = STEPS.to_vec();
+                all.sort_by_key(|steps| std::cmp::Reverse(*steps));
+                all
+            }
         };
         let mut why = None;
         let size = |halo: &[Reach], double: &[bool]| bytes(design, domains, halo, double, 0) as f64;
@@ -132,21 +136,20 @@ impl Simulation {
         match (refused, choice) {
             (Some(why), _) => format!("stage by stage: {why}"),
             (None, _) if *most == 0 => "stage by stage".into(),
-            (None, None) => format!("up to {most} steps fused"),
-            (None, Some(choice)) => match (choice.settled(), choice.is_settled()) {
-                (c, true) if c.steps == 1 => format!("steps one by one, tiles of {} rows", c.rows),
-                (c, true) => format!("fused {} steps, tiles of {} rows", c.steps, c.rows),
-                (_, false) => format!("up to {most} steps fused, too few to find the fastest way"),
+            (None, choice) => match choice.as_ref().and_then(Choice::settled) {
+                Some(c) if c.rows == 0 => "stage by stage, which was fastest".into(),
+                Some(c) if c.steps == 1 => format!("steps one by one, tiles of {} rows", c.rows),
+                Some(c) => format!("fused {} steps, tiles of {} rows", c.steps, c.rows),
+                None => format!("up to {most} steps fused"),
             },
         }
     }
 
-    /// How many steps are best done at a time: the same on every rank.
-    pub(crate) fn block_steps(&self) -> usize {
-        match &self.fusion.choice {
-            Some(choice) => choice.next().1.steps,
-            None => self.fusion.most.max(1),
-        }
+    /// How many steps are best done at a time where at most so many can be: the same on every rank.
+    pub(crate) fn steps_at_once(&self, most: u64) -> u64 {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let best = self.fusion.choice.as_ref().map_or(self.fusion.most, |choice| choice.next(most).1.steps);
+        best.clamp(1, most.max(1)) as u64
     }
 
     /// Does some steps, at most so many, and says how many. Collective.
@@ -159,11 +162,14 @@ impl Simulation {
             self.fusion.choice = Some(Choice::between(self.candidates()));
         }
         let choice = self.fusion.choice.as_ref().expect("made above");
-        let (number, candidate) = choice.next();
-        let (open, steps) = (!choice.is_settled(), candidate.steps.min(most));
+        let (number, candidate, open) = choice.next(most);
+        let steps = candidate.steps.min(most);
         let started = Instant::now();
-        self.run_block(steps, candidate.rows)?;
-        if open && steps == candidate.steps {
+        match candidate.rows {
+            0 => self.one_step()?,
+            rows => self.run_block(steps, rows)?,
+        }
+        if open {
             // The slowest rank counts, and all must come to the same choice.
             let mut nanoseconds = [started.elapsed().as_nanos() as i64];
             self.comm.reduce(Reduce::Max, &mut nanoseconds);
@@ -181,6 +187,8 @@ impl Simulation {
             for steps in STEPS.into_iter().filter(|&k| k <= most) {
                 all.extend(self.sizes(steps).into_iter().map(|rows| (steps, rows)));
             }
+            // Stage by stage, messages fly while cells are computed: no rows stand for that.
+            all.push((1, 0));
             return all;
         };
         self.sizes(asked).into_iter().map(|rows| (asked, rows)).collect()
@@ -199,14 +207,14 @@ impl Simulation {
         {
             let (around, moments) = (vec![], self.moments(&block).0);
             let pass = self.pass(&block, &moments, around);
+            let (t, mut last) = (1 - block.sweep, 0);
+            let (low, high) = (patch.region.low[t], patch.region.high[t]);
             for (rows, fits) in ROWS.into_iter().zip(&mut fits) {
-                let t = 1 - block.sweep;
-                let tile = patch.region.with(
-                    t,
-                    patch.region.low[t],
-                    (patch.region.low[t] + rows as isize).min(patch.region.high[t]),
-                );
-                *fits = i64::from(pass.bytes(0, &tile) <= self.store.cache);
+                let height = (high - low).min(rows as isize);
+                let tile = patch.region.with(t, low, low + height);
+                // No two that are the same.
+                *fits = i64::from(height != last && pass.bytes(0, &tile) <= self.store.cache);
+                last = height;
             }
         }
         self.comm.reduce(Reduce::Max, &mut fits);
@@ -251,6 +259,7 @@ impl Simulation {
     /// Does some steps at a time, on tiles of so many rows.
     fn run_block(&mut self, steps: usize, rows: usize) -> Result<()> {
         let Some(block) = self.block(steps) else { return self.one_step() };
+        let (begun, moved) = (Instant::now(), self.moved);
         let (moments, after) = self.moments(&block);
         for (moment, stage) in &block.before {
             let Work::Point { cell: (b, index), mix } = &stage.work else { continue };
@@ -288,6 +297,8 @@ impl Simulation {
         self.store.scalars = after;
         self.steps += steps as u64;
         self.time_passes();
+        let name = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps fused") };
+        self.clockwork.stage(&name, begun.elapsed().as_secs_f64(), self.moved - moved);
         Ok(())
     }
 }
