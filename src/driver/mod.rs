@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::folder;
 use crate::job::JobEntry;
 use crate::model::{Measure, Model};
+use crate::region::Region;
 use progress::{Progress, Total};
 use pulse::{Pulse, Verdict};
 use serde_json::Map;
@@ -339,7 +340,9 @@ impl<'a> Run<'a> {
                 }
                 let path = self.options.output.join(format!("{name}-{}.png", d.name));
                 let when = format!("step {}", self.simulation.steps());
-                if pictures::draw(&self.comm, &self.simulation.store, f, &when, &path)? {
+                let cells = self.simulation.store.design.grids[0].cells();
+                let region = stream.region.as_ref().map_or(Region::of(cells), |r| r.within(cells));
+                if pictures::draw(&self.comm, &self.simulation.store, f, region, &when, &path)? {
                     paths.push(path);
                 }
             }

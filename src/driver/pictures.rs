@@ -1,4 +1,4 @@
-//! Pictures of fields: the plane in the middle, gathered on rank 0.
+//! Pictures of fields: the plane in the middle of a region, gathered on rank 0.
 use crate::comm::Comm;
 use crate::engine::{Store, with_element};
 use crate::error::Result;
@@ -9,23 +9,28 @@ use halocline_kernels::Element;
 use ndarray::Array2;
 use std::path::Path;
 
-/// Draws a field's plane in the middle of the first block, where the grid has a plane: `false` if it has none. Collective.
+/// Draws a field's plane in the middle of a region of the first block, where the region has a plane: `false` if it has
+/// none. Collective.
 ///
 /// # Errors
 /// If the picture cannot be written.
-pub fn draw(comm: &Comm, store: &Store, field: usize, when: &str, path: &Path) -> Result<bool> {
+pub fn draw(comm: &Comm, store: &Store, field: usize, region: Region, when: &str, path: &Path) -> Result<bool> {
     let (d, block) = (&store.design.declarations[field], store.grid_of(field).block(0));
-    let deep: Vec<usize> = (0..3).filter(|&a| block.cells[a] > 1).collect();
-    let (mut plane, cut) = (Region::of(block.cells), if deep.len() == 3 { Some(deep[0]) } else { None });
+    let size = region.size();
+    let deep: Vec<usize> = (0..3).filter(|&a| size[a] > 1).collect();
     let [.., up, across] = deep[..] else { return Ok(false) };
+    // The axis that the plane is cut across, if the grid is not flat along it.
+    let cut = (0..3).find(|&a| a != up && a != across && block.cells[a] > 1);
+    let mut plane = region;
     if let Some(a) = cut {
-        let middle = (block.cells[a] / 2) as isize;
+        let middle = region.low[a] + (size[a] / 2) as isize;
         plane = plane.with(a, middle, middle + 1);
     }
     let Some(values) = gather(comm, store, field, plane, [up, across]) else {
         return comm.agree(Ok(true));
     };
-    let edges = |a: usize| (block.origin[a], block.origin[a] + block.length[a]);
+    let edge = |a: usize, index: isize| block.origin[a] + index as f64 * block.cell_length(a);
+    let edges = |a: usize| (edge(a, plane.low[a]), edge(a, plane.high[a]));
     let at =
         cut.map_or(String::new(), |a| format!(", {} = {:.3}", AXES[a], block.coordinate(a, plane.low[a], d.location)));
     let what = if d.element.parts() == 2 { format!("|{}|", d.long_name) } else { d.long_name.clone() };
@@ -39,12 +44,12 @@ pub fn draw(comm: &Comm, store: &Store, field: usize, when: &str, path: &Path) -
 /// The values of a plane on rank 0 (the absolute ones of a complex field), `[up, across]`.
 fn gather(comm: &Comm, store: &Store, field: usize, plane: Region, [up, across]: [usize; 2]) -> Option<Array2<f64>> {
     let part = |region: Region| region.intersect(&plane);
-    let mut mine = vec![];
+    let (mut mine, complex) = (vec![], store.design.declarations[field].element.parts() == 2);
     for (array, patch) in store.arrays(field).iter().zip(store.patches(field)) {
         if patch.block == 0 && !part(patch.region).is_empty() {
             with_element!(array.element(), T => for v in array.view::<T>(&part(patch.region)) {
                 let [re, im] = v.parts();
-                let value = if im == 0.0 { re } else { (re * re + im * im).sqrt() };
+                let value = if complex { (re * re + im * im).sqrt() } else { re };
                 mine.extend(value.to_le_bytes());
             });
         }

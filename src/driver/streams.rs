@@ -167,14 +167,16 @@ impl Recorder {
         let patches = store.patches(field);
         match &self.pieces {
             Pieces::Region(whole, _) => {
-                let parts = patches.iter().enumerate().map(|(p, patch)| (p, patch.region.intersect(whole), 0));
+                // A stream holds cells of the first block.
+                let parts = patches.iter().enumerate().filter(|(_, patch)| patch.block == 0);
+                let parts = parts.map(|(p, patch)| (p, patch.region.intersect(whole), 0));
                 parts.filter(|(_, region, _)| !region.is_empty()).collect()
             }
             Pieces::Points(cells) => {
                 let cell = |c: &[usize; 3]| Region::of([1; 3]).shift(c.map(|i| i as isize));
                 let mine = cells.iter().enumerate().flat_map(|(i, c)| {
                     let cell = cell(c);
-                    let owner = patches.iter().position(|patch| patch.region.contains(&cell));
+                    let owner = patches.iter().position(|patch| patch.block == 0 && patch.region.contains(&cell));
                     owner.map(|p| (p, cell, i))
                 });
                 mine.collect()
