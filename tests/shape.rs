@@ -314,11 +314,9 @@ fn tiles_as_ndarray_views() {
             s.tiles("smooth", [(a, Reach::star(1))], [a], |[old], [mut new]| {
                 let [nz, ny, nx] = new.dim().into();
                 let part = |z: usize, y: usize, x: usize| old.slice(ndarray::s![z..z + nz, y..y + ny, x..x + nx]);
-                let twice = &part(1, 1, 1) + &part(1, 1, 1);
-                let along_x = &part(1, 1, 0) + &part(1, 1, 2) - &twice;
-                let along_y = &part(1, 0, 1) + &part(1, 2, 1) - &twice;
-                let along_z = &part(0, 1, 1) + &part(2, 1, 1) - &twice;
-                new.assign(&(&part(1, 1, 1) + &((along_x * 0.1 + along_y * 0.1) + along_z * 0.1)));
+                let (along_x, along_y) = (&part(1, 1, 0) + &part(1, 1, 2), &part(1, 0, 1) + &part(1, 2, 1));
+                let six = along_x + along_y + (&part(0, 1, 1) + &part(2, 1, 1));
+                new.assign(&(&part(1, 1, 1) + &((six - &(&part(1, 1, 1) * 6.0)) * 0.1)));
             });
             s.apply(Ftcs::new(1.0, 0.1, [1.0; 3]), [b], [b]);
         });
