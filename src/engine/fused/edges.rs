@@ -17,6 +17,8 @@ pub(super) struct Edges<'a> {
     /// Cells of halo before and behind a row.
     reach: [isize; 2],
     wrap: Option<Wrap>,
+    /// The axis across which it lies on walls.
+    on_walls: Option<usize>,
 }
 
 impl<'a> Edges<'a> {
@@ -26,7 +28,8 @@ impl<'a> Edges<'a> {
         let reach = [reach.below[2] as isize, reach.above[2] as isize];
         let wraps = !grid.is_bounded(2) && reach != [0, 0];
         let wrap = wraps.then(|| Wrap::new(cells, reach, declaration.element.size()));
-        Edges { grid, declaration, cells, reach, wrap }
+        let on_walls = declaration.location.axis().filter(|&axis| grid.is_bounded(axis));
+        Edges { grid, declaration, cells, reach, wrap, on_walls }
     }
 
     fn wall(&self, axis: usize, side: usize, time: f64) -> Wall<'a> {
@@ -43,14 +46,19 @@ impl<'a> Edges<'a> {
         });
     }
 
+    /// True if some of its values lie on walls.
+    pub fn lies_on_walls(&self) -> bool {
+        self.on_walls.is_some()
+    }
+
     /// Sets values that lie on walls, in a row of owned cells that has just been computed.
     ///
     /// # Safety
     /// `row` must be the first of the row's cells, all valid, and nobody else may look at them.
     #[inline]
     pub unsafe fn on_walls(&self, index: [isize; 3], row: *mut u8) {
-        let Some(axis) = self.declaration.location.axis() else { return };
-        if index[axis] == 0 && self.grid.is_bounded(axis) {
+        let Some(axis) = self.on_walls else { return };
+        if index[axis] == 0 {
             // What such a wall holds does not follow from other cells (see `fusible`), so any will do as mirror image.
             with_element!(self.declaration.element, T => {
                 let wall = self.wall(axis, 0, 0.0);

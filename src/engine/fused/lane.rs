@@ -10,6 +10,8 @@ use halocline_kernels::Element;
 use halocline_kernels::cell::{MAX_ROWS, Place, Table};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::Rows;
+use halocline_kernels::stream::stream;
+use std::cell::Cell;
 use std::ptr::{null, null_mut};
 
 /// A slot of the table of rows: where it points in a plane's first row, and how it moves from row to row.
@@ -61,8 +63,9 @@ pub(super) struct Lane<'a> {
     uneven: Vec<Uneven>,
     targets: Vec<Target>,
     table: Box<Table>,
-    place: Box<Place>,
-    /// Rows of the tile go past the caches as they are made.
+    /// The place of the row, for kernels that ask: the table points at it.
+    place: Box<Cell<Place>>,
+    /// Rows of the tile go past the caches piece by piece as they are made.
     streams: bool,
 }
 
@@ -76,7 +79,7 @@ impl<'a> Lane<'a> {
             uneven: vec![],
             targets: vec![],
             table: Box::new([null(); MAX_ROWS]),
-            place: Box::new(Place { index: [0; 3], key: 0, zy: [0.0; 2], x: null() }),
+            place: Box::new(Cell::new(Place { index: [0; 3], key: 0, zy: [0.0; 2], x: null() })),
             streams: false,
         }
     }
@@ -90,9 +93,10 @@ impl<'a> Lane<'a> {
         (self.level, self.plane) = (level, plane);
         self.find_rows(tile, part);
         self.find_targets(tile, part);
-        // Single cells are changed in whole rows.
-        self.streams = self.pass.streams && self.level().points.is_empty();
-        self.streams &= self.targets.iter().any(|t| !t.memory.is_null());
+        // Where single cells or values on walls are set, it is done in whole rows.
+        let changes = |t: &Target| self.pass.edges[t.field].lies_on_walls();
+        self.streams = self.pass.streams && self.targets.iter().any(|t| !t.memory.is_null());
+        self.streams &= self.level().points.is_empty() && !self.targets.iter().any(changes);
     }
 
     fn find_rows(&mut self, tile: &Tile, part: &Part) {
@@ -135,7 +139,7 @@ impl<'a> Lane<'a> {
                 }
                 Bound::Place => {
                     self.uneven.push(Uneven::Place);
-                    self.slots.push(Slot { at: (&raw const *self.place).cast(), row: 0 });
+                    self.slots.push(Slot { at: self.place.as_ptr().cast_const().cast(), row: 0 });
                 }
             }
         }
@@ -189,7 +193,7 @@ impl<'a> Lane<'a> {
                     let axes = &store.coordinates[&(0, 0, location)];
                     let zy = [axes[0][index[0] as usize], axes[1][index[1] as usize]];
                     let key = store.design.grids[0].key(0, index);
-                    *self.place = Place { index, key, zy, x: axes[2].as_ptr() };
+                    self.place.set(Place { index, key, zy, x: axes[2].as_ptr() });
                 }
             }
         }
@@ -229,11 +233,12 @@ impl<'a> Lane<'a> {
                 edges.on_walls(index, row);
                 edges.ends(index, row, target.time);
                 let Lines { left, used } = target.lines;
-                if !inside || memory.is_null() {
-                } else if self.streams {
-                    stream_ends(memory, row, target.lines, target.cells);
-                } else {
-                    std::ptr::copy_nonoverlapping(row.wrapping_sub(left), memory.wrapping_sub(left), used);
+                let (from, to) = (row.wrapping_sub(left), memory.wrapping_sub(left));
+                match (inside && !memory.is_null(), self.streams, self.pass.streams) {
+                    (false, ..) => {}
+                    (true, true, _) => stream_ends(memory, row, target.lines, target.cells),
+                    (true, false, true) => stream(to, from, used),
+                    (true, false, false) => std::ptr::copy_nonoverlapping(from, to, used),
                 }
             }
         }
