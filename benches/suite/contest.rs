@@ -50,6 +50,7 @@ const PAUSE: Duration = Duration::from_millis(30);
 fn seconds(how: &mut How, programs: &mut [Running], steps: u64) -> Result<f64, String> {
     match how {
         How::Ours(ours) => {
+            ours.settle();
             ours.advance(2); // awake and warm, as the others are
             let start = Instant::now();
             ours.advance(steps);

@@ -53,6 +53,13 @@ impl Ours {
         self.run.advance(steps).expect("a step");
     }
 
+    /// Lets the engine find out how many steps are best done at a time.
+    pub fn settle(&mut self) {
+        while !self.run.is_settled() {
+            self.advance(8);
+        }
+    }
+
     /// Sums of the whole box and of its inner part.
     pub fn check(&mut self) -> [f64; 2] {
         let Ours { run, checks } = self;

@@ -145,6 +145,12 @@ impl Simulation {
         }
     }
 
+    /// True once it is known how steps are done fastest: measuring it takes the first hundred steps or so.
+    pub fn is_settled(&self) -> bool {
+        let open = |choice: &Choice| choice.next(usize::MAX).2;
+        self.fusion.most == 0 || self.fusion.choice.as_ref().is_some_and(|choice| !open(choice))
+    }
+
     /// How many steps are best done at a time where at most so many can be: the same on every rank.
     pub(crate) fn steps_at_once(&self, most: u64) -> u64 {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
