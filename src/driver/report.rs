@@ -117,6 +117,9 @@ pub fn measure_copy(comm: &Comm, memory: usize) -> Option<f64> {
         return None;
     }
     let (from, to) = (crate::field::memory::Memory::zeroed(BYTES), crate::field::memory::Memory::zeroed(BYTES));
+    // Pages that were never written are all the same one, which stays in cache.
+    // SAFETY: there is room for all pieces, and each is one thread's.
+    comm.threads().for_each(BYTES / PIECE, |i| unsafe { from.at().add(i * PIECE).write_bytes(1, PIECE) });
     let copy = |i: usize| {
         // SAFETY: both have room for all pieces, begin on cache lines, and each piece is one thread's.
         unsafe { stream(to.at().add(i * PIECE), from.at().add(i * PIECE), PIECE) }
