@@ -133,7 +133,7 @@ where
             for (o, array) in outputs.iter_mut().enumerate() {
                 out[o] = (&raw mut array[[z, y, first]]).cast();
             }
-            // The promise of a `RowFn`: shapes and contiguity were checked, the range keeps all reads inside the inputs,
+            // The promise of a `Row`: shapes and contiguity were checked, the range keeps all reads inside the inputs,
             // and outputs are exclusive borrows, so that they overlap nothing.
             row.compute(&table, &out, cells);
         }

@@ -191,7 +191,7 @@ impl Simulation {
                 let written: Vec<Written> = targets.iter().zip(&stage.writes).map(written).collect();
                 // Whole rows are computed in a thread's own memory and go past the caches from there, with their halos.
                 let whole = this.patches[first][patch].region.size()[2] == n;
-                let room = |rows: &Written| rings::stride(rows.lines) as usize;
+                let room = |rows: &Written| rows.lines.stride();
                 let own = if streams && whole { written.iter().map(room).sum() } else { 0 };
                 rings::with_memory(own, |mut own_rows| {
                     let mut own_row = |rows: &Written| {
@@ -213,7 +213,7 @@ impl Simulation {
                         for (o, at) in out.iter_mut().zip(&own_rows) {
                             *o = *at;
                         }
-                        // The promise of a `RowFn`: the table follows the kernel's own arguments, whose halos are fresh (or
+                        // The promise of a `Row`: the table follows the kernel's own arguments, whose halos are fresh (or
                         // whose cells are owned); written rows are `n` owned cells of arrays that the stage does not read,
                         // or the thread's own.
                         match own {

@@ -61,6 +61,7 @@ pub struct Simulation {
     once: BTreeSet<*const Item>,
     /// Bytes that must move in a pass through a list of items, and in all so far.
     passes: BTreeMap<*const Item, u64>,
+    stage_bytes: BTreeMap<*const Stage, u64>,
     moved: u64,
     steps: u64,
     started: bool,
@@ -200,6 +201,7 @@ impl Simulation {
             once: BTreeSet::new(),
             clockwork: Clockwork::default(),
             passes: BTreeMap::new(),
+            stage_bytes: BTreeMap::new(),
             moved: 0,
             steps: 0,
             started: false,

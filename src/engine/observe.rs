@@ -69,7 +69,7 @@ impl Simulation {
                 this.for_rows(bound, &around, field, patch, &tile, |table, index| {
                     let mut out: Rows = [null_mut(); MAX_OUT];
                     out[0] = line.as_mut_ptr().cast();
-                    // The promise of a `RowFn`: as in `run_cells`; the written row is this thread's own.
+                    // The promise of a `Row`: as in `run_cells`; the written row is this thread's own.
                     row.compute(table, &out, n);
                     if has_place(op) {
                         extreme.add_row(grid.key(blocks[patch], index), &line);

@@ -138,7 +138,14 @@ impl Simulation {
     fn run_stage(&mut self, stage: &Arc<Stage>) -> Result<()> {
         let started = Instant::now();
         self.do_stage(stage)?;
-        let bytes = stage_bytes(&self.store.design, stage);
+        let bytes = match self.stage_bytes.get(&Arc::as_ptr(stage)) {
+            Some(bytes) => *bytes,
+            None => {
+                let bytes = bytes_of_stages(&self.store.design, [&**stage]);
+                self.stage_bytes.insert(Arc::as_ptr(stage), bytes);
+                bytes
+            }
+        };
         self.clockwork.stage(&stage.name, started.elapsed().as_secs_f64(), bytes);
         Ok(())
     }
@@ -230,11 +237,6 @@ impl Simulation {
 pub(crate) fn bytes_of(design: &Design, items: &[Item]) -> u64 {
     let stages = items.iter().filter_map(|item| if let Item::Stage(stage) = item { Some(&**stage) } else { None });
     bytes_of_stages(design, stages)
-}
-
-/// Bytes that must move in a stage.
-fn stage_bytes(design: &Design, stage: &Stage) -> u64 {
-    bytes_of_stages(design, [stage])
 }
 
 fn bytes_of_stages<'a>(design: &Design, stages: impl IntoIterator<Item = &'a Stage>) -> u64 {

@@ -29,6 +29,13 @@ pub(crate) struct Lines {
     pub(crate) used: usize,
 }
 
+impl Lines {
+    /// Bytes from row to row, so that rows do not fight for the same sets of the first cache.
+    pub(crate) fn stride(self) -> usize {
+        if self.used % CONFLICT < 2 * LINE { self.used + 2 * LINE } else { self.used }
+    }
+}
+
 /// How padded rows lie in memory: strides and sizes in bytes.
 struct Shape {
     padded: Region,
@@ -47,16 +54,10 @@ impl Shape {
         let size = element.size();
         let left = (below[2] * size).next_multiple_of(LINE);
         let used = left + ((owned.size()[2] + above[2]) * size).next_multiple_of(LINE);
-        let row = if used % CONFLICT < 2 * LINE { used + 2 * LINE } else { used };
+        let lines = Lines { left, used };
+        let row = lines.stride();
         let plane = ny * row + if ny > 1 { 4 * LINE } else { 0 };
-        Shape {
-            padded,
-            row,
-            plane,
-            first: left - below[2] * size,
-            bytes: nz * plane + LINE,
-            lines: Lines { left, used },
-        }
+        Shape { padded, row, plane, first: left - below[2] * size, bytes: nz * plane + LINE, lines }
     }
 }
 

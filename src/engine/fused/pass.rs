@@ -6,7 +6,7 @@ use super::ahead::{Ahead, Needs};
 use super::edges::Edges;
 use super::lane::Lane;
 use super::levels::{Block, Level};
-use super::rings::{Ring, stride, with_memory};
+use super::rings::{Ring, with_memory};
 use crate::engine::Store;
 use crate::engine::cells::Surroundings;
 use crate::field::Array;
@@ -119,7 +119,7 @@ impl Pass<'_> {
 
     /// Bytes of a row of any field.
     fn widest(&self, patch: usize) -> usize {
-        self.store.now.iter().filter_map(|a| a.get(patch)).map(|a| stride(a.lines()) as usize).max().unwrap_or(0)
+        self.store.now.iter().filter_map(|a| a.get(patch)).map(|a| a.lines().stride()).max().unwrap_or(0)
     }
 
     /// Bytes of cache that a tile wants.

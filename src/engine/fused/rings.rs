@@ -20,7 +20,7 @@ pub(super) struct Ring {
 impl Ring {
     /// A ring of rows `first..first + rows` at the beginning of some memory, and the bytes that it takes.
     pub fn new(memory: *mut u8, planes: isize, first: isize, rows: isize, lines: Lines) -> (Ring, usize) {
-        let stride = stride(lines);
+        let stride = lines.stride() as isize;
         let plane = rows * stride + 4 * LINE as isize;
         let ring = Ring { at: memory.wrapping_add(lines.left), planes, plane, stride, first };
         (ring, (planes * plane) as usize)
@@ -32,12 +32,6 @@ impl Ring {
         let place = plane.rem_euclid(self.planes) * self.plane + (row - self.first) * self.stride;
         self.at.wrapping_offset(place)
     }
-}
-
-/// Bytes from row to row, so that rows do not fight for the same sets of the first cache.
-pub(in crate::engine) fn stride(lines: Lines) -> isize {
-    let used = lines.used;
-    (if used % 4096 < 2 * LINE { used + 2 * LINE } else { used }) as isize
 }
 
 /// Lends this thread's own memory, at least so many bytes from a cache line on. It is kept from call to call: fresh pages
