@@ -264,8 +264,9 @@ mod tests {
         let a = model.field::<f64>("a").initial(|at| at.uniform(1)).boundary(Boundary::Value(0.5)).build()?;
         let b = model.field::<f32>("b").location(Location::FaceX).initial(|at| at.uniform(2));
         let b = b.boundary(Boundary::Reflecting).build()?;
+        model.fixed_step(0.5);
         model.every_step(|s| {
-            s.at_point("source", a, [3, 4, 5], |old, _| old + 0.25);
+            s.at_point("source", a, [3, 4, 5], |old, time| old + 0.25 * time);
             s.apply(Mix, (a, b), (a, b));
         });
         Ok(model)
