@@ -42,18 +42,15 @@ impl<R: Real> Kernel<R> for Ftcs<R> {
     type Writes = [R; 1];
     #[inline(always)]
     fn cell(&self, (t,): Near<'_, R, Self>) -> [R; 1] {
+        // A branch that is the same for all cells, so that there is a loop for each form (see `Central::laplacian`).
         let [az, ay, ax] = self.alpha;
-        // Arithmetic is what limits this kernel in cache: cubes need three additions less. Uniform fields stay as they are,
-        // to the last bit, in either form. The branch is the same for all cells, so there is a loop for each.
         if az == ay && ay == ax {
-            let six = t.x::<-1>() + t.x::<1>() + (t.y::<-1>() + t.y::<1>()) + (t.z::<-1>() + t.z::<1>());
-            return [t.here() + ax * (six - R::of(6.0) * t.here())];
+            return [ax.mul_add(Star::sum_of_seconds::<3>(&t), t.here())];
         }
-        let twice = t.here() + t.here();
-        let along_x = t.x::<-1>() + t.x::<1>() - twice;
-        let along_y = t.y::<-1>() + t.y::<1>() - twice;
-        let along_z = t.z::<-1>() + t.z::<1>() - twice;
-        [t.here() + (ax * along_x + ay * along_y + az * along_z)]
+        if az == R::of(0.0) && ay == ax {
+            return [ax.mul_add(Star::sum_of_seconds::<2>(&t), t.here())];
+        }
+        [t.here() + Star::laplacian(&t, self.alpha)]
     }
 }
 

@@ -68,11 +68,11 @@ impl<R: Real> Kernel<R> for GrayScott<R> {
     fn cell(&self, (u, v): Near<'_, R, Self>) -> [R; 2] {
         let (here_u, here_v) = (u.here(), v.here());
         let reaction = here_u * (here_v * here_v);
-        let gain_u = self.feed * (R::of(1.0) - here_u) - reaction;
-        let gain_v = reaction - self.loss * here_v;
+        let gain_u = self.feed.mul_add(R::of(1.0) - here_u, -reaction);
+        let gain_v = (-self.loss).mul_add(here_v, reaction);
         [
-            here_u + (Star::laplacian(&u, self.alpha_u) + self.dt * gain_u),
-            here_v + (Star::laplacian(&v, self.alpha_v) + self.dt * gain_v),
+            here_u + self.dt.mul_add(gain_u, Star::laplacian(&u, self.alpha_u)),
+            here_v + self.dt.mul_add(gain_v, Star::laplacian(&v, self.alpha_v)),
         ]
     }
 }

@@ -76,8 +76,8 @@ where
     #[inline(always)]
     fn cell(&self, (p, q, c): Near<'_, R, Self>) -> [R; 2] {
         let Numbers { dt, inverse_squares } = self.0;
-        let rate = q.here() + dt * (c.here() * c.here()) * Star::laplacian(&p, inverse_squares);
-        [p.here() + dt * rate, rate]
+        let rate = (dt * (c.here() * c.here())).mul_add(Star::laplacian(&p, inverse_squares), q.here());
+        [dt.mul_add(rate, p.here()), rate]
     }
 }
 
@@ -103,8 +103,8 @@ where
     fn cell(&self, (p, q, c, gz, gy, gx): Near<'_, R, Self>) -> [R; 2] {
         let Numbers { dt, inverse_squares } = self.0;
         let g = gz.here() * gy.here() * gx.here();
-        let rate = g * (q.here() + dt * (c.here() * c.here()) * Star::laplacian(&p, inverse_squares));
-        [g * p.here() + dt * rate, rate]
+        let rate = g * (dt * (c.here() * c.here())).mul_add(Star::laplacian(&p, inverse_squares), q.here());
+        [dt.mul_add(rate, g * p.here()), rate]
     }
 }
 
