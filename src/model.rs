@@ -118,6 +118,14 @@ pub(crate) struct Design {
     pub(crate) end: f64,
 }
 
+impl Design {
+    /// Gives a scalar a value. An adaptive step does not go beyond the end.
+    pub(crate) fn set(&self, scalars: &mut [f64], id: usize, value: f64) {
+        let cut = id == DT && self.clock == Clock::Adaptive;
+        scalars[id] = if cut { value.min(self.end - scalars[TIME]) } else { value };
+    }
+}
+
 impl Model {
     /// A model on one grid.
     pub fn new(comm: Comm, grid: Grid) -> Model {

@@ -10,6 +10,7 @@ mod observe;
 mod plan;
 mod run;
 pub mod sources;
+mod tally;
 mod tiles;
 mod transform;
 mod wrap;
@@ -210,7 +211,7 @@ impl Simulation {
             rows,
             bags,
             sources,
-            fusion: fused::Fusion::new(&depth),
+            fusion: fused::Fusion::new(depth),
         };
         let filled = (0..count).try_for_each(|f| simulation.fill(f));
         simulation.comm.clone().agree(filled)?;

@@ -1,12 +1,11 @@
 //! Looking at a simulation: reductions, the hash of its state, whole fields, values that are no numbers.
+use super::tally::Tally;
 use super::{Simulation, cells, tiles, with_element};
 use crate::error::Result;
 use crate::field::Field;
-use crate::model::has_place;
 use crate::region::Region;
 use crate::schedule::{Bound, Op, Reduction, Stage, Work};
 use crate::state::{FieldHash, state_hash};
-use crate::sums::{ExactSum, Extreme, all_extreme, all_sum};
 use halocline_kernels::Element;
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::{RowFn, Rows};
@@ -55,7 +54,7 @@ impl Simulation {
         let Some(&(field, _)) = stage.reads.first() else { return Measured { value: 0.0, at: None } };
         let patches = self.store.patch_regions(field);
         let around = self.store.surroundings(bound, &self.store.scalars);
-        let (mut sums, mut extremes) = (vec![], vec![]);
+        let mut all = Tally::new(op);
         self.overlap(stage, &patches, |this, threads, boxes| {
             let tiles = tiles::tiles(boxes, cells::bytes_per_cell(bound, &this.now), this.cache, threads.count());
             let blocks: Vec<usize> = this.patches(field).iter().map(|p| p.block).collect();
@@ -63,51 +62,22 @@ impl Simulation {
             let found = threads.map(tiles.len(), |t| {
                 let (patch, tile) = tiles[t];
                 let n = tile.size()[2];
-                let mut line = vec![0.0f64; n];
-                let mut sum = ExactSum::new();
-                let mut extreme = if op == Op::Max { Extreme::largest() } else { Extreme::smallest() };
+                let mut tally = Tally::new(op);
                 this.for_rows(bound, &around, field, patch, &tile, |table, index| {
                     let mut out: Rows = [null_mut(); MAX_OUT];
-                    out[0] = line.as_mut_ptr().cast();
+                    out[0] = tally.room(n);
                     // The promise of a `Row`: as in `run_cells`; the written row is this thread's own.
                     row.compute(table, &out, n);
-                    if has_place(op) {
-                        extreme.add_row(grid.key(blocks[patch], index), &line);
-                    } else {
-                        sum.add_slice(&line);
-                    }
+                    tally.take(n, || grid.key(blocks[patch], index));
                 });
-                (sum, extreme)
+                tally
             });
-            for (sum, extreme) in found {
-                sums.push(sum);
-                extremes.push(extreme);
-            }
+            found.into_iter().for_each(|tally| all.merge(tally));
         });
         let started = Instant::now();
-        let grid = self.store.grid_of(field);
-        let count = grid.total_cells() as f64;
-        let measured = if has_place(op) {
-            let mut all = [if op == Op::Max { Extreme::largest() } else { Extreme::smallest() }];
-            extremes.iter().for_each(|e| all[0].merge(e));
-            all_extreme(&self.comm, &mut all);
-            let (value, key) = all[0].get().unwrap_or((f64::NAN, 0));
-            Measured { value, at: Some(grid.cell_of(key)) }
-        } else {
-            let mut all = [ExactSum::new()];
-            sums.iter().for_each(|s| all[0].merge(s));
-            all_sum(&self.comm, &mut all);
-            let sum = all[0].value();
-            let value = match op {
-                Op::Mean => sum / count,
-                Op::RootOfSum => sum.sqrt(),
-                Op::RootOfMean => (sum / count).sqrt(),
-                _ => sum,
-            };
-            Measured { value, at: None }
-        };
+        let measured = Tally::conclude(&self.comm, vec![(all, self.store.grid_of(field))]);
         self.clockwork.reduce += started.elapsed().as_secs_f64();
-        measured
+        measured[0]
     }
 
     /// The hash of all fields, scalars and bags: the same on any number of ranks. Collective.

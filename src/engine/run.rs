@@ -1,7 +1,7 @@
 //! Running the schedule.
-use super::{Simulation, sources};
+use super::{Simulation, Store, sources};
 use crate::error::{Error, Result};
-use crate::model::{Clock, DT, Design, TIME};
+use crate::model::{DT, Design, TIME};
 use crate::schedule::{Item, MixFn, Stage, Work};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Simulation {
     /// One step, stage by stage.
     pub(super) fn one_step(&mut self) -> Result<()> {
         let items = std::mem::take(&mut self.store.design.step);
-        self.cut_step();
+        self.set_scalar(DT, self.store.scalars[DT]);
         let done = self.run_items(&items);
         self.store.design.step = items;
         done?;
@@ -113,7 +113,14 @@ impl Simulation {
 
     fn run_items(&mut self, items: &[Item]) -> Result<()> {
         self.count_bytes(items, 1);
-        for item in items {
+        let mut at = 0;
+        while let Some(item) = items.get(at) {
+            if let Some((stretch, stages)) = self.stretch_at(items, at) {
+                self.run_stretch(items, stretch)?;
+                at += stages;
+                continue;
+            }
+            at += 1;
             match item {
                 Item::Stage(stage) => self.run_stage(stage)?,
                 Item::Repeat(n, body) => (0..*n).try_for_each(|_| self.run_items(body))?,
@@ -135,7 +142,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn run_stage(&mut self, stage: &Arc<Stage>) -> Result<()> {
+    pub(super) fn run_stage(&mut self, stage: &Arc<Stage>) -> Result<()> {
         let started = Instant::now();
         self.do_stage(stage)?;
         let bytes = match self.stage_bytes.get(&Arc::as_ptr(stage)) {
@@ -161,11 +168,11 @@ impl Simulation {
             Work::Reduce { bound, op, .. } => {
                 let row = self.rows[&Arc::as_ptr(stage)].clone();
                 let value = self.reduce(stage, &row, bound, *op).value;
-                self.set_scalar(stage, value);
+                stage.scalar_written.into_iter().for_each(|id| self.set_scalar(id, value));
             }
             Work::Scalar(f) => {
                 let from: Vec<f64> = stage.scalars_read.iter().map(|&s| self.store.scalars[s]).collect();
-                self.set_scalar(stage, f(&from));
+                stage.scalar_written.into_iter().for_each(|id| self.set_scalar(id, f(&from)));
             }
             Work::Lines { axis, lines } => self.run_lines(stage, *axis, lines),
             Work::Transpose(turn) => self.run_transpose(stage, *turn),
@@ -188,26 +195,15 @@ impl Simulation {
                 work(&self.comm, &mut self.bags)?;
                 self.clockwork.compute += started.elapsed().as_secs_f64();
                 let value = self.bags.result;
-                self.set_scalar(stage, value);
+                stage.scalar_written.into_iter().for_each(|id| self.set_scalar(id, value));
             }
         }
         Ok(())
     }
 
-    fn set_scalar(&mut self, stage: &Stage, value: f64) {
-        if let Some(id) = stage.scalar_written {
-            self.store.scalars[id] = value;
-            if id == DT {
-                self.cut_step();
-            }
-        }
-    }
-
-    /// An adaptive step does not go beyond the end.
-    fn cut_step(&mut self) {
-        if self.store.design.clock == Clock::Adaptive {
-            self.store.scalars[DT] = self.store.scalars[DT].min(self.store.design.end - self.store.scalars[TIME]);
-        }
+    pub(super) fn set_scalar(&mut self, id: usize, value: f64) {
+        let Store { design, scalars, .. } = &mut self.store;
+        design.set(scalars, id, value);
     }
 
     /// Changes one cell, on the rank that owns it.
@@ -239,7 +235,7 @@ pub(crate) fn bytes_of(design: &Design, items: &[Item]) -> u64 {
     bytes_of_stages(design, stages)
 }
 
-fn bytes_of_stages<'a>(design: &Design, stages: impl IntoIterator<Item = &'a Stage>) -> u64 {
+pub(super) fn bytes_of_stages<'a>(design: &Design, stages: impl IntoIterator<Item = &'a Stage>) -> u64 {
     let (mut reads, mut writes) = (BTreeSet::new(), BTreeSet::new());
     for stage in stages {
         // A point or a record is a cell.

@@ -49,6 +49,11 @@ impl Choice {
         (next, self.all[next], open.is_some() && !alone)
     }
 
+    /// True once nothing is left to measure.
+    pub fn is_settled(&self) -> bool {
+        !self.next(usize::MAX).2
+    }
+
     /// The fastest so far, if any was measured or there is but one.
     pub fn settled(&self) -> Option<Candidate> {
         match self.all.as_slice() {

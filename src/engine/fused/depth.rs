@@ -1,6 +1,7 @@
-//! How deep halos have to be so that steps can be fused, and what that takes: known before anything is allocated.
+//! How deep halos have to be so that stages and steps can be fused, and what that takes: known before anything is allocated.
 use super::STEPS;
 use super::levels::Block;
+use super::stretches::Stretches;
 use crate::domain::Domain;
 use crate::engine::Layout;
 use crate::field::Array;
@@ -11,12 +12,14 @@ use std::collections::BTreeMap;
 /// How much larger deep halos may make the fields, where nobody asks for a number of steps.
 const LARGER: f64 = 1.15;
 
-/// What is needed to fuse steps: as much as the halos allow.
+/// What is needed to fuse as much as the halos allow.
 pub(in crate::engine) struct Depth {
-    /// The most steps of a block; 0 where stages are done one by one.
+    /// The most steps of a block; 0 where steps are done one by one.
     pub most: usize,
-    /// Why not.
+    /// Why no steps can be fused.
     pub refused: Option<String>,
+    /// What can be fused before the first step, and within steps where these cannot.
+    pub(super) stretches: Stretches,
     /// How far around its own cells a rank holds each field.
     pub halo: Vec<Reach>,
     /// Fields that need two arrays: what some tile still reads, another writes.
@@ -24,39 +27,50 @@ pub(in crate::engine) struct Depth {
 }
 
 impl Depth {
-    /// From the whole design, the same on every rank. `reach` and `double` are what single steps need.
+    /// From the whole design, the same on every rank. `reach` and `double` are what single stages need.
     pub fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, reach: &[Reach], double: &[bool]) -> Depth {
-        let none = |refused| Depth { most: 0, refused, halo: reach.to_vec(), double: double.to_vec() };
-        let wanted: Vec<usize> = match design.fuse {
-            Some(0) => return none(None),
+        let (halo, stretches) = (reach.to_vec(), Stretches::default());
+        let mut depth = Depth { most: 0, refused: None, stretches, halo, double: double.to_vec() };
+        let mut wanted: Vec<usize> = match design.fuse {
+            Some(0) => return depth,
             Some(steps) => vec![steps],
-            None => {
-                let mut all = STEPS.to_vec();
-                all.sort_by_key(|steps| std::cmp::Reverse(*steps));
-                all
-            }
+            None => STEPS.to_vec(),
         };
-        let mut why = None;
+        wanted.sort_by_key(|steps| std::cmp::Reverse(*steps));
         let size = |halo: &[Reach], double: &[bool]| bytes(design, domains, halo, double, 0) as f64;
+        let most = LARGER * size(reach, double);
+        let fits = |halo: &[Reach], double: &[bool]| design.fuse.is_some() || size(halo, double) <= most;
         for steps in wanted {
             match Block::of(design, domains, steps) {
-                Err(refused) => why = Some(refused),
-                Ok(block) => {
-                    let mut deep = Depth { most: steps, ..none(None) };
-                    for (f, halo) in &block.halo {
-                        let with_corners = deep.halo[*f].corners;
-                        deep.halo[*f] = deep.halo[*f].union(halo);
-                        deep.halo[*f].corners = with_corners;
-                        deep.double[*f] |= block.last[*f].is_some();
-                    }
-                    if design.fuse.is_some() || size(&deep.halo, &deep.double) <= LARGER * size(reach, double) {
-                        return deep;
-                    }
-                    why = Some("halos for it would take too much memory".into());
+                Err(refused) => depth.refused = Some(refused),
+                Ok(block) if depth.take(&block, fits) => {
+                    (depth.most, depth.refused) = (steps, None);
+                    break;
                 }
+                Ok(_) => depth.refused = Some("halos for it would take too much memory".into()),
             }
         }
-        none(why)
+        let mut stretches = std::mem::take(&mut depth.stretches);
+        stretches.find(design, domains, &design.start, false, &mut |block| depth.take(block, fits));
+        if depth.most == 0 {
+            stretches.find(design, domains, &design.step, true, &mut |block| depth.take(block, fits));
+        }
+        Depth { stretches, ..depth }
+    }
+
+    /// Makes room for a block, if that `fits`.
+    fn take(&mut self, block: &Block, fits: impl Fn(&[Reach], &[bool]) -> bool) -> bool {
+        let (mut halo, mut double) = (self.halo.clone(), self.double.clone());
+        for (f, deep) in &block.halo {
+            let with_corners = halo[*f].corners;
+            halo[*f] = Reach { corners: with_corners, ..halo[*f].union(deep) };
+            double[*f] |= block.last[*f].is_some();
+        }
+        let taken = fits(&halo, &double);
+        if taken {
+            (self.halo, self.double) = (halo, double);
+        }
+        taken
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which steps can be fused, and why others cannot.
+//! Which stages and steps can be fused, and why others cannot.
 use super::super::Layout;
 use crate::boundary::Boundary;
 use crate::domain::Domain;
@@ -13,11 +13,11 @@ use std::sync::Arc;
 /// Most stages of a block: its tables should stay in the first cache.
 pub(super) const MOST_STAGES: usize = 64;
 
-/// The stages of a step in their order, if steps can be fused.
+/// Whether anything can be fused on this grid, split as it is.
 ///
 /// # Errors
-/// If they cannot: why.
-pub(super) fn fusible(design: &Design, domains: &BTreeMap<Layout, Domain>) -> Result<Vec<Arc<Stage>>, String> {
+/// If not: why.
+pub(super) fn grid(design: &Design, domains: &BTreeMap<Layout, Domain>) -> Result<(), String> {
     let Some(domain) = domains.get(&(0, [false; 3])) else { return Err("there is no grid".into()) };
     let grid = &design.grids[0];
     if grid.all_blocks().len() > 1 {
@@ -29,6 +29,33 @@ pub(super) fn fusible(design: &Design, domains: &BTreeMap<Layout, Domain>) -> Re
     if domain.dims[2] > 1 {
         return Err("rows are cut: the process grid has several parts along x".into());
     }
+    Ok(())
+}
+
+/// Whether a stage can be one of a block.
+///
+/// # Errors
+/// If not: why.
+pub(super) fn stage(design: &Design, stage: &Stage) -> Result<(), String> {
+    match stage.work {
+        Work::Cells { .. } | Work::Point { .. } | Work::Scalar(_) => {}
+        Work::Reduce { .. } if !stage.reads.is_empty() => {}
+        _ => return Err(format!("`{}` is no kernel on cells", stage.name)),
+    }
+    for f in stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()) {
+        field(design, f)?;
+    }
+    for (f, reach) in &stage.reads {
+        row(&design.grids[0], &design.declarations[*f], reach)?;
+    }
+    Ok(())
+}
+
+/// The stages of a step in their order, if whole steps can be fused.
+///
+/// # Errors
+/// If they cannot: why.
+pub(super) fn step(design: &Design) -> Result<Vec<Arc<Stage>>, String> {
     if design.stop.is_some() {
         return Err("any step may be the last".into());
     }
@@ -40,14 +67,6 @@ pub(super) fn fusible(design: &Design, domains: &BTreeMap<Layout, Domain>) -> Re
     if !stages.iter().any(|s| matches!(s.work, Work::Cells { .. })) {
         return Err("no stage works on all cells".into());
     }
-    for stage in &stages {
-        for f in stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()) {
-            field(design, f)?;
-        }
-        for (f, reach) in &stage.reads {
-            row(grid, &design.declarations[*f], reach)?;
-        }
-    }
     Ok(stages)
 }
 
@@ -55,9 +74,8 @@ fn flatten(items: &[Item], stages: &mut Vec<Arc<Stage>>) -> Result<(), String> {
     for item in items {
         match item {
             Item::Stage(stage) => match stage.work {
-                Work::Cells { .. } | Work::Point { .. } | Work::Scalar(_) => stages.push(stage.clone()),
                 Work::Reduce { .. } => return Err(format!("`{}` needs all cells of a step", stage.name)),
-                _ => return Err(format!("`{}` is no kernel on cells", stage.name)),
+                _ => stages.push(stage.clone()),
             },
             Item::Repeat(n, body) => (0..*n).try_for_each(|_| flatten(body, stages))?,
             Item::Until(test, ..) => return Err(format!("a loop runs until a number is {}", test.text)),

@@ -2,6 +2,7 @@
 use super::levels::{Level, Source};
 use super::pass::{Part, Pass, Tile};
 use super::rings::stream_ends;
+use crate::engine::tally::Tally;
 use crate::engine::with_element;
 use crate::field::Lines;
 use crate::model::TIME;
@@ -67,6 +68,8 @@ pub(super) struct Lane<'a> {
     place: Box<Cell<Place>>,
     /// Rows of the tile go past the caches piece by piece as they are made.
     streams: bool,
+    /// By level: what it has found so far, if it is a reduction.
+    pub tallies: Vec<Option<Tally>>,
 }
 
 impl<'a> Lane<'a> {
@@ -81,6 +84,7 @@ impl<'a> Lane<'a> {
             table: Box::new([null(); MAX_ROWS]),
             place: Box::new(Cell::new(Place { index: [0; 3], key: 0, zy: [0.0; 2], x: null() })),
             streams: false,
+            tallies: pass.block.levels.iter().map(|l| l.reduces().map(Tally::new)).collect(),
         }
     }
 
@@ -189,8 +193,8 @@ impl<'a> Lane<'a> {
                     self.table[*slot] = zero.wrapping_offset(self.pass.wrapped(t, r) * size);
                 }
                 Uneven::Place => {
-                    let location = store.design.declarations[self.level().stage.writes[0]].location;
-                    let axes = &store.coordinates[&(0, 0, location)];
+                    let field = self.level().field().expect("a level works on some field");
+                    let axes = &store.coordinates[&(0, 0, store.design.declarations[field].location)];
                     let zy = [axes[0][index[0] as usize], axes[1][index[1] as usize]];
                     let key = store.design.grids[0].key(0, index);
                     self.place.set(Place { index, key, zy, x: axes[2].as_ptr() });
@@ -203,10 +207,14 @@ impl<'a> Lane<'a> {
         }
         // The promise of a `Row`: the table follows the kernel's own arguments; rows read lie in memory, whose halo is as
         // deep as the block reads, or in rings of versions that levels before this one have made; rows written lie in rings
-        // of other versions, in scratch, or in arrays that no level reads.
+        // of other versions, in scratch, in a tally, or in arrays that no level reads.
         let inside = (tile.region.low[t]..tile.region.high[t]).contains(&r);
         let row = &kernels[self.level].0;
-        if self.streams && inside {
+        if let Some(tally) = &mut self.tallies[self.level] {
+            out[0] = tally.room(n);
+            row.compute(&self.table, &out, n);
+            tally.take(n, || store.design.grids[0].key(0, self.pass.index(self.plane, r)));
+        } else if self.streams && inside {
             for (to, target) in to.iter_mut().zip(&self.targets) {
                 *to = target.memory(i);
             }

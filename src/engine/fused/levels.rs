@@ -1,12 +1,12 @@
-//! Several steps as *levels*: each stage of each step knows which version of a field it reads, how far it stays behind
+//! Stages as *levels*: each stage of each step knows which version of a field it reads, how far it stays behind
 //! the front that sweeps through the grid, and how far beyond its tile it has to compute. All of this follows from the
 //! schedule.
 use super::super::Layout;
-use super::fusible::{MOST_STAGES, fusible, span};
+use super::fusible::{self, MOST_STAGES, span};
 use crate::domain::Domain;
 use crate::grid::Grid;
 use crate::model::Design;
-use crate::schedule::{Bound, Stage, Work};
+use crate::schedule::{Bound, Op, Stage, Work};
 use halocline_kernels::Reach;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,15 +61,25 @@ impl Level {
     /// The arguments of its kernel.
     pub fn bound(&self) -> &[Bound] {
         match &self.stage.work {
-            Work::Cells { bound, .. } => bound,
+            Work::Cells { bound, .. } | Work::Reduce { bound, .. } => bound,
             _ => &[],
         }
     }
+
+    /// A field that it works on: one that it writes, or reads if it writes none.
+    pub fn field(&self) -> Option<usize> {
+        self.stage.writes.first().copied().or(self.stage.reads.first().map(|r| r.0))
+    }
+
+    /// How it combines the numbers of all cells, if it is a reduction.
+    pub fn reduces(&self) -> Option<Op> {
+        if let Work::Reduce { op, .. } = self.stage.work { Some(op) } else { None }
+    }
 }
 
-/// Some steps as levels.
+/// Some stages, done a number of times, as levels.
 pub(super) struct Block {
-    /// How many.
+    /// How many times: steps, where the stages are those of a step.
     pub steps: usize,
     /// The axis that the front moves along: z, or y where z is flat.
     pub sweep: usize,
@@ -81,7 +91,7 @@ pub(super) struct Block {
     pub halo: Vec<(usize, Reach)>,
     /// Stages that change single cells before any level reads them: moment, stage.
     pub before: Vec<(usize, Arc<Stage>)>,
-    /// All stages of a step.
+    /// The stages of one time.
     pub stages: Vec<Arc<Stage>>,
 }
 
@@ -91,13 +101,27 @@ impl Block {
     /// # Errors
     /// If its steps cannot be fused: why.
     pub fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, steps: usize) -> Result<Block, String> {
-        let stages = fusible(design, domains)?;
+        fusible::grid(design, domains)?;
+        Block::new(design, domains, fusible::step(design)?, steps)
+    }
+
+    /// Some stages, done so many times.
+    ///
+    /// # Errors
+    /// If they cannot be fused: why.
+    pub fn new(
+        design: &Design,
+        domains: &BTreeMap<Layout, Domain>,
+        stages: Vec<Arc<Stage>>,
+        steps: usize,
+    ) -> Result<Block, String> {
         if steps * stages.len() > MOST_STAGES {
             return Err(format!(
                 "{steps} steps have {} stages, and at most {MOST_STAGES} are fused",
                 steps * stages.len()
             ));
         }
+        stages.iter().try_for_each(|stage| fusible::stage(design, stage))?;
         let grid = &design.grids[0];
         let dims = domains[&(0, [false; 3])].dims;
         let count = design.declarations.len();
@@ -109,7 +133,7 @@ impl Block {
         for (moment, stage) in (0..steps).flat_map(|_| &stages).enumerate() {
             let step = moment / stages.len();
             match &stage.work {
-                Work::Cells { bound, .. } => {
+                Work::Cells { bound, .. } | Work::Reduce { bound, .. } => {
                     let (mut from, mut lag) = (vec![], 0);
                     for (f, reach) in field_arguments(bound) {
                         let first = match newest[f] {

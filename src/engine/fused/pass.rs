@@ -1,4 +1,4 @@
-//! A block of steps on one tile. A front moves through the tile plane by plane; each level follows it at its own distance,
+//! A block on one tile. A front moves through the tile plane by plane; each level follows it at its own distance,
 //! reads planes that levels before it have left in rings in cache, and the last version of each field goes to memory. So
 //! memory is read and written once for all steps. Tiles overlap by what levels compute beyond them, and need nothing of
 //! each other.
@@ -9,6 +9,7 @@ use super::levels::{Block, Level};
 use super::rings::{Ring, with_memory};
 use crate::engine::Store;
 use crate::engine::cells::Surroundings;
+use crate::engine::tally::Tally;
 use crate::field::Array;
 use crate::field::memory::LINE;
 use crate::model::TIME;
@@ -127,8 +128,8 @@ impl Pass<'_> {
         self.rings(patch, &self.parts(tile), null_mut()).1 + MAX_OUT * self.widest(patch)
     }
 
-    /// Computes all steps on a tile.
-    pub fn tile(&self, patch: usize, region: &Region) {
+    /// Computes all levels on a tile: what those that are reductions have found, in their order.
+    pub fn tile(&self, patch: usize, region: &Region) -> Vec<Tally> {
         let parts = self.parts(region);
         let widest = self.widest(patch);
         with_memory(self.bytes(patch, region) + LINE, |memory| {
@@ -158,7 +159,8 @@ impl Pass<'_> {
                 }
             }
             fence();
-        });
+            lane.tallies.into_iter().flatten().collect()
+        })
     }
 }
 

@@ -1,0 +1,164 @@
+//! Stretches of stages within a list of items, each done as one block: nothing stands between them.
+use super::choice::Choice;
+use super::fusible::{self, MOST_STAGES};
+use super::levels::{Block, Level};
+use super::measured;
+use crate::domain::Domain;
+use crate::engine::run::bytes_of_stages;
+use crate::engine::{Layout, Simulation};
+use crate::error::Result;
+use crate::model::Design;
+use crate::schedule::{Item, Stage, Work};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Stages that follow each other in a list of items.
+pub(super) struct Stretch {
+    items: Range<usize>,
+    pub block: Block,
+    /// For people.
+    name: String,
+    /// Bytes of all ranks that have to move.
+    bytes: u64,
+    /// True if it belongs to a step, not to what comes before the first.
+    in_step: bool,
+    /// What is chosen among, once it is due.
+    choice: Option<Choice>,
+}
+
+/// What can be fused within lists of items, by the list.
+#[derive(Default)]
+pub(super) struct Stretches(BTreeMap<*const Item, Vec<Stretch>>);
+
+impl Stretches {
+    /// Looks for stretches in a list of items and the lists within it; `take` may refuse some.
+    pub fn find(
+        &mut self,
+        design: &Design,
+        domains: &BTreeMap<Layout, Domain>,
+        items: &[Item],
+        in_step: bool,
+        take: &mut impl FnMut(&Block) -> bool,
+    ) {
+        if fusible::grid(design, domains).is_err() {
+            return;
+        }
+        let (mut stretches, mut at) = (vec![], 0);
+        while at < items.len() {
+            if let Item::Repeat(_, body) | Item::Until(_, _, body) | Item::Once(body) = &items[at] {
+                self.find(design, domains, body, in_step, take);
+            }
+            let Some((stages, block)) = longest(design, domains, &items[at..]).filter(|(_, block)| take(block)) else {
+                at += 1;
+                continue;
+            };
+            let works = |s: &&Arc<Stage>| !matches!(s.work, Work::Scalar(_));
+            let names: Vec<&str> = block.stages.iter().filter(works).map(|s| s.name.as_str()).collect();
+            let (name, bytes) = (names.join(" + "), bytes_of_stages(design, block.stages.iter().map(|s| &**s)));
+            stretches.push(Stretch { items: at..at + stages, block, name, bytes, in_step, choice: None });
+            at += stages;
+        }
+        if !stretches.is_empty() {
+            self.0.insert(items.as_ptr(), stretches);
+        }
+    }
+
+    fn in_steps(&self) -> impl Iterator<Item = &Stretch> {
+        self.0.values().flatten().filter(|s| s.in_step)
+    }
+
+    /// True once it is known of all how they are done fastest.
+    pub fn are_settled(&self) -> bool {
+        self.in_steps().all(|s| s.choice.as_ref().is_some_and(Choice::is_settled))
+    }
+}
+
+/// The longest stretch that a list of items begins with, if it has any level: how many stages, and their block.
+fn longest(design: &Design, domains: &BTreeMap<Layout, Domain>, items: &[Item]) -> Option<(usize, Block)> {
+    let (mut stages, mut found): (Vec<Arc<Stage>>, _) = (vec![], None);
+    for item in items.iter().take(MOST_STAGES) {
+        let Item::Stage(stage) = item else { break };
+        if !knows(&stages, stage) {
+            break;
+        }
+        stages.push(stage.clone());
+        let Ok(block) = Block::new(design, domains, stages.clone(), 1) else { break };
+        if block.levels.last().is_some_and(|level| Arc::ptr_eq(&level.stage, stage)) {
+            found = Some((stages.len(), block));
+        }
+    }
+    found
+}
+
+/// Whether a stage needs no number that reductions among the stages before it are still to find.
+fn knows(before: &[Arc<Stage>], stage: &Stage) -> bool {
+    let open = |s: &&Arc<Stage>| matches!(s.work, Work::Reduce { .. });
+    let mut open = before.iter().filter(open).filter_map(|s| s.scalar_written);
+    !open.any(|s| stage.scalars_read.contains(&s) || stage.scalar_written == Some(s))
+}
+
+impl Simulation {
+    /// For people: what is fused within a step, if anything is.
+    pub(super) fn stretched(&self) -> Option<String> {
+        let is_swept = |s: &&Stretch| s.choice.as_ref().and_then(Choice::settled).is_none_or(|c| c.rows > 0);
+        let swept = self.fusion.stretches.in_steps().filter(is_swept);
+        let stages: Vec<usize> = swept.map(|s| s.block.levels.len()).filter(|&stages| stages > 1).collect();
+        let sweeps = if stages.len() == 1 { "sweep" } else { "sweeps" };
+        let all: usize = stages.iter().sum();
+        (all > 0).then(|| format!("{all} stages of a step in {} {sweeps}", stages.len()))
+    }
+
+    /// The stretch that begins with an item of a list: which, and how many items it has.
+    pub(in crate::engine) fn stretch_at(&self, items: &[Item], at: usize) -> Option<(usize, usize)> {
+        let stretches = self.fusion.stretches.0.get(&items.as_ptr())?;
+        let found = stretches.iter().position(|s| s.items.start == at)?;
+        Some((found, stretches[found].items.len()))
+    }
+
+    /// Does a stretch of a list of items. Collective.
+    pub(in crate::engine) fn run_stretch(&mut self, items: &[Item], which: usize) -> Result<()> {
+        // Lent for a while, so that the rest of the simulation can be changed.
+        let list = self.fusion.stretches.0.get_mut(&items.as_ptr()).expect("stretches were found in this list");
+        let mut list = std::mem::take(list);
+        let done = self.run_this(&mut list[which], items);
+        self.fusion.stretches.0.insert(items.as_ptr(), list);
+        done
+    }
+
+    fn run_this(&mut self, stretch: &mut Stretch, items: &[Item]) -> Result<()> {
+        let Stretch { items: range, block, name, bytes, choice, .. } = stretch;
+        let choice = choice.get_or_insert_with(|| {
+            let sizes = self.sizes(block).into_iter().map(|rows| (1, rows));
+            // As for steps: no rows stand for stage by stage.
+            let plain = self.store.design.fuse.is_none().then_some((1, 0));
+            Choice::between(sizes.chain(plain))
+        });
+        let (number, candidate, open) = choice.next(1);
+        let started = Instant::now();
+        if candidate.rows == 0 {
+            for item in &items[range.clone()] {
+                if let Item::Stage(stage) = item {
+                    self.run_stage(stage)?;
+                }
+            }
+        } else {
+            crate::comm::now_in(name, self.steps);
+            let mut moments = self.moments(block);
+            let found = self.sweep(block, candidate.rows, &moments)?;
+            self.store.scalars = moments.pop().expect("there is one after the last stage");
+            let into = block.levels.iter().filter(|l: &&Level| l.reduces().is_some()).map(|l| l.stage.scalar_written);
+            for (into, found) in into.zip(found) {
+                if let Some(id) = into {
+                    self.set_scalar(id, found.value);
+                }
+            }
+            self.clockwork.stage(name, started.elapsed().as_secs_f64(), *bytes);
+        }
+        if open {
+            measured(&self.comm, choice, number, started, 1);
+        }
+        Ok(())
+    }
+}

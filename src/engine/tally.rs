@@ -1,0 +1,92 @@
+//! What reductions have found so far, and how the findings of all threads and ranks become one.
+use super::observe::Measured;
+use crate::comm::Comm;
+use crate::grid::Grid;
+use crate::model::has_place;
+use crate::schedule::Op;
+use crate::sums::{ExactSum, Extreme, all_extreme, all_sum};
+
+/// Numbers that are collected before they are added up: sums are fast in chunks of this size.
+const CHUNK: usize = 2048;
+
+/// The findings of one reduction on some of the cells.
+pub(super) struct Tally {
+    op: Op,
+    sum: ExactSum,
+    extreme: Extreme,
+    /// Numbers of cells that are not yet in the sum, and how many.
+    line: Vec<f64>,
+    filled: usize,
+}
+
+impl Tally {
+    /// Nothing found yet.
+    pub fn new(op: Op) -> Tally {
+        let extreme = if op == Op::Max { Extreme::largest() } else { Extreme::smallest() };
+        Tally { op, sum: ExactSum::new(), extreme, line: vec![], filled: 0 }
+    }
+
+    /// Where the kernel puts the numbers of the next `n` cells.
+    pub fn room(&mut self, n: usize) -> *mut u8 {
+        if self.filled + n > self.line.len() {
+            self.flush();
+            self.line.resize(n.max(CHUNK), 0.0);
+        }
+        self.line[self.filled..].as_mut_ptr().cast()
+    }
+
+    /// Takes these numbers into account, of cells whose keys follow each other from `key` on.
+    pub fn take(&mut self, n: usize, key: impl FnOnce() -> u64) {
+        if has_place(self.op) {
+            self.extreme.add_row(key(), &self.line[..n]);
+        } else {
+            self.filled += n;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.sum.add_slice(&self.line[..self.filled]);
+        self.filled = 0;
+    }
+
+    /// Takes the findings of another part of the cells into account.
+    pub fn merge(&mut self, mut other: Tally) {
+        other.flush();
+        self.sum.merge(&other.sum);
+        self.extreme.merge(&other.extreme);
+    }
+
+    /// What reductions have found on all ranks, each on its grid. All sums travel together, and so do all extremes.
+    /// Collective; every rank brings the same reductions.
+    pub fn conclude(comm: &Comm, tallies: Vec<(Tally, &Grid)>) -> Vec<Measured> {
+        let (mut sums, mut extremes) = (vec![], vec![]);
+        let mut ops = vec![];
+        for (mut tally, grid) in tallies {
+            tally.flush();
+            ops.push((tally.op, grid));
+            if has_place(tally.op) { extremes.push(tally.extreme) } else { sums.push(tally.sum) }
+        }
+        if !sums.is_empty() {
+            all_sum(comm, &mut sums);
+        }
+        if !extremes.is_empty() {
+            all_extreme(comm, &mut extremes);
+        }
+        let (mut sums, mut extremes) = (sums.iter().map(ExactSum::value), extremes.iter());
+        let measured = |(op, grid): (Op, &Grid)| {
+            if has_place(op) {
+                let (value, key) = extremes.next().and_then(Extreme::get).unwrap_or((f64::NAN, 0));
+                return Measured { value, at: Some(grid.cell_of(key)) };
+            }
+            let (sum, count) = (sums.next().unwrap_or(0.0), grid.total_cells() as f64);
+            let value = match op {
+                Op::Mean => sum / count,
+                Op::RootOfSum => sum.sqrt(),
+                Op::RootOfMean => (sum / count).sqrt(),
+                _ => sum,
+            };
+            Measured { value, at: None }
+        };
+        ops.into_iter().map(measured).collect()
+    }
+}
