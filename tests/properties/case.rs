@@ -235,7 +235,14 @@ impl Case {
         profiles: (Profile<0>, Profile<1>, Profile<2>),
     ) {
         let field = |f: usize| declared.fields[self.field(f)];
+        let mut found: Vec<Scalar> = vec![];
+        let squash = |s: &mut Schedule, found: &mut Vec<Scalar>| {
+            found.drain(..).for_each(|v| _ = s.compute(v, [v], |[v]| squash(v)));
+        };
         for op in ops {
+            if op.needs_scalars() {
+                squash(s, &mut found);
+            }
             match op {
                 Op::Plain { shape, from, to, seed } => with_shape!(*shape, S, P => {
                     let _ = size_of::<P>();
@@ -304,7 +311,8 @@ impl Case {
                         8 => dot(a, b),
                         _ => max_difference(a, b),
                     };
-                    s.reduce(into, reduction).compute(into, [into], |[v]| v / (1.0 + v.abs()));
+                    s.reduce(into, reduction);
+                    found.push(into);
                 }
                 Op::Repeat(n, body) => _ = s.repeat(*n, |s| self.write(s, body, declared, profiles)),
                 Op::Until(most, body) => {
@@ -318,12 +326,25 @@ impl Case {
                 Op::Once(body) => _ = s.once(|s| self.write(s, body, declared, profiles)),
             }
         }
+        squash(s, &mut found);
     }
 
     /// The second field that a kernel writes: another one than the first.
     pub fn second(&self, first: usize, second: usize) -> usize {
         if self.field(first) == self.field(second) { self.field(second) + 1 } else { second }
     }
+}
+
+impl Op {
+    /// Whether what reductions have found is squashed before it: as late as can be, so that other stages stand in between.
+    pub fn needs_scalars(&self) -> bool {
+        matches!(self, Op::Rich { .. } | Op::Repeat(..) | Op::Until(..) | Op::Once(_))
+    }
+}
+
+/// Sums may be large; what kernels multiply by should not be.
+pub fn squash(v: f64) -> f64 {
+    v / (1.0 + v.abs())
 }
 
 struct Declared<T> {
@@ -418,8 +439,9 @@ pub fn large_case() -> impl Strategy<Value = Case> {
     of_cells(cells, 2)
 }
 
-/// Models whose steps can be fused, as a rule: kernels on cells and single cells that change, on grids of several tiles.
-pub fn fusible_case() -> impl Strategy<Value = Case> {
+/// Models of which much can be fused: kernels on cells and single cells that change, on grids of several tiles. Whole
+/// steps, as a rule, or `stretches` between numbers that need all cells and loops that end by a number.
+pub fn fusible_case(stretches: bool) -> impl Strategy<Value = Case> {
     let cells = prop_oneof![
         1 => (1..20_usize).prop_map(|x| [1, 1, x]),
         2 => (1..40_usize, 1..12_usize).prop_map(|(y, x)| [1, y, x]),
@@ -428,21 +450,26 @@ pub fn fusible_case() -> impl Strategy<Value = Case> {
     ];
     let (f, seed) = (0..4_usize, 0..1000_u64);
     let (pair, triple) = ([0..4_usize, 0..4], [0..4_usize, 0..4, 0..4]);
+    let reductions = if stretches { 6 } else { 0 };
     let single = prop_oneof![
         6 => (0..SHAPES, f.clone(), f.clone(), seed.clone())
             .prop_map(|(shape, from, to, seed)| Op::Plain { shape, from, to, seed }),
-        6 => (0..SHAPES, triple, 0..SCALARS, pair, seed)
+        6 => (0..SHAPES, triple, 0..SCALARS, pair.clone(), seed)
             .prop_map(|(shape, from, scalar, to, seed)| Op::Rich { shape, from, scalar, to, seed }),
         1 => f.clone().prop_map(|to| Op::Where { to }),
         2 => (prop::array::uniform3(0..40_usize), f).prop_map(|(at, to)| Op::Point { at, to }),
+        reductions => (0..REDUCTIONS, pair, 0..SCALARS).prop_map(|(what, of, into)| Op::Reduce { what, of, into }),
     ];
-    let single = single.prop_recursive(1, 3, 2, |inner| {
-        (0..3_usize, prop::collection::vec(inner, 1..2)).prop_map(|(n, body)| Op::Repeat(n, body))
+    let single = single.prop_recursive(1, 3, 2, move |inner| {
+        let body = prop::collection::vec(inner, 1..if stretches { 5 } else { 2 });
+        (0..3_usize, body).prop_map(move |(n, body)| if stretches { Op::Until(n, body) } else { Op::Repeat(n, body) })
     });
-    let steps = (prop::collection::vec(single, 1..4), 1..10_u64, 0..7_usize);
-    (of_cells(cells, 2), steps).prop_map(|(case, (step, steps, fuse))| {
+    let start = prop::collection::vec(single.clone(), if stretches { 0..3 } else { 0..1 });
+    let step = prop::collection::vec(single, if stretches { 2..8 } else { 1..4 });
+    let steps = (start, step, 1..if stretches { 4 } else { 10_u64 }, 0..7_usize);
+    (of_cells(cells, 2), steps).prop_map(|(case, (start, step, steps, fuse))| {
         let split = Split { parts: [case.split.parts[0], case.split.parts[1], 1], given: true, ..case.split };
-        let mut case = Case { start: vec![], step, steps, fuse, whole: [false; 3], split, ..case };
+        let mut case = Case { start, step, steps, fuse, whole: [false; 3], split, ..case };
         // Walls that move are seldom met in one step alone.
         for field in case.fields.iter_mut().filter(|f| f.seed % 8 > 0) {
             for wall in field.walls.iter_mut().flatten() {

@@ -66,16 +66,26 @@ proptest! {
     }
 }
 
-#[test]
-fn fused_steps_equal_plain_loops() {
+/// Checks so many models, of which so many of 10 have to be fused.
+fn fused(cases: u32, stretches: bool, least: u32) {
     let (all, fused) = (Cell::new(0), Cell::new(0));
     let each = |case: Case| {
         all.set(all.get() + 1);
         fused.set(fused.get() + u32::from(check(&case)));
         Ok(())
     };
-    TestRunner::new(config(4000)).run(&fusible_case(), each).unwrap();
-    assert!(5 * fused.get() > 2 * all.get(), "only {} of {} were fused", fused.get(), all.get());
+    TestRunner::new(config(cases)).run(&fusible_case(stretches), each).unwrap();
+    assert!(10 * fused.get() > least * all.get(), "only {} of {} were fused", fused.get(), all.get());
+}
+
+#[test]
+fn fused_steps_equal_plain_loops() {
+    fused(4000, false, 3);
+}
+
+#[test]
+fn fused_stretches_equal_plain_loops() {
+    fused(3000, true, 4);
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! The serial reference: plain loops over cells, a function for what lies beyond a wall, one array a field. It shares the
 //! arithmetic of numbers with the engine, and nothing else: no halos, no regions, no order of filling.
-use crate::case::{Case, Condition, DT, H, ORIGIN, Op, Outcome, REDUCTIONS, SCALARS, offsets_of};
+use crate::case::{squash, Case, Condition, DT, H, ORIGIN, Op, Outcome, REDUCTIONS, SCALARS, offsets_of};
 use crate::stencils::{Stencil, place, weights, with_shape};
 use halocline::prelude::*;
 use halocline_kernels::math::powi;
@@ -148,7 +148,21 @@ impl<'c, T: Element> Reference<'c, T> {
     }
 
     fn ops(&mut self, ops: &'c [Op]) {
-        ops.iter().for_each(|op| self.op(op));
+        let mut found = vec![];
+        for op in ops {
+            if op.needs_scalars() {
+                self.squash(&mut found);
+            }
+            self.op(op);
+            if let Op::Reduce { into, .. } = op {
+                found.push(into % SCALARS);
+            }
+        }
+        self.squash(&mut found);
+    }
+
+    fn squash(&mut self, found: &mut Vec<usize>) {
+        found.drain(..).for_each(|i| self.scalars[i] = squash(self.scalars[i]));
     }
 
     fn op(&mut self, op: &'c Op) {
@@ -226,7 +240,7 @@ impl<'c, T: Element> Reference<'c, T> {
             }
             Op::Reduce { what, of, into } => {
                 let v = reduce(what % REDUCTIONS, &self.fields[field(of[0])], &self.fields[field(of[1])]);
-                self.scalars[into % SCALARS] = v / (1.0 + v.abs());
+                self.scalars[into % SCALARS] = v;
             }
             Op::Repeat(n, body) => (0..*n).for_each(|_| self.ops(body)),
             Op::Until(most, body) => {

@@ -41,7 +41,7 @@ impl Depth {
         let most = LARGER * size(reach, double);
         let fits = |halo: &[Reach], double: &[bool]| design.fuse.is_some() || size(halo, double) <= most;
         for steps in wanted {
-            match Block::of(design, domains, steps) {
+            match Block::of(design, domains, reach, steps) {
                 Err(refused) => depth.refused = Some(refused),
                 Ok(block) if depth.take(&block, fits) => {
                     (depth.most, depth.refused) = (steps, None);
@@ -51,9 +51,9 @@ impl Depth {
             }
         }
         let mut stretches = std::mem::take(&mut depth.stretches);
-        stretches.find(design, domains, &design.start, false, &mut |block| depth.take(block, fits));
+        stretches.find(design, domains, reach, &design.start, false, &mut |block| depth.take(block, fits));
         if depth.most == 0 {
-            stretches.find(design, domains, &design.step, true, &mut |block| depth.take(block, fits));
+            stretches.find(design, domains, reach, &design.step, true, &mut |block| depth.take(block, fits));
         }
         Depth { stretches, ..depth }
     }

@@ -32,11 +32,11 @@ pub(super) fn grid(design: &Design, domains: &BTreeMap<Layout, Domain>) -> Resul
     Ok(())
 }
 
-/// Whether a stage can be one of a block.
+/// Whether a stage can be one of a block; `reach` is how far each field is read by anyone.
 ///
 /// # Errors
 /// If not: why.
-pub(super) fn stage(design: &Design, stage: &Stage) -> Result<(), String> {
+pub(super) fn stage(design: &Design, reach: &[Reach], stage: &Stage) -> Result<(), String> {
     match stage.work {
         Work::Cells { .. } | Work::Point { .. } | Work::Scalar(_) => {}
         Work::Reduce { .. } if !stage.reads.is_empty() => {}
@@ -44,9 +44,7 @@ pub(super) fn stage(design: &Design, stage: &Stage) -> Result<(), String> {
     }
     for f in stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()) {
         field(design, f)?;
-    }
-    for (f, reach) in &stage.reads {
-        row(&design.grids[0], &design.declarations[*f], reach)?;
+        row(&design.grids[0], &design.declarations[f], &reach[f])?;
     }
     Ok(())
 }

@@ -96,13 +96,18 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// `steps` steps of a model.
+    /// `steps` steps of a model, some stage of which reads each field as far as `reach`.
     ///
     /// # Errors
     /// If its steps cannot be fused: why.
-    pub fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, steps: usize) -> Result<Block, String> {
+    pub fn of(
+        design: &Design,
+        domains: &BTreeMap<Layout, Domain>,
+        reach: &[Reach],
+        steps: usize,
+    ) -> Result<Block, String> {
         fusible::grid(design, domains)?;
-        Block::new(design, domains, fusible::step(design)?, steps)
+        Block::new(design, domains, reach, fusible::step(design)?, steps)
     }
 
     /// Some stages, done so many times.
@@ -112,6 +117,7 @@ impl Block {
     pub fn new(
         design: &Design,
         domains: &BTreeMap<Layout, Domain>,
+        reach: &[Reach],
         stages: Vec<Arc<Stage>>,
         steps: usize,
     ) -> Result<Block, String> {
@@ -121,7 +127,7 @@ impl Block {
                 steps * stages.len()
             ));
         }
-        stages.iter().try_for_each(|stage| fusible::stage(design, stage))?;
+        stages.iter().try_for_each(|stage| fusible::stage(design, reach, stage))?;
         let grid = &design.grids[0];
         let dims = domains[&(0, [false; 3])].dims;
         let count = design.declarations.len();

@@ -56,7 +56,7 @@ impl Simulation {
 
     fn block(&mut self, steps: usize) -> Option<Arc<Block>> {
         if !self.fusion.blocks.contains_key(&steps) {
-            let block = Block::of(&self.store.design, &self.store.domains, steps).ok()?;
+            let block = Block::of(&self.store.design, &self.store.domains, &self.store.reach, steps).ok()?;
             self.fusion.blocks.insert(steps, Arc::new(block));
         }
         self.fusion.blocks.get(&steps).cloned()

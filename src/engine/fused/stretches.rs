@@ -9,6 +9,7 @@ use crate::engine::{Layout, Simulation};
 use crate::error::Result;
 use crate::model::Design;
 use crate::schedule::{Item, Stage, Work};
+use halocline_kernels::Reach;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ impl Stretches {
         &mut self,
         design: &Design,
         domains: &BTreeMap<Layout, Domain>,
+        reach: &[Reach],
         items: &[Item],
         in_step: bool,
         take: &mut impl FnMut(&Block) -> bool,
@@ -48,9 +50,9 @@ impl Stretches {
         let (mut stretches, mut at) = (vec![], 0);
         while at < items.len() {
             if let Item::Repeat(_, body) | Item::Until(_, _, body) | Item::Once(body) = &items[at] {
-                self.find(design, domains, body, in_step, take);
+                self.find(design, domains, reach, body, in_step, take);
             }
-            let Some((stages, block)) = longest(design, domains, &items[at..]).filter(|(_, block)| take(block)) else {
+            let Some((stages, block)) = longest(design, domains, reach, &items[at..]).filter(|(_, block)| take(block)) else {
                 at += 1;
                 continue;
             };
@@ -76,7 +78,12 @@ impl Stretches {
 }
 
 /// The longest stretch that a list of items begins with, if it has any level: how many stages, and their block.
-fn longest(design: &Design, domains: &BTreeMap<Layout, Domain>, items: &[Item]) -> Option<(usize, Block)> {
+fn longest(
+    design: &Design,
+    domains: &BTreeMap<Layout, Domain>,
+    reach: &[Reach],
+    items: &[Item],
+) -> Option<(usize, Block)> {
     let (mut stages, mut found): (Vec<Arc<Stage>>, _) = (vec![], None);
     for item in items.iter().take(MOST_STAGES) {
         let Item::Stage(stage) = item else { break };
@@ -84,7 +91,7 @@ fn longest(design: &Design, domains: &BTreeMap<Layout, Domain>, items: &[Item]) 
             break;
         }
         stages.push(stage.clone());
-        let Ok(block) = Block::new(design, domains, stages.clone(), 1) else { break };
+        let Ok(block) = Block::new(design, domains, reach, stages.clone(), 1) else { break };
         if block.levels.last().is_some_and(|level| Arc::ptr_eq(&level.stage, stage)) {
             found = Some((stages.len(), block));
         }
@@ -160,5 +167,56 @@ impl Simulation {
             measured(&self.comm, choice, number, started, 1);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::comm::ranks;
+    use crate::prelude::*;
+    use halocline_kernels::diffusion::Ftcs;
+    use halocline_kernels::linear::{Axpy, NegativeLaplacian};
+
+    /// Two sweeps with a number between them that becomes the time step, and a loop with one more.
+    fn model(comm: &Comm) -> Result<Model> {
+        let mut model = Model::new(comm.clone(), Grid::new([12, 10, 9]).periodic([false, true, true]));
+        let a = model.field::<f64>("a").initial(|at| at.uniform(1)).boundary(Boundary::Value(0.5)).build()?;
+        let b = model.field::<f64>("b").initial(|at| at.uniform(2)).build()?;
+        let c = model.field::<f64>("c").build()?;
+        let [top, sum_b, norm] = ["top", "sum", "norm"].map(|name| model.scalar(name, 1.0));
+        let dt = model.adaptive_step(0.5);
+        let laplacian = NegativeLaplacian::<f64>::new([1.0; 3]);
+        model.every_step(|s| {
+            s.apply(Ftcs::<f64>::new(0.1, 1.0, [1.0; 3]), [a], [a]);
+            s.apply(laplacian, [a], [c]).reduce(top, max_abs(c)).reduce(sum_b, sum(b));
+            s.compute(dt, [top, sum_b], |[top, sum]| 1.0 / (8.0 + top + sum.abs()));
+            s.apply(Axpy, (b, dt, c), [b]).apply(laplacian, [b], [c]).apply(Axpy, (a, dt, c), [a]);
+            s.until(norm.below(0.5), 2, |s| _ = s.apply(Axpy, (a, dt, b), [a]).reduce(norm, norm2(a)));
+        });
+        Ok(model)
+    }
+
+    fn run(fuse: Option<usize>, on: (usize, usize)) -> (String, f64, String) {
+        let all = ranks(on.0, on.1, |comm| {
+            let mut model = model(&comm)?;
+            fuse.into_iter().for_each(|steps| model.fuse(steps));
+            let mut run = model.compile()?;
+            run.advance(20)?;
+            Ok::<_, Error>((run.state()?, run.time(), run.fusion()))
+        });
+        all.unwrap().swap_remove(0).unwrap()
+    }
+
+    #[test]
+    fn stages_between_numbers_are_fused() {
+        let (state, time, how) = run(Some(0), (1, 1));
+        assert_eq!(how, "stage by stage");
+        for on in [(1, 1), (1, 2), (2, 1), (3, 2), (4, 1)] {
+            let found = run(Some(1), on);
+            assert_eq!((&found.0, found.1), (&state, time), "{on:?}");
+            assert_eq!(found.2, "fused 9 stages of a step in 3 sweeps, no whole steps: the time step may change");
+            let found = run(None, on);
+            assert_eq!((found.0, found.1), (state.clone(), time), "{on:?}, as is fastest");
+        }
     }
 }
