@@ -13,7 +13,7 @@ pub use summary::{Seconds, Summary};
 
 use crate::comm::{Comm, Launch, thread_warning};
 use crate::config::{Cadence, JobFile, Span};
-use crate::engine::{Finding, Simulation};
+use crate::engine::{Finding, Phase, Simulation};
 use crate::error::{Error, Result};
 use crate::folder;
 use crate::job::JobEntry;
@@ -66,7 +66,6 @@ struct Run<'a> {
     comm: Comm,
     simulation: Simulation,
     recorders: Vec<Recorder>,
-    seconds: Seconds,
     pulse: Pulse,
     total: Total,
     /// What memory can do, measured before the first step.
@@ -104,19 +103,8 @@ impl<'a> Run<'a> {
             .map(|(name, _)| Recorder::begin(&comm, &simulation.store, file, name, &options.output, &provenance))
             .collect::<Result<Vec<Recorder>>>()?;
         let copy_gb_s = report::measure_copy(&comm, simulation.memory());
-        let seconds = Seconds { setup: started.elapsed().as_secs_f64(), ..Seconds::default() };
-        Ok(Run {
-            file,
-            options,
-            comm,
-            simulation,
-            recorders,
-            seconds,
-            pulse: Pulse::new(),
-            total,
-            copy_gb_s,
-            agreed: false,
-        })
+        simulation.clockwork.spent(Phase::Setup, started);
+        Ok(Run { file, options, comm, simulation, recorders, pulse: Pulse::new(), total, copy_gb_s, agreed: false })
     }
 
     /// Steps until the end, and says how it ended.
@@ -178,7 +166,7 @@ impl<'a> Run<'a> {
             self.pulse.report(step, finding);
         }
         let verdict = self.pulse.beat(&self.comm);
-        self.seconds.watch += started.elapsed().as_secs_f64();
+        self.simulation.clockwork.spent(Phase::Watch, started);
         self.judge(verdict, step)
     }
 
@@ -239,13 +227,13 @@ impl<'a> Run<'a> {
             self.agreed |= written.is_err();
             written?;
         }
-        self.seconds.output += started.elapsed().as_secs_f64();
+        self.simulation.clockwork.spent(Phase::Output, started);
         Ok(())
     }
 
     /// Seals streams, reports, draws, and passes on how it ended.
     fn finish(mut self, outcome: Result<String>, wall: f64) -> Result<()> {
-        let wall = (wall - self.seconds.output).max(1e-9);
+        let wall = (wall - self.simulation.clockwork.of(Phase::Output)).max(1e-9);
         let started = Instant::now();
         let failed = outcome.as_ref().is_err_and(|e| e.kind() == crate::error::Kind::Failure);
         if failed && !self.agreed {
@@ -265,7 +253,7 @@ impl<'a> Run<'a> {
         }
         let state = self.simulation.state()?;
         let pictures = if outcome.is_ok() { self.pictures()? } else { vec![] };
-        self.seconds.output += started.elapsed().as_secs_f64();
+        self.simulation.clockwork.spent(Phase::Output, started);
         let time = Report::gather(&self.comm, &self.simulation.clockwork, self.copy_gb_s);
         let summary = self.summary(&outcome, wall, results, state, time);
         let written = if self.comm.is_root() { summary.write(&self.options.output) } else { Ok(()) };
@@ -299,8 +287,6 @@ impl<'a> Run<'a> {
         time: Report,
     ) -> Summary {
         let simulation = &self.simulation;
-        let mut seconds = self.seconds;
-        seconds.take(&simulation.clockwork);
         let cells = simulation.store.design.grids.first().map_or(0, |g| g.total_cells()) as f64;
         let rate = simulation.steps() as f64 / wall;
         Summary {
@@ -322,7 +308,7 @@ impl<'a> Run<'a> {
             memory_bytes: simulation.memory() as u64,
             messages: simulation.clockwork.messages,
             sent_bytes: simulation.clockwork.sent,
-            seconds,
+            seconds: Seconds::of(&simulation.clockwork),
             time,
             results,
             state,

@@ -14,7 +14,7 @@ mod tiles;
 mod transform;
 mod wrap;
 
-pub use clockwork::{Clockwork, StageTime};
+pub use clockwork::{Clockwork, Phase, StageTime};
 pub use observe::{Finding, Measured};
 pub use plan::Plan;
 use plan::line_layout;

@@ -1,5 +1,5 @@
 //! Looking at a simulation: reductions, the hash of its state, whole fields, values that are no numbers.
-use super::{Simulation, cells, tiles, with_element};
+use super::{Phase, Simulation, cells, tiles, with_element};
 use crate::error::Result;
 use crate::field::Field;
 use crate::model::has_place;
@@ -106,7 +106,7 @@ impl Simulation {
             };
             Measured { value, at: None }
         };
-        self.clockwork.reduce += started.elapsed().as_secs_f64();
+        self.clockwork.spent(Phase::Reduce, started);
         measured
     }
 

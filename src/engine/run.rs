@@ -1,5 +1,5 @@
 //! Running the schedule.
-use super::{Simulation, sources};
+use super::{Phase, Simulation, sources};
 use crate::error::{Error, Result};
 use crate::model::{Clock, DT, Design, TIME};
 use crate::schedule::{Item, MixFn, Stage, Work};
@@ -146,7 +146,7 @@ impl Simulation {
                 bytes
             }
         };
-        self.clockwork.stage(&stage.name, started.elapsed().as_secs_f64(), bytes);
+        self.clockwork.stage(&stage.name, started, bytes);
         Ok(())
     }
 
@@ -186,7 +186,7 @@ impl Simulation {
             Work::Bags(work) => {
                 let started = Instant::now();
                 work(&self.comm, &mut self.bags)?;
-                self.clockwork.compute += started.elapsed().as_secs_f64();
+                self.clockwork.spent(Phase::Compute, started);
                 let value = self.bags.result;
                 self.set_scalar(stage, value);
             }

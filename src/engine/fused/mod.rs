@@ -22,7 +22,7 @@ pub(super) mod rings;
 
 pub(super) use depth::{Depth, bytes};
 
-use super::{Simulation, Store, tiles};
+use super::{Phase, Simulation, Store, tiles};
 use crate::comm::Reduce;
 use crate::domain::Patch;
 use crate::error::Result;
@@ -219,7 +219,7 @@ impl Simulation {
             let tiles = tiles::wide(region, block.sweep, rows, threads.count());
             threads.for_each(tiles.len(), |t| pass.tile(patch, &tiles[t]));
         }
-        self.clockwork.compute += started.elapsed().as_secs_f64();
+        self.clockwork.spent(Phase::Compute, started);
         self.count_steps(steps as u64);
         for f in (0..self.store.now.len()).filter(|&f| block.last[f].is_some()) {
             let Store { now, next, design, .. } = &mut self.store;
@@ -236,7 +236,7 @@ impl Simulation {
         self.steps += steps as u64;
         self.time_passes();
         let name = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps fused") };
-        self.clockwork.stage(&name, begun.elapsed().as_secs_f64(), self.moved - moved);
+        self.clockwork.stage(&name, begun, self.moved - moved);
         Ok(())
     }
 }
