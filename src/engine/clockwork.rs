@@ -1,4 +1,5 @@
 //! Where time goes: by phase, and by stage.
+use super::trace::Trace;
 use std::time::Instant;
 
 /// What a rank does with its time.
@@ -43,6 +44,8 @@ pub struct Clockwork {
     pub messages: u64,
     /// By stage, in the order in which they were first met: the same on every rank.
     pub stages: Vec<StageTime>,
+    /// What was done when, if the run is traced.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// What a stage has taken so far, halos and waiting included.
@@ -66,8 +69,16 @@ impl Clockwork {
 
     /// Takes note that a phase has lasted until now, which is returned: what comes next begins then.
     pub(crate) fn spent(&mut self, phase: Phase, since: Instant) -> Instant {
+        self.spent_on(phase.name(), phase, since)
+    }
+
+    /// The same, where a trace calls it by another name.
+    pub(crate) fn spent_on(&mut self, name: &'static str, phase: Phase, since: Instant) -> Instant {
         let now = Instant::now();
         self.seconds[phase as usize] += (now - since).as_secs_f64();
+        if let Some(trace) = &mut self.trace {
+            trace.phase(phase, name, since, now, self.sent);
+        }
         now
     }
 
@@ -77,8 +88,9 @@ impl Clockwork {
         self.sent += bytes as u64;
     }
 
-    /// Takes note of a call of a stage, or of steps that were fused, which ends now.
-    pub(super) fn stage(&mut self, name: &str, since: Instant, bytes: u64) {
+    /// Takes note of a call of a stage, or of steps that were fused, which ends now; so many steps had been done before.
+    pub(super) fn stage(&mut self, name: &str, since: Instant, step: u64, bytes: u64) {
+        let now = Instant::now();
         let known = self.stages.iter().position(|s| s.name == name);
         let i = known.unwrap_or_else(|| {
             self.stages.push(StageTime { name: name.to_owned(), ..StageTime::default() });
@@ -86,7 +98,10 @@ impl Clockwork {
         });
         let stage = &mut self.stages[i];
         stage.calls += 1;
-        stage.seconds += since.elapsed().as_secs_f64();
+        stage.seconds += (now - since).as_secs_f64();
         stage.bytes += bytes;
+        if let Some(trace) = &mut self.trace {
+            trace.stage(name, since, now, step, bytes);
+        }
     }
 }

@@ -11,6 +11,7 @@ mod plan;
 mod run;
 pub mod sources;
 mod tiles;
+pub(crate) mod trace;
 mod transform;
 mod wrap;
 

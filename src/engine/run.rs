@@ -146,7 +146,7 @@ impl Simulation {
                 bytes
             }
         };
-        self.clockwork.stage(&stage.name, started, bytes);
+        self.clockwork.stage(&stage.name, started, self.steps, bytes);
         Ok(())
     }
 

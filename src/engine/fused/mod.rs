@@ -236,7 +236,7 @@ impl Simulation {
         self.steps += steps as u64;
         self.time_passes();
         let name = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps fused") };
-        self.clockwork.stage(&name, begun, self.moved - moved);
+        self.clockwork.stage(&name, begun, self.steps - steps as u64, self.moved - moved);
         Ok(())
     }
 }
