@@ -82,6 +82,9 @@ struct RunArguments {
     /// Overwrite the results of an earlier run; files that no run made are never touched
     #[arg(long)]
     force: bool,
+    /// Write trace.json: what each rank did when, for ui.perfetto.dev or chrome://tracing; a short run is enough
+    #[arg(long)]
+    trace: bool,
 }
 
 /// What a command prints, and its exit code.
@@ -147,7 +150,7 @@ fn reply(jobs: &[JobEntry], arguments: impl IntoIterator<Item = OsString>) -> Re
 
 /// All of a run that can be checked before ranks exist.
 fn prepare(jobs: &[JobEntry], arguments: RunArguments) -> Result<(&JobEntry, JobFile, driver::Options)> {
-    let RunArguments { job, ranks, threads, output, force } = arguments;
+    let RunArguments { job, ranks, threads, output, force, trace } = arguments;
     let (entry, file) = read(jobs, &job)?;
     if let (Some(ranks), Some(split)) = (ranks, file.parallel.ranks)
         && split.iter().product::<usize>() != ranks.get()
@@ -162,7 +165,7 @@ fn prepare(jobs: &[JobEntry], arguments: RunArguments) -> Result<(&JobEntry, Job
     if !comm::launched() {
         folder::check(&output, force)?;
     }
-    Ok((entry, file, driver::Options { ranks, threads, output, force }))
+    Ok((entry, file, driver::Options { ranks, threads, output, force, trace }))
 }
 
 fn read<'a>(jobs: &'a [JobEntry], arguments: &JobArguments) -> Result<(&'a JobEntry, JobFile)> {

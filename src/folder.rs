@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// What stands in a run's folder beside its streams.
-const FILES: [&str; 1] = ["summary.json"];
+const FILES: [&str; 2] = ["summary.json", "trace.json"];
 const FOLDERS: [&str; 1] = ["checkpoints"];
 
 /// Checks that a run may write into `dir`, and touches nothing: it may if the folder is absent or empty, or, with
@@ -79,7 +79,8 @@ fn clear(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir).map_err(|e| Error::file("read", dir, e).as_input())?.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if FILES.contains(&&*name) || of_stream(&name) {
+        let of_run = |file: &&str| name == **file || name == format!(".{file}.part");
+        if FILES.iter().any(of_run) || of_stream(&name) {
             remove(&entry.path(), fs::remove_file(entry.path()))?;
         }
     }
@@ -102,7 +103,15 @@ mod tests {
         let dir = top.path().join("runs/a");
         claim(&dir, false, &file()).unwrap();
         assert_eq!(streams(&dir).unwrap(), ["fields"]);
-        for name in ["fields.h5", "fields-T.png", ".fields.h5.part", "summary.json", "notes.txt", "other.h5"] {
+        for name in [
+            "fields.h5",
+            "fields-T.png",
+            ".fields.h5.part",
+            "summary.json",
+            "notes.txt",
+            "other.h5",
+            ".trace.json.part",
+        ] {
             fs::write(dir.join(name), "x").unwrap();
         }
         fs::create_dir_all(dir.join("fields")).unwrap();

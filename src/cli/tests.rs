@@ -247,15 +247,26 @@ fn a_run_gets_what_the_command_line_says() {
         }
     };
     let (_, _, options) = parse(&[]);
-    let expected = driver::Options { ranks: None, threads: None, output: "runs/heat3d".into(), force: false };
+    let expected =
+        driver::Options { ranks: None, threads: None, output: "runs/heat3d".into(), force: false, trace: false };
     assert_eq!(options, expected);
-    let (entry, file, options) =
-        parse(&["--ranks", "4", "time.end=3 day", "--threads=2", "parallel.ranks=[2,2]", "--force", "--output", "x/y"]);
+    let (entry, file, options) = parse(&[
+        "--ranks",
+        "4",
+        "time.end=3 day",
+        "--threads=2",
+        "parallel.ranks=[2,2]",
+        "--force",
+        "--output",
+        "x/y",
+        "--trace",
+    ]);
     let expected = driver::Options {
         ranks: NonZeroUsize::new(4),
         threads: NonZeroUsize::new(2),
         output: "x/y".into(),
         force: true,
+        trace: true,
     };
     assert_eq!((entry.name(), options), ("heat", expected));
     assert_eq!(file.time.end, config::Span::Seconds(259_200.0));

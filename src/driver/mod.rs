@@ -6,6 +6,7 @@ mod report;
 mod setup;
 mod streams;
 mod summary;
+mod trace;
 
 pub use report::{Report, Spread, StageReport};
 pub use setup::{check_streams, model};
@@ -13,7 +14,8 @@ pub use summary::{Seconds, Summary};
 
 use crate::comm::{Comm, Launch, thread_warning};
 use crate::config::{Cadence, JobFile, Span};
-use crate::engine::{Finding, Simulation};
+use crate::engine::trace::{MOST, Trace};
+use crate::engine::{Finding, Phase, Simulation};
 use crate::error::{Error, Result};
 use crate::folder;
 use crate::job::JobEntry;
@@ -41,6 +43,8 @@ pub struct Options {
     pub output: PathBuf,
     /// True if a folder that an earlier run made may be overwritten.
     pub force: bool,
+    /// True if `trace.json` is to tell what each rank did when.
+    pub trace: bool,
 }
 
 /// Runs a job on all ranks and returns the exit code of this process.
@@ -66,7 +70,6 @@ struct Run<'a> {
     comm: Comm,
     simulation: Simulation,
     recorders: Vec<Recorder>,
-    seconds: Seconds,
     pulse: Pulse,
     total: Total,
     /// What memory can do, measured before the first step.
@@ -78,6 +81,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn begin(entry: &JobEntry, file: &'a JobFile, options: &'a Options, comm: Comm) -> Result<Run<'a>> {
         let started = Instant::now();
+        let origin = options.trace.then(|| trace::origin(&comm));
         let warnings = thread_warning(&comm).into_iter().chain(without_effect(file));
         if comm.is_root() {
             warnings.for_each(|warning| eprintln!("warning: {warning}"));
@@ -104,19 +108,9 @@ impl<'a> Run<'a> {
             .map(|(name, _)| Recorder::begin(&comm, &simulation.store, file, name, &options.output, &provenance))
             .collect::<Result<Vec<Recorder>>>()?;
         let copy_gb_s = report::measure_copy(&comm, simulation.memory());
-        let seconds = Seconds { setup: started.elapsed().as_secs_f64(), ..Seconds::default() };
-        Ok(Run {
-            file,
-            options,
-            comm,
-            simulation,
-            recorders,
-            seconds,
-            pulse: Pulse::new(),
-            total,
-            copy_gb_s,
-            agreed: false,
-        })
+        simulation.clockwork.trace = origin.map(Trace::new);
+        simulation.clockwork.spent(Phase::Setup, started);
+        Ok(Run { file, options, comm, simulation, recorders, pulse: Pulse::new(), total, copy_gb_s, agreed: false })
     }
 
     /// Steps until the end, and says how it ended.
@@ -178,7 +172,7 @@ impl<'a> Run<'a> {
             self.pulse.report(step, finding);
         }
         let verdict = self.pulse.beat(&self.comm);
-        self.seconds.watch += started.elapsed().as_secs_f64();
+        self.simulation.clockwork.spent(Phase::Watch, started);
         self.judge(verdict, step)
     }
 
@@ -239,13 +233,13 @@ impl<'a> Run<'a> {
             self.agreed |= written.is_err();
             written?;
         }
-        self.seconds.output += started.elapsed().as_secs_f64();
+        self.simulation.clockwork.spent(Phase::Output, started);
         Ok(())
     }
 
     /// Seals streams, reports, draws, and passes on how it ended.
     fn finish(mut self, outcome: Result<String>, wall: f64) -> Result<()> {
-        let wall = (wall - self.seconds.output).max(1e-9);
+        let wall = (wall - self.simulation.clockwork.of(Phase::Output)).max(1e-9);
         let started = Instant::now();
         let failed = outcome.as_ref().is_err_and(|e| e.kind() == crate::error::Kind::Failure);
         if failed && !self.agreed {
@@ -254,6 +248,7 @@ impl<'a> Run<'a> {
         for recorder in std::mem::take(&mut self.recorders) {
             recorder.finish()?;
         }
+        let started = self.simulation.clockwork.spent(Phase::Output, started);
         let mut results = Map::new();
         let diagnostics = self.simulation.store.design.diagnostics.clone();
         for diagnostic in diagnostics {
@@ -263,13 +258,16 @@ impl<'a> Run<'a> {
             };
             summary::add_result(&mut results, &diagnostic.name, measured);
         }
+        let started = self.simulation.clockwork.spent_on("diagnostics", Phase::Output, started);
         let state = self.simulation.state()?;
+        let started = self.simulation.clockwork.spent_on("state", Phase::Output, started);
         let pictures = if outcome.is_ok() { self.pictures()? } else { vec![] };
-        self.seconds.output += started.elapsed().as_secs_f64();
+        self.simulation.clockwork.spent_on("pictures", Phase::Output, started);
         let time = Report::gather(&self.comm, &self.simulation.clockwork, self.copy_gb_s);
         let summary = self.summary(&outcome, wall, results, state, time);
         let written = if self.comm.is_root() { summary.write(&self.options.output) } else { Ok(()) };
         self.comm.agree(written)?;
+        let traced = self.write_trace()?;
         if self.comm.is_root() {
             let text = summary.text();
             if failed {
@@ -283,6 +281,7 @@ impl<'a> Run<'a> {
             for path in files.filter(|p| p.exists()).chain(pictures).chain([dir.join("summary.json")]) {
                 println!("  {}", path.display());
             }
+            traced.iter().for_each(|line| println!("  {line}"));
             if outcome.is_ok() {
                 println!("state {}", summary.state);
             }
@@ -299,8 +298,6 @@ impl<'a> Run<'a> {
         time: Report,
     ) -> Summary {
         let simulation = &self.simulation;
-        let mut seconds = self.seconds;
-        seconds.take(&simulation.clockwork);
         let cells = simulation.store.design.grids.first().map_or(0, |g| g.total_cells()) as f64;
         let rate = simulation.steps() as f64 / wall;
         Summary {
@@ -322,11 +319,21 @@ impl<'a> Run<'a> {
             memory_bytes: simulation.memory() as u64,
             messages: simulation.clockwork.messages,
             sent_bytes: simulation.clockwork.sent,
-            seconds,
+            seconds: Seconds::of(&simulation.clockwork),
             time,
             results,
             state,
         }
+    }
+
+    /// Writes what was traced, and says so. Collective.
+    fn write_trace(&self) -> Result<Option<String>> {
+        let Some(trace) = &self.simulation.clockwork.trace else { return Ok(None) };
+        let path = self.options.output.join("trace.json");
+        let full = trace::write(&self.comm, trace, &host(), &path)?;
+        let until = full
+            .map_or(String::new(), |s| format!(", which ends after {s:.3} s: at most {MOST} spans of a rank are kept"));
+        Ok(Some(format!("{}{until}", path.display())))
     }
 
     /// Pictures of the fields at the end, for streams that ask for them. Collective.
@@ -361,15 +368,19 @@ fn without_effect(file: &JobFile) -> Vec<String> {
     warnings
 }
 
+/// The machine that this rank is on.
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().into()
+}
+
 /// What differs from run to run.
 fn provenance(comm: &Comm, file: &JobFile) -> Vec<(String, String)> {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let entry = |name: &str, value: String| (name.to_owned(), value);
     vec![
         entry("job_file", file.to_toml()),
         entry("version", env!("CARGO_PKG_VERSION").into()),
         entry("revision", option_env!("HALOCLINE_REVISION").unwrap_or("unknown").into()),
-        entry("host", host.trim().into()),
+        entry("host", host()),
         entry("ranks", comm.size().to_string()),
         entry("transport", comm.kind().into()),
         entry("threads", comm.threads().count().to_string()),

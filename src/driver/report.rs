@@ -1,6 +1,6 @@
 //! The time report: seconds by phase and stage over all ranks, and the speed of memory that they are measured against.
 use crate::comm::{Comm, Reduce};
-use crate::engine::Clockwork;
+use crate::engine::{Clockwork, Phase};
 use halocline_kernels::stream::{fence, stream};
 use serde::Serialize;
 use std::fmt::Write;
@@ -52,10 +52,9 @@ pub struct Report {
 impl Report {
     /// From what each rank has noted. Collective.
     pub fn gather(comm: &Comm, clockwork: &Clockwork, copy_gb_s: Option<f64>) -> Report {
-        let Clockwork { compute, edges, halos, wait, reduce, stages, .. } = clockwork;
-        let phases = [("compute", compute), ("edges", edges), ("halos", halos), ("wait", wait), ("reduce", reduce)];
-        let computed = compute + edges;
-        let all = phases.iter().map(|p| *p.1).chain(stages.iter().map(|s| s.seconds)).chain([computed]);
+        let (phases, stages) = (Phase::OF_STAGES, &clockwork.stages);
+        let computed = clockwork.of(Phase::Compute) + clockwork.of(Phase::Edges);
+        let all = phases.iter().map(|&p| clockwork.of(p)).chain(stages.iter().map(|s| s.seconds)).chain([computed]);
         let mine: Vec<i64> = all.map(|seconds| (seconds * 1e9) as i64).collect();
         let (mut sum, mut max) = (mine.clone(), mine);
         comm.reduce(Reduce::Sum, &mut sum);
@@ -69,7 +68,7 @@ impl Report {
         };
         let whole = spread(phases.len() + stages.len());
         Report {
-            phases: phases.iter().enumerate().map(|(i, p)| (p.0, spread(i))).collect(),
+            phases: phases.iter().enumerate().map(|(i, p)| (p.name(), spread(i))).collect(),
             stages: stages.iter().enumerate().map(stage).collect(),
             imbalance: if whole.mean > 0.0 { whole.max / whole.mean } else { 1.0 },
             copy_gb_s,

@@ -29,10 +29,10 @@ pub struct Seconds {
 }
 
 impl Seconds {
-    /// Takes the engine's share.
-    pub fn take(&mut self, clockwork: &Clockwork) {
-        let Clockwork { compute, edges, halos, wait, reduce, .. } = *clockwork;
-        (self.compute, self.edges, self.halos, self.wait, self.reduce) = (compute, edges, halos, wait, reduce);
+    /// What a rank has noted.
+    pub fn of(clockwork: &Clockwork) -> Seconds {
+        let [setup, compute, edges, halos, wait, reduce, watch, output] = clockwork.seconds;
+        Seconds { setup, compute, edges, halos, wait, reduce, watch, output }
     }
 }
 

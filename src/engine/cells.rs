@@ -1,7 +1,7 @@
 //! Kernels on all cells: tables of rows, tile by tile.
 use super::fused::rings;
 use super::wrap::Wrap;
-use super::{Simulation, Store, halos, tiles};
+use super::{Phase, Simulation, Store, halos, tiles};
 use crate::comm::Threads;
 use crate::field::{Array, Declaration, Lines};
 use crate::region::Region;
@@ -145,13 +145,13 @@ impl Simulation {
         if stale.is_empty() {
             let started = Instant::now();
             work(&self.store, self.comm.threads(), &all);
-            self.clockwork.compute += started.elapsed().as_secs_f64();
+            self.clockwork.spent(Phase::Compute, started);
             return;
         }
         let inner = self.start_halos(&stale, patches, &stage.reads);
         let started = Instant::now();
         work(&self.store, self.comm.threads(), &inner.iter().copied().enumerate().collect::<Vec<_>>());
-        self.clockwork.compute += started.elapsed().as_secs_f64();
+        self.clockwork.spent(Phase::Compute, started);
         if inner != patches {
             self.finish_halos(&stale);
             let started = Instant::now();
@@ -160,7 +160,7 @@ impl Simulation {
                 .flat_map(|&(p, region)| halos::edges(region, inner[p]).into_iter().map(move |e| (p, e)))
                 .collect();
             work(&self.store, self.comm.threads(), &rest);
-            self.clockwork.edges += started.elapsed().as_secs_f64();
+            self.clockwork.spent(Phase::Edges, started);
         }
     }
 

@@ -1,24 +1,51 @@
 //! Where time goes: by phase, and by stage.
+use super::trace::Trace;
+use std::time::Instant;
+
+/// What a rank does with its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Declaring, allocating, filling, reading files.
+    Setup,
+    /// Cells computed, all of them or those that need no message.
+    Compute,
+    /// Cells computed after messages had come.
+    Edges,
+    /// Packing, local copies and boundary conditions.
+    Halos,
+    /// Waiting for messages.
+    Wait,
+    /// Reductions.
+    Reduce,
+    /// Search for values that are not finite, and the pulse.
+    Watch,
+    /// Writing.
+    Output,
+}
+
+impl Phase {
+    /// Those of stages.
+    pub const OF_STAGES: [Phase; 5] = [Phase::Compute, Phase::Edges, Phase::Halos, Phase::Wait, Phase::Reduce];
+
+    /// As reports call it.
+    pub fn name(self) -> &'static str {
+        ["setup", "compute", "edges", "halos", "wait", "reduce", "watch", "output"][self as usize]
+    }
+}
 
 /// Seconds and bytes of one rank.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Clockwork {
-    /// Cells computed, all of them or those that need no message.
-    pub compute: f64,
-    /// Cells computed after messages had come.
-    pub edges: f64,
-    /// Packing, local copies and boundary conditions.
-    pub halos: f64,
-    /// Waiting for messages.
-    pub wait: f64,
-    /// Reductions.
-    pub reduce: f64,
+    /// By phase, in their order.
+    pub seconds: [f64; 8],
     /// Bytes sent.
     pub sent: u64,
     /// Messages sent.
     pub messages: u64,
     /// By stage, in the order in which they were first met: the same on every rank.
     pub stages: Vec<StageTime>,
+    /// What was done when, if the run is traced.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// What a stage has taken so far, halos and waiting included.
@@ -35,8 +62,35 @@ pub struct StageTime {
 }
 
 impl Clockwork {
-    /// Takes note of a call.
-    pub(super) fn stage(&mut self, name: &str, seconds: f64, bytes: u64) {
+    /// Seconds of a phase.
+    pub fn of(&self, phase: Phase) -> f64 {
+        self.seconds[phase as usize]
+    }
+
+    /// Takes note that a phase has lasted until now, which is returned: what comes next begins then.
+    pub(crate) fn spent(&mut self, phase: Phase, since: Instant) -> Instant {
+        self.spent_on(phase.name(), phase, since)
+    }
+
+    /// The same, where a trace calls it by another name.
+    pub(crate) fn spent_on(&mut self, name: &'static str, phase: Phase, since: Instant) -> Instant {
+        let now = Instant::now();
+        self.seconds[phase as usize] += (now - since).as_secs_f64();
+        if let Some(trace) = &mut self.trace {
+            trace.phase(phase, name, since, now, self.sent);
+        }
+        now
+    }
+
+    /// Takes note of messages sent, and of their bytes.
+    pub(super) fn sends(&mut self, (messages, bytes): (usize, usize)) {
+        self.messages += messages as u64;
+        self.sent += bytes as u64;
+    }
+
+    /// Takes note of a call of a stage, or of steps that were fused, which ends now; so many steps had been done before.
+    pub(super) fn stage(&mut self, name: &str, since: Instant, step: u64, bytes: u64) {
+        let now = Instant::now();
         let known = self.stages.iter().position(|s| s.name == name);
         let i = known.unwrap_or_else(|| {
             self.stages.push(StageTime { name: name.to_owned(), ..StageTime::default() });
@@ -44,7 +98,10 @@ impl Clockwork {
         });
         let stage = &mut self.stages[i];
         stage.calls += 1;
-        stage.seconds += seconds;
+        stage.seconds += (now - since).as_secs_f64();
         stage.bytes += bytes;
+        if let Some(trace) = &mut self.trace {
+            trace.stage(name, since, now, step, bytes);
+        }
     }
 }

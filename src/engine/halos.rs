@@ -1,5 +1,5 @@
 //! Halos: which are stale, and how they are made fresh.
-use super::{Halo, Layout, Simulation, Store};
+use super::{Halo, Layout, Phase, Simulation, Store};
 use crate::boundary;
 use crate::domain::Domain;
 use crate::exchange::{Exchange, Move};
@@ -24,9 +24,7 @@ impl Simulation {
         }
         let exchange = self.exchanges.get_mut(halo).expect("made above");
         exchange.start(&self.comm, &self.store.now, &self.store.now);
-        let (messages, bytes) = exchange.traffic();
-        self.clockwork.messages += messages as u64;
-        self.clockwork.sent += bytes as u64;
+        self.clockwork.sends(exchange.traffic());
         let mut inner = patches.to_vec();
         let reach = reads.iter().fold(Reach::OWN, |all, r| all.union(&r.1));
         for (patch, target) in exchange.remote_targets() {
@@ -37,7 +35,7 @@ impl Simulation {
         if inner == patches {
             self.freshen(halo);
         }
-        self.clockwork.halos += started.elapsed().as_secs_f64();
+        self.clockwork.spent(Phase::Halos, started);
         inner
     }
 
@@ -45,11 +43,12 @@ impl Simulation {
     pub(super) fn finish_halos(&mut self, halo: &Halo) {
         let started = Instant::now();
         self.exchanges.get_mut(halo).expect("started").finish(&self.comm, &self.store.now);
+        let started = self.clockwork.spent(Phase::Wait, started);
         if halo.iter().any(|(_, reach)| reach.corners) {
             self.fill_boundaries(halo);
+            self.clockwork.spent(Phase::Halos, started);
         }
         self.freshen(halo);
-        self.clockwork.wait += started.elapsed().as_secs_f64();
     }
 
     fn freshen(&mut self, halo: &Halo) {

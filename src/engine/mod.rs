@@ -12,10 +12,11 @@ mod run;
 pub mod sources;
 mod tally;
 mod tiles;
+pub(crate) mod trace;
 mod transform;
 mod wrap;
 
-pub use clockwork::{Clockwork, StageTime};
+pub use clockwork::{Clockwork, Phase, StageTime};
 pub use observe::{Finding, Measured};
 pub use plan::Plan;
 use plan::line_layout;

@@ -1,6 +1,6 @@
 //! Looking at a simulation: reductions, the hash of its state, whole fields, values that are no numbers.
 use super::tally::Tally;
-use super::{Simulation, cells, tiles, with_element};
+use super::{Phase, Simulation, cells, tiles, with_element};
 use crate::error::Result;
 use crate::field::Field;
 use crate::region::Region;
@@ -76,7 +76,7 @@ impl Simulation {
         });
         let started = Instant::now();
         let measured = Tally::conclude(&self.comm, vec![(all, self.store.grid_of(field))]);
-        self.clockwork.reduce += started.elapsed().as_secs_f64();
+        self.clockwork.spent(Phase::Reduce, started);
         measured[0]
     }
 

@@ -1,5 +1,5 @@
 //! Running the schedule.
-use super::{Simulation, Store, sources};
+use super::{Phase, Simulation, Store, sources};
 use crate::error::{Error, Result};
 use crate::model::{DT, Design, TIME};
 use crate::schedule::{Item, MixFn, Stage, Work};
@@ -153,7 +153,7 @@ impl Simulation {
                 bytes
             }
         };
-        self.clockwork.stage(&stage.name, started.elapsed().as_secs_f64(), bytes);
+        self.clockwork.stage(&stage.name, started, self.steps, bytes);
         Ok(())
     }
 
@@ -193,7 +193,7 @@ impl Simulation {
             Work::Bags(work) => {
                 let started = Instant::now();
                 work(&self.comm, &mut self.bags)?;
-                self.clockwork.compute += started.elapsed().as_secs_f64();
+                self.clockwork.spent(Phase::Compute, started);
                 let value = self.bags.result;
                 stage.scalar_written.into_iter().for_each(|id| self.set_scalar(id, value));
             }

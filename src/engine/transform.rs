@@ -1,5 +1,5 @@
 //! Whole lines and transposes: fields carried to another split of their grid, and back.
-use super::{Layout, Simulation, fits, line_layout};
+use super::{Layout, Phase, Simulation, fits, line_layout};
 use crate::exchange::{Exchange, Move};
 use crate::field::Array;
 use crate::region::Region;
@@ -31,7 +31,7 @@ impl Simulation {
             let outputs: Vec<&[Array]> = stage.writes.iter().map(written).collect();
             self.sweep_lines(axis, &inputs, &outputs, lines);
             self.swap(stage);
-            self.clockwork.compute += started.elapsed().as_secs_f64();
+            self.clockwork.spent(Phase::Compute, started);
             return;
         }
         let key = Arc::as_ptr(stage);
@@ -39,17 +39,17 @@ impl Simulation {
             Some(shuttle) => shuttle,
             None => self.shuttle(stage, home, layout),
         };
-        self.carry(&mut shuttle.there, &self.store.now, &shuttle.inputs);
         let started = Instant::now();
+        self.carry(&mut shuttle.there, &self.store.now, &shuttle.inputs);
+        self.clockwork.sends(shuttle.there.traffic());
+        let started = self.clockwork.spent(Phase::Wait, started);
         let inputs: Vec<&[Array]> = shuttle.inputs.iter().map(Vec::as_slice).collect();
         let outputs: Vec<&[Array]> = shuttle.outputs.iter().map(Vec::as_slice).collect();
         self.sweep_lines(axis, &inputs, &outputs, lines);
-        let computed = started.elapsed().as_secs_f64();
+        let started = self.clockwork.spent(Phase::Compute, started);
         self.carry(&mut shuttle.back, &shuttle.outputs, &self.store.now);
-        self.count(&shuttle.there);
-        self.count(&shuttle.back);
-        self.clockwork.compute += computed;
-        self.clockwork.wait += started.elapsed().as_secs_f64() - computed;
+        self.clockwork.sends(shuttle.back.traffic());
+        self.clockwork.spent(Phase::Wait, started);
         self.shuttles.insert(key, shuttle);
         self.written(&stage.writes);
     }
@@ -57,12 +57,6 @@ impl Simulation {
     fn carry(&self, exchange: &mut Exchange, from: &[Vec<Array>], to: &[Vec<Array>]) {
         exchange.start(&self.comm, from, to);
         exchange.finish(&self.comm, to);
-    }
-
-    fn count(&mut self, exchange: &Exchange) {
-        let (messages, bytes) = exchange.traffic();
-        self.clockwork.messages += messages as u64;
-        self.clockwork.sent += bytes as u64;
     }
 
     fn sweep_lines(&self, axis: usize, inputs: &[&[Array]], outputs: &[&[Array]], lines: &TileFn) {
@@ -122,9 +116,9 @@ impl Simulation {
             None => self.transposer(stage, turn),
         };
         self.carry(&mut exchange, &self.store.now, &self.store.now);
-        self.count(&exchange);
+        self.clockwork.sends(exchange.traffic());
         self.transposes.insert(key, exchange);
-        self.clockwork.wait += started.elapsed().as_secs_f64();
+        self.clockwork.spent(Phase::Wait, started);
         self.written(&stage.writes);
     }
 

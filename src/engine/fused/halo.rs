@@ -4,7 +4,7 @@ use super::edges::Edges;
 use super::levels::Block;
 use crate::comm::Threads;
 use crate::domain::Domain;
-use crate::engine::{Halo, Layout, Simulation, Store, halos};
+use crate::engine::{Halo, Layout, Phase, Simulation, Store, halos};
 use crate::exchange::{Exchange, Move};
 use crate::model::{Design, TIME};
 use crate::region::Region;
@@ -40,18 +40,14 @@ impl Simulation {
         }
         let exchange = self.fusion.deep.get_mut(&stale).expect("made above");
         exchange.start(&self.comm, &self.store.now, &self.store.now);
-        let (messages, bytes) = exchange.traffic();
-        self.clockwork.messages += messages as u64;
-        self.clockwork.sent += bytes as u64;
-        self.clockwork.halos += started.elapsed().as_secs_f64();
-        let started = Instant::now();
+        self.clockwork.sends(exchange.traffic());
+        let started = self.clockwork.spent(Phase::Halos, started);
         exchange.finish(&self.comm, &self.store.now);
-        self.clockwork.wait += started.elapsed().as_secs_f64();
-        let started = Instant::now();
+        let started = self.clockwork.spent(Phase::Wait, started);
         for &(f, _) in &stale {
             self.store.beyond_walls(f, self.comm.threads());
         }
-        self.clockwork.halos += started.elapsed().as_secs_f64();
+        self.clockwork.spent(Phase::Halos, started);
         for (f, reach) in stale {
             self.fresh[f].push(reach);
         }

@@ -75,7 +75,7 @@ impl Simulation {
         self.store.scalars[TIME] = self.time_after(0);
         self.time_passes();
         let name = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps fused") };
-        self.clockwork.stage(&name, begun.elapsed().as_secs_f64(), self.moved - moved);
+        self.clockwork.stage(&name, begun, self.steps - steps as u64, self.moved - moved);
         Ok(())
     }
 }

@@ -161,7 +161,7 @@ impl Simulation {
                     self.set_scalar(id, found.value);
                 }
             }
-            self.clockwork.stage(name, started.elapsed().as_secs_f64(), *bytes);
+            self.clockwork.stage(name, started, self.steps, *bytes);
         }
         if open {
             measured(&self.comm, choice, number, started, 1);

@@ -7,7 +7,7 @@ use crate::comm::Reduce;
 use crate::domain::Patch;
 use crate::engine::observe::Measured;
 use crate::engine::tally::Tally;
-use crate::engine::{Simulation, Store, halos, tiles};
+use crate::engine::{Phase, Simulation, Store, halos, tiles};
 use crate::error::Result;
 use crate::model::TIME;
 use crate::schedule::Work;
@@ -103,7 +103,7 @@ impl Simulation {
         let started = Instant::now();
         let grid = &self.store.design.grids[0];
         let measured = Tally::conclude(&self.comm, found.into_iter().map(|tally| (tally, grid)).collect());
-        self.clockwork.reduce += started.elapsed().as_secs_f64();
+        self.clockwork.spent(Phase::Reduce, started);
         Ok(measured)
     }
 
@@ -124,7 +124,7 @@ impl Simulation {
                 all.iter_mut().zip(found).for_each(|(all, tally)| all.merge(tally));
             }
         }
-        self.clockwork.compute += started.elapsed().as_secs_f64();
+        self.clockwork.spent(Phase::Compute, started);
         all
     }
 }

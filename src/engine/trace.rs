@@ -1,0 +1,112 @@
+//! What a rank did when: spans of time, for runs that are traced.
+use super::Phase;
+use std::borrow::Cow;
+use std::time::Instant;
+
+/// Spans of a rank that are kept, in some 10 MB.
+pub(crate) const MOST: usize = 100_000;
+
+/// Nanoseconds below which nobody would see a phase: a pulse that need not wait, an output that is not due.
+const SHORTEST: u64 = 1_000;
+
+/// The spans of a rank, in the order of their ends: those inside another one come before it.
+#[derive(Debug)]
+pub struct Trace {
+    /// The time from which all ranks count.
+    origin: Instant,
+    most: usize,
+    spans: Vec<Span>,
+    /// When there was no room left, in nanoseconds.
+    ended: Option<u64>,
+    /// Bytes that had been sent by the end of the last phase.
+    sent: u64,
+}
+
+/// A stretch of time, in nanoseconds from the origin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Span {
+    pub name: Cow<'static, str>,
+    pub start: u64,
+    pub end: u64,
+    pub kind: Kind,
+}
+
+/// What lasted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// A call of a stage, or steps that were fused: how many steps had been done before, and the bytes of all ranks that had
+    /// to move.
+    Stage { step: u64, bytes: u64 },
+    /// A phase, and the bytes that the rank sent in it.
+    Phase { phase: Phase, sent: u64 },
+}
+
+impl Trace {
+    /// Nothing yet.
+    pub fn new(origin: Instant) -> Trace {
+        Trace { origin, most: MOST, spans: vec![], ended: None, sent: 0 }
+    }
+
+    /// What was noted.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// When there was no room left, in nanoseconds; `None` if all was noted.
+    pub fn ended(&self) -> Option<u64> {
+        self.ended
+    }
+
+    /// Notes a phase; `sent` are all bytes that the rank has sent so far.
+    pub(super) fn phase(&mut self, phase: Phase, name: &'static str, from: Instant, to: Instant, sent: u64) {
+        let sent = sent - std::mem::replace(&mut self.sent, sent);
+        let (start, end) = (self.nanoseconds(from), self.nanoseconds(to));
+        if end - start >= SHORTEST {
+            self.note(Span { name: name.into(), start, end, kind: Kind::Phase { phase, sent } });
+        }
+    }
+
+    /// Notes a call of a stage.
+    pub(super) fn stage(&mut self, name: &str, from: Instant, to: Instant, step: u64, bytes: u64) {
+        let (start, end) = (self.nanoseconds(from), self.nanoseconds(to));
+        self.note(Span { name: name.to_owned().into(), start, end, kind: Kind::Stage { step, bytes } });
+    }
+
+    fn note(&mut self, span: Span) {
+        match self.ended {
+            None if self.spans.len() < self.most => self.spans.push(span),
+            None => self.ended = Some(span.start),
+            Some(_) => {}
+        }
+    }
+
+    fn nanoseconds(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.origin).as_nanos() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_trace_ends_when_there_is_no_room_left() {
+        let origin = Instant::now();
+        let at = |n: u64| origin + Duration::from_nanos(n);
+        let mut trace = Trace { most: 2, ..Trace::new(origin) };
+        trace.phase(Phase::Halos, "halos", at(1_000), at(3_000), 64);
+        trace.phase(Phase::Wait, "wait", at(3_000), at(3_999), 64);
+        trace.stage("smooth", at(500), at(600), 7, 8);
+        let halos = Kind::Phase { phase: Phase::Halos, sent: 64 };
+        let expected = [
+            Span { name: "halos".into(), start: 1_000, end: 3_000, kind: halos },
+            Span { name: "smooth".into(), start: 500, end: 600, kind: Kind::Stage { step: 7, bytes: 8 } },
+        ];
+        assert_eq!((trace.spans(), trace.ended()), (&expected[..], None));
+        for more in [5_000, 6_000] {
+            trace.stage("smooth", at(more), at(more + 1), 8, 8);
+        }
+        assert_eq!((trace.spans(), trace.ended()), (&expected[..], Some(5_000)));
+    }
+}
