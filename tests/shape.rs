@@ -316,7 +316,8 @@ fn tiles_as_ndarray_views() {
                 let part = |z: usize, y: usize, x: usize| old.slice(ndarray::s![z..z + nz, y..y + ny, x..x + nx]);
                 let (along_x, along_y) = (&part(1, 1, 0) + &part(1, 1, 2), &part(1, 0, 1) + &part(1, 2, 1));
                 let six = along_x + along_y + (&part(0, 1, 1) + &part(2, 1, 1));
-                new.assign(&(&part(1, 1, 1) + &((six - &(&part(1, 1, 1) * 6.0)) * 0.1)));
+                let next = |t: f64, six: f64| 0.1_f64.mul_add(six - 6.0 * t, t);
+                ndarray::Zip::from(&mut new).and(&part(1, 1, 1)).and(&six).for_each(|n, &t, &six| *n = next(t, six));
             });
             s.apply(Ftcs::new(1.0, 0.1, [1.0; 3]), [b], [b]);
         });

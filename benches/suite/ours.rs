@@ -159,9 +159,9 @@ impl Kernel<f64> for Velocity {
     #[inline(always)]
     fn cell(&self, (p, w, v, u): Near<'_, f64, Self>) -> [f64; 3] {
         [
-            w.here() + COURANT * (p.z::<1>() - p.here()),
-            v.here() + COURANT * (p.y::<1>() - p.here()),
-            u.here() + COURANT * (p.x::<1>() - p.here()),
+            COURANT.mul_add(p.z::<1>() - p.here(), w.here()),
+            COURANT.mul_add(p.y::<1>() - p.here(), v.here()),
+            COURANT.mul_add(p.x::<1>() - p.here(), u.here()),
         ]
     }
 }
@@ -174,7 +174,7 @@ impl Kernel<f64> for Pressure {
     #[inline(always)]
     fn cell(&self, (p, w, v, u): Near<'_, f64, Self>) -> [f64; 1] {
         let divergence = (u.here() - u.x::<-1>()) + (v.here() - v.y::<-1>()) + (w.here() - w.z::<-1>());
-        [p.here() + COURANT * divergence]
+        [COURANT.mul_add(divergence, p.here())]
     }
 }
 

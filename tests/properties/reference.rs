@@ -1,6 +1,6 @@
 //! The serial reference: plain loops over cells, a function for what lies beyond a wall, one array a field. It shares the
 //! arithmetic of numbers with the engine, and nothing else: no halos, no regions, no order of filling.
-use crate::case::{squash, Case, Condition, DT, H, ORIGIN, Op, Outcome, REDUCTIONS, SCALARS, offsets_of};
+use crate::case::{Case, Condition, DT, H, ORIGIN, Op, Outcome, REDUCTIONS, SCALARS, offsets_of, squash};
 use crate::stencils::{Stencil, place, weights, with_shape};
 use halocline::prelude::*;
 use halocline_kernels::math::powi;

@@ -52,7 +52,8 @@ impl Stretches {
             if let Item::Repeat(_, body) | Item::Until(_, _, body) | Item::Once(body) = &items[at] {
                 self.find(design, domains, reach, body, in_step, take);
             }
-            let Some((stages, block)) = longest(design, domains, reach, &items[at..]).filter(|(_, block)| take(block)) else {
+            let Some((stages, block)) = longest(design, domains, reach, &items[at..]).filter(|(_, block)| take(block))
+            else {
                 at += 1;
                 continue;
             };
