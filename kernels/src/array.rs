@@ -135,7 +135,7 @@ where
             }
             // The promise of a `Row`: shapes and contiguity were checked, the range keeps all reads inside the inputs,
             // and outputs are exclusive borrows, so that they overlap nothing.
-            row.compute(&table, &out, cells);
+            row.compute(&table, &out, 0..cells);
         }
     }
 }

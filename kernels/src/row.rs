@@ -3,6 +3,7 @@ use crate::cell::Table;
 use crate::element::Element;
 use crate::kernel::{Args, Kernel, MAX_OUT, Outputs};
 use crate::stream::{LINE, Stream, stream_with};
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::slice::from_raw_parts_mut;
 use std::sync::Arc;
@@ -12,17 +13,17 @@ pub type Rows = [*mut u8; MAX_OUT];
 
 /// A kernel as a function of rows of bytes.
 pub trait Row: Send + Sync {
-    /// Computes `n` cells of a row.
+    /// Computes these cells of a row.
     ///
-    /// The caller promises: the table is as the kernel's arguments say, readable over the reach around all n cells; the
-    /// written rows hold n cells each, are aligned for their numbers, and overlap neither each other nor any row read.
-    fn compute(&self, table: &Table, out: &Rows, n: usize);
+    /// The caller promises: the table is as the kernel's arguments say, readable over the reach around these cells; the
+    /// written rows hold them, are aligned for their numbers, and overlap neither each other nor any row read.
+    fn compute(&self, table: &Table, out: &Rows, cells: Range<usize>);
 
     /// The same, and whole cache lines of the new rows go past the caches to the rows `to` (none, where null) as soon as
     /// they are made. What is left of a last line is not copied.
     ///
-    /// The caller promises the same of `to`; these rows and those of `out` begin on cache lines.
-    fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, n: usize);
+    /// The caller promises the same of `to`; in these rows and those of `out` the first of the cells begins a cache line.
+    fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, cells: Range<usize>);
 }
 
 /// A kernel, compiled and erased.
@@ -40,19 +41,27 @@ struct Compiled<F> {
 /// Rows leave in pieces of about so many bytes: a whole row at once would fill the store queue, and the core would wait.
 const PIECE: usize = 1024;
 
+impl<F> Compiled<F> {
+    /// Where written rows go on at a cell.
+    fn from(&self, out: &Rows, first: usize) -> Rows {
+        let mut rows = *out;
+        for (row, size) in rows.iter_mut().zip(&self.written) {
+            *row = row.wrapping_add(first * size);
+        }
+        rows
+    }
+}
+
 impl<F: Fn(&Table, &Rows, usize, usize) + Send + Sync> Row for Compiled<F> {
-    fn compute(&self, table: &Table, out: &Rows, n: usize) {
-        (self.cells)(table, out, 0, n)
+    fn compute(&self, table: &Table, out: &Rows, cells: Range<usize>) {
+        (self.cells)(table, &self.from(out, cells.start), cells.start, cells.len())
     }
 
-    fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, n: usize) {
+    fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, cells: Range<usize>) {
         let piece = PIECE / self.size;
-        for first in (0..n).step_by(piece) {
-            let cells = piece.min(n - first);
-            let mut rows = *out;
-            for (row, size) in rows.iter_mut().zip(&self.written) {
-                *row = row.wrapping_add(first * size);
-            }
+        for first in cells.clone().step_by(piece) {
+            let cells = piece.min(cells.end - first);
+            let rows = self.from(out, first);
             (self.cells)(table, &rows, first, cells);
             for ((from, to), size) in rows.iter().zip(to).zip(&self.written).filter(|((_, to), _)| !to.is_null()) {
                 // SAFETY: the caller's promise; pieces of all types of numbers begin on cache lines.
@@ -252,7 +261,7 @@ mod tests {
                 table[0] = t[1..].as_ptr().cast();
                 (out[0], out[1]) = (new[0].as_mut_ptr().cast(), new[1].as_mut_ptr().cast());
                 // The promise of a `RowFn`: one row with a cell before and behind it, two rows written.
-                row.compute(&table, &out, n);
+                row.compute(&table, &out, 0..n);
                 for (i, near) in t.windows(3).enumerate() {
                     let expected = [near[0] * near[1] + near[2], near[2] * near[1] - near[0]];
                     assert_eq!([new[0][i], new[1][i]], expected, "cell {i} of {n}, {}", set.name());

@@ -217,8 +217,8 @@ impl Simulation {
                         // whose cells are owned); written rows are `n` owned cells of arrays that the stage does not read,
                         // or the thread's own.
                         match own {
-                            0 => row.compute(table, &out, n),
-                            _ => row.compute_and_stream(table, &out, &to, n),
+                            0 => row.compute(table, &out, 0..n),
+                            _ => row.compute_and_stream(table, &out, &to, 0..n),
                         }
                         for (at, rows) in out.iter().zip(&written) {
                             if let Some(wrap) = &rows.wrap {

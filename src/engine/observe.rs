@@ -67,7 +67,7 @@ impl Simulation {
                     let mut out: Rows = [null_mut(); MAX_OUT];
                     out[0] = tally.room(n);
                     // The promise of a `Row`: as in `run_cells`; the written row is this thread's own.
-                    row.compute(table, &out, n);
+                    row.compute(table, &out, 0..n);
                     tally.take(n, || grid.key(blocks[patch], index));
                 });
                 tally

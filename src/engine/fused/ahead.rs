@@ -1,4 +1,4 @@
-//! Asking for memory ahead of the front: the plane that it meets next is on its way, a few lines after each row. Processors
+//! Asking for memory ahead of the front: the plane that it meets next is on its way, a few lines after each row, or piece of it. Processors
 //! fetch ahead by themselves, but only within a page of 4 kB: with one row in each page, a single pass took 1.6 times as long
 //! without this.
 use super::levels::Source;
@@ -7,6 +7,9 @@ use crate::field::memory::LINE;
 use crate::region::Region;
 use std::ops::Range;
 use std::ptr::null;
+
+/// Cells of a row between which memory is asked for: all lines of a long row at once would keep the core waiting.
+pub(super) const PIECE: usize = 1024;
 
 /// A plane of rows of one field in memory, from one line on.
 #[derive(Clone, Copy)]
@@ -23,6 +26,7 @@ pub(super) struct Ahead {
     /// The next line, and how many are left of its row.
     at: *const u8,
     lines: usize,
+    /// Lines that are asked for at a time.
     share: usize,
 }
 
@@ -33,10 +37,10 @@ struct Need {
     rows: Range<isize>,
 }
 
-/// All that a tile needs from memory, and the rows that are computed meanwhile.
+/// All that a tile needs from memory, and the pieces of rows that are computed meanwhile.
 pub(super) struct Needs {
     fields: Vec<Need>,
-    computed: usize,
+    pieces: usize,
 }
 
 impl Needs {
@@ -44,10 +48,10 @@ impl Needs {
     pub fn of(pass: &Pass, tile: &Region) -> Needs {
         let (s, t) = (pass.block.sweep, 1 - pass.block.sweep);
         let grid = &pass.store.design.grids[0];
-        let (mut fields, mut computed) = (Vec::<Need>::new(), 0);
+        let (mut fields, mut pieces) = (Vec::<Need>::new(), 0);
         for level in &pass.block.levels {
             let rows = pass.range(tile, t, level.grow[t]);
-            computed += rows.len();
+            pieces += rows.len() * grid.cells()[2].div_ceil(PIECE);
             for ((field, source), reach) in level.from.iter().zip(level.reaches()) {
                 if *source != Source::Memory {
                     continue;
@@ -62,7 +66,7 @@ impl Needs {
                 }
             }
         }
-        Needs { fields, computed }
+        Needs { fields, pieces }
     }
 }
 
@@ -81,10 +85,10 @@ impl Ahead {
         };
         let planes: Vec<Plane> = needs.fields.iter().filter_map(plane).filter(|p| p.rows > 0).collect();
         let all: usize = planes.iter().map(|p| p.rows * p.lines).sum();
-        Ahead { planes, at: null(), lines: 0, share: all.div_ceil(needs.computed.max(1)) }
+        Ahead { planes, at: null(), lines: 0, share: all.div_ceil(needs.pieces.max(1)) }
     }
 
-    /// Asks for this row's share.
+    /// Asks for what is due after a piece of a row.
     #[inline(always)]
     pub fn some(&mut self) {
         let mut left = self.share;

@@ -1,4 +1,5 @@
 //! A lane: one plane of a level, computed row by row. Where its rows lie is found once per plane.
+use super::ahead::{Ahead, PIECE};
 use super::levels::{Level, Source};
 use super::pass::{Part, Pass, Tile};
 use super::rings::stream_ends;
@@ -176,9 +177,9 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Computes row `r` of a part.
+    /// Computes row `r` of a part, and asks for memory meanwhile.
     #[inline(always)]
-    pub fn compute(&mut self, tile: &Tile, part: &Part, r: isize) {
+    pub fn compute(&mut self, tile: &Tile, part: &Part, r: isize, ahead: &mut Ahead) {
         let Pass { store, block, kernels, .. } = self.pass;
         let t = 1 - block.sweep;
         let i = r - part.rows.start;
@@ -210,17 +211,23 @@ impl<'a> Lane<'a> {
         // of other versions, in scratch, in a tally, or in arrays that no level reads.
         let inside = (tile.region.low[t]..tile.region.high[t]).contains(&r);
         let row = &kernels[self.level].0;
-        if let Some(tally) = &mut self.tallies[self.level] {
+        let (streams, tally) = (self.streams && inside, &mut self.tallies[self.level]);
+        if let Some(tally) = tally {
             out[0] = tally.room(n);
-            row.compute(&self.table, &out, n);
-            tally.take(n, || store.design.grids[0].key(0, self.pass.index(self.plane, r)));
-        } else if self.streams && inside {
-            for (to, target) in to.iter_mut().zip(&self.targets) {
-                *to = target.memory(i);
+        }
+        for (to, target) in to.iter_mut().zip(&self.targets).filter(|_| streams) {
+            *to = target.memory(i);
+        }
+        for first in (0..n).step_by(PIECE) {
+            let cells = first..n.min(first + PIECE);
+            match streams {
+                true => row.compute_and_stream(&self.table, &out, &to, cells),
+                false => row.compute(&self.table, &out, cells),
             }
-            row.compute_and_stream(&self.table, &out, &to, n);
-        } else {
-            row.compute(&self.table, &out, n);
+            ahead.some();
+        }
+        if let Some(tally) = tally {
+            tally.take(n, || store.design.grids[0].key(0, self.pass.index(self.plane, r)));
         }
         self.finish(r, i, inside);
     }

@@ -148,8 +148,7 @@ impl Pass<'_> {
                     if part.planes.contains(&p) {
                         lane.begin(&tile, l, part, p);
                         for r in part.rows.clone() {
-                            lane.compute(&tile, part, r);
-                            ahead.some();
+                            lane.compute(&tile, part, r, &mut ahead);
                         }
                         level.makes.iter().for_each(|&v| tile.mirror_rows(v, part, p));
                         tile.mirror_planes(level, part, p, 0);
