@@ -2,8 +2,9 @@
 //! `cargo bench --bench halo -- [ranks=2] [n=32,128,256] [rounds=15]` on in-process ranks; under a launcher (`mpirun -n 2
 //! target/release/deps/halo-…`) the ranks are MPI's, and plain `MPI_Isend` and `MPI_Irecv` compete, too.
 //!
-//! n³ doubles a rank, periodic, a star of radius 1: cut along z, as the framework would, without x (rows wrap around by
-//! themselves as kernels write them) and with it; then cut along x, whose faces are the dearest. The step is a stage that
+//! n³ doubles a rank, periodic, a star of radius 1: cut along z, as the framework would, at first z alone, where messages
+//! are all there is to do; then without x (rows wrap around by themselves as kernels write them) and with it; then cut along
+//! x, whose faces are the dearest. The step is a stage that
 //! writes a field and one that reads it, neither of which computes anything. A plain timing loop: contenders take turns;
 //! medians and bests of rounds.
 use halocline::comm::Launch;
@@ -75,10 +76,12 @@ fn bare_mpi<'a>(_: &Comm, _: &[(usize, usize)]) -> Option<Contender<'a>> {
 }
 
 fn compete(comm: &Comm, n: usize, dims: Option<[usize; 3]>, reach: Reach, rounds: usize) -> Result<()> {
+    // An axis along which nothing is read has walls: beyond them, nothing has to be filled.
+    let periodic = reach.below.map(|depth| depth > 0);
     // As many cells for every rank, side by side along the axis that is cut.
     let mut cells = [n; 3];
     cells[dims.map_or(0, |d| (0..3).find(|&a| d[a] > 1).unwrap_or(0))] *= comm.size();
-    let grid = Grid::new(cells).periodic([true; 3]);
+    let grid = Grid::new(cells).periodic(periodic);
     let mut run = exchange(comm, grid, dims.or(Some([comm.size(), 1, 1])), reach)?;
     let peers = peers(&run, n, &reach);
     let dims = run.domain().map_or([1; 3], |d| d.dims);
@@ -116,7 +119,11 @@ fn compete(comm: &Comm, n: usize, dims: Option<[usize; 3]>, reach: Reach, rounds
         return Ok(());
     }
     let sent: usize = peers.iter().map(|p| p.1).sum();
-    let what = if reach.below[2] > 0 { "all faces" } else { "faces across z and y" };
+    let what = match periodic {
+        [_, _, true] => "all faces",
+        [_, true, _] => "faces across z and y",
+        _ => "faces across z",
+    };
     println!(
         "{n}³ a rank, {} ranks × {}, grid {dims:?}, {what}: {:.1} kB of halo, {:.1} kB of it in {} messages",
         comm.size(),
@@ -157,8 +164,10 @@ fn main() -> std::process::ExitCode {
         }
     }
     let code = Launch { ranks, threads: None }.run(|comm| {
-        let (all, across) = (Reach::star(1), Reach { below: [1, 1, 0], above: [1, 1, 0], corners: false });
+        let faces = |depth: [usize; 3]| Reach { below: depth, above: depth, corners: false };
+        let (along_z, across, all) = (faces([1, 0, 0]), faces([1, 1, 0]), faces([1; 3]));
         for &n in &sizes {
+            compete(&comm, n, None, along_z, rounds)?;
             compete(&comm, n, None, across, rounds)?;
             compete(&comm, n, None, all, rounds)?;
             if comm.size() > 1 {
