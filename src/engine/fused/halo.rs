@@ -27,10 +27,8 @@ impl Simulation {
         let ends = halos::stale(&self.fresh, &ends);
         if !ends.is_empty() {
             let patches = self.store.patch_regions(ends[0].0);
-            let inner = self.start_halos(&ends, &patches, &[]);
-            if inner != patches {
-                self.finish_halos(&ends);
-            }
+            self.start_halos(&ends, &patches, &[]);
+            self.finish_halos(&ends);
         }
         let started = Instant::now();
         if !self.fusion.deep.contains_key(&stale) {
@@ -43,6 +41,8 @@ impl Simulation {
         let (messages, bytes) = exchange.traffic();
         self.clockwork.messages += messages as u64;
         self.clockwork.sent += bytes as u64;
+        // SAFETY: nothing is done until it has finished.
+        unsafe { exchange.launch(&self.store.now, &self.store.now) };
         self.clockwork.halos += started.elapsed().as_secs_f64();
         let started = Instant::now();
         exchange.finish(&self.comm, &self.store.now);
@@ -52,9 +52,7 @@ impl Simulation {
             self.store.beyond_walls(f, self.comm.threads());
         }
         self.clockwork.halos += started.elapsed().as_secs_f64();
-        for (f, reach) in stale {
-            self.fresh[f].push(reach);
-        }
+        halos::freshen(&mut self.fresh, &stale);
     }
 }
 
@@ -112,9 +110,11 @@ fn rows(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: &Halo, rank: 
         let (below, above) = (reach.below[2] as isize, reach.above[2] as isize);
         let mut reach = *reach;
         (reach.below[2], reach.above[2]) = (0, 0);
-        for mut copy in traffic::halo(&design.grids[d.grid], &domains[&(d.grid, d.whole)], rank, &reach) {
+        let domain = &domains[&(d.grid, d.whole)];
+        for mut copy in traffic::halo(&design.grids[d.grid], domain, rank, &reach) {
             copy.target = copy.target.with(2, copy.target.low[2] - below, copy.target.high[2] + above);
-            moves.push(Move { copy, from: *f, to: *f, negate: false, element: d.element });
+            let contiguous = halos::goes_unpacked(design, domain, &copy, d.element);
+            moves.push(Move { copy, from: *f, to: *f, negate: false, element: d.element, contiguous });
         }
     }
     moves
