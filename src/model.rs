@@ -120,7 +120,7 @@ pub(crate) struct Design {
     pub(crate) end: f64,
 }
 
-/// Two ranks of one machine share smaller messages sooner packed together than one by one.
+/// Smaller pieces are sooner packed into one message than sent one by one.
 const DIRECT: usize = 16 << 10;
 
 impl Model {
@@ -196,8 +196,8 @@ impl Model {
         self.design.tile_rows = Some(rows.max(1));
     }
 
-    /// From how many bytes on whole planes of a halo are sent straight from memory to memory, rather than packed into one message
-    /// with all else for the same rank. Results do not depend on it.
+    /// From how many bytes on whole planes of a halo are sent straight from memory to memory, rather than packed into one
+    /// message with all else for the same rank. Results do not depend on it.
     pub fn direct(&mut self, bytes: usize) {
         self.design.direct = bytes;
     }

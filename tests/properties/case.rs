@@ -104,8 +104,13 @@ pub struct Split {
     pub given: bool,
     pub threads: usize,
     pub set: usize,
-    /// Whatever can goes from memory to memory, however small.
-    pub direct: bool,
+}
+
+impl Split {
+    /// In every other case, halos go from memory to memory wherever they can, however small.
+    fn direct(&self) -> bool {
+        (self.parts.iter().sum::<usize>() + self.threads).is_multiple_of(2)
+    }
 }
 
 impl Case {
@@ -196,7 +201,7 @@ impl Case {
     pub fn run<T: Element>(&self, comm: Comm, dims: Option<[usize; 3]>, set: InstructionSet) -> Result<Outcome> {
         let mut model = Model::new(comm, self.grid());
         model.instruction_set(set);
-        if self.split.direct {
+        if self.split.direct() {
             model.direct(0);
         }
         self.fuse.checked_sub(1).into_iter().for_each(|steps| model.fuse(steps));
@@ -466,8 +471,8 @@ fn of_cells(cells: impl Strategy<Value = [usize; 3]>, steps: u64) -> impl Strate
         (0..4_usize, walls, 0..1000_u64).prop_map(|(location, walls, seed)| FieldCase { location, walls, seed });
     let elements = [ElementType::F32, ElementType::F64, ElementType::C32, ElementType::C64];
     let whole = prop_oneof![4 => Just([false; 3]), 1 => (0..3_usize).prop_map(|a| [0, 1, 2].map(|b| a == b))];
-    let split = (prop::array::uniform3(1..5_usize), any::<bool>(), 1..4_usize, 0..3_usize, any::<bool>())
-        .prop_map(|(parts, given, threads, set, direct)| Split { parts, given, threads, set, direct });
+    let split = (prop::array::uniform3(1..5_usize), any::<bool>(), 1..4_usize, 0..3_usize)
+        .prop_map(|(parts, given, threads, set)| Split { parts, given, threads, set });
     let schedule = (prop::collection::vec(op(), 0..2), prop::collection::vec(op(), 1..5), 1..steps);
     (
         cells,

@@ -1,5 +1,5 @@
 //! Deep halos: before a block, fields in memory are made fresh as far around this rank's cells as its levels read, in one
-//! message per neighbour for all steps.
+//! exchange for all steps.
 use super::edges::Edges;
 use super::levels::Block;
 use crate::comm::Threads;
