@@ -22,7 +22,7 @@ fn state(entry: &JobEntry, file: &JobFile, n: usize, threads: usize, fuse: Optio
     let run = |comm: Comm| {
         let mut model = driver::model(entry, file, comm)?;
         fuse.into_iter().for_each(|steps| model.fuse(steps));
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             // These grids are small: halos would all be packed.
             model.direct(0);
         }
