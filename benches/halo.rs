@@ -1,5 +1,5 @@
 //! The halo exchange alone, beside the bare messages of as many bytes between the same ranks, and a copy of those bytes:
-//! `cargo bench --bench halo -- [ranks=2] [n=32,128,256] [rounds=15] [direct=16384]` on in-process ranks; under a launcher
+//! `cargo bench --bench halo -- [ranks=2] [n=32,128,256] [rounds=15] [direct=8192]` on in-process ranks; under a launcher
 //! (`mpirun -n 2 target/release/deps/halo-…`) the ranks are MPI's, and plain `MPI_Isend` and `MPI_Irecv` compete, too.
 //! `direct` says from how many bytes on planes are not packed.
 //!

@@ -121,7 +121,7 @@ pub(crate) struct Design {
 }
 
 /// Smaller pieces are sooner packed into one message than sent one by one.
-const DIRECT: usize = 16 << 10;
+const DIRECT: usize = 8 << 10;
 
 impl Model {
     /// A model on one grid.
