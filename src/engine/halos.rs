@@ -182,6 +182,7 @@ mod tests {
     use crate::comm::ranks;
     use crate::engine::Plan;
     use crate::prelude::*;
+    use crate::turn::{X, Y, Z};
 
     /// Adds up what a reach reads, with weights by place.
     fn sum(s: &mut Schedule, from: Field<f64>, to: Field<f64>, reach: Reach) {
@@ -196,14 +197,13 @@ mod tests {
     }
 
     /// The state after some steps, and the messages of all ranks.
-    fn run(size: usize, direct: usize, fuse: usize) -> (String, u64) {
+    fn run(grid: &Grid, size: usize, parts: usize, direct: usize) -> (String, u64) {
         let all = ranks(size, 1, |comm| {
-            let mut model = Model::new(comm, Grid::new([12, 5, 33]).periodic([true, false, false]));
-            model.process_grid([size, 1, 1]);
+            let mut model = Model::new(comm, grid.clone());
+            model.process_grid([parts, 1, 1]);
             model.direct(direct);
-            model.fuse(fuse);
             model.fixed_step(0.5);
-            // Beyond walls, values differ from one end of the periodic axis to the other, and change with time.
+            // Beyond walls values differ from one end of a block to the other, and change with time.
             let wall = Boundary::function(|at, time| 3.0 * at.z * at.z + time);
             let a = model.field::<f64>("a").initial(|at| at.uniform(1)).boundary(wall).build()?;
             let others = ["b", "c", "d"].map(|name| model.field::<f64>(name).boundary(Boundary::Reflecting).build());
@@ -229,14 +229,19 @@ mod tests {
 
     #[test]
     fn corners_survive_whole_planes() {
-        let (alone, none) = run(1, 0, 0);
-        assert_eq!(none, 0);
-        for size in [2, 3, 4] {
-            let (packed, messages) = run(size, usize::MAX, 0);
-            assert_eq!(packed, alone, "{size} ranks, packed");
-            let (direct, more) = run(size, 0, 0);
-            assert_eq!(direct, alone, "{size} ranks, unpacked");
-            assert!(more >= messages && (size > 2 || more == 2 * messages), "{more} messages against {messages}");
+        let one = Grid::new([12, 5, 33]).periodic([true, false, false]);
+        // What a function says beyond the end of a block is not what it says in the next one.
+        let two = Grid::blocks(2, [8, 5, 33]).join(0, Z, 1, [Z, Y, X]).unwrap().join(1, Z, 0, [Z, Y, X]).unwrap();
+        for (grid, splits) in [(&one, [(2, 2), (3, 3), (4, 4)]), (&two, [(2, 1), (4, 2), (6, 3)])] {
+            let (alone, none) = run(grid, 1, 1, 0);
+            assert_eq!(none, 0);
+            for (size, parts) in splits {
+                let (packed, messages) = run(grid, size, parts, usize::MAX);
+                assert_eq!(packed, alone, "{size} ranks, packed");
+                let (direct, more) = run(grid, size, parts, 0);
+                assert_eq!(direct, alone, "{size} ranks, unpacked");
+                assert!(more >= messages && (size > 2 || more == 2 * messages), "{more} against {messages} messages");
+            }
         }
     }
 }
