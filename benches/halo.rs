@@ -1,11 +1,12 @@
 //! The halo exchange alone, beside the bare messages of as many bytes between the same ranks, and a copy of those bytes:
-//! `cargo bench --bench halo -- [ranks=2] [n=32,128,256] [rounds=15]` on in-process ranks; under a launcher (`mpirun -n 2
-//! target/release/deps/halo-…`) the ranks are MPI's, and plain `MPI_Isend` and `MPI_Irecv` compete, too.
+//! `cargo bench --bench halo -- [ranks=2] [n=32,128,256] [rounds=15] [direct=8192]` on in-process ranks; under a launcher
+//! (`mpirun -n 2 target/release/deps/halo-…`) the ranks are MPI's, and plain `MPI_Isend` and `MPI_Irecv` compete, too.
+//! `direct` says from how many bytes on planes are not packed.
 //!
-//! n³ doubles a rank, periodic, a star of radius 1: cut along z, as the framework would, without x (rows wrap around by
-//! themselves as kernels write them) and with it; then cut along x, whose faces are the dearest. The step is a stage that
-//! writes a field and one that reads it, neither of which computes anything. A plain timing loop: contenders take turns;
-//! medians and bests of rounds.
+//! n³ doubles a rank, a star of radius 1: cut along z, as the framework would, at first periodic along z alone, where
+//! messages are all there is to do; then periodic without x (rows wrap around by themselves as kernels write them) and with
+//! it; then cut along x, whose faces are the dearest. The step is a stage that writes a field and one that reads it, neither
+//! of which computes anything. A plain timing loop: contenders take turns; medians and bests of rounds.
 use halocline::comm::Launch;
 use halocline::prelude::*;
 use std::time::Instant;
@@ -14,8 +15,15 @@ use std::time::Instant;
 type Contender<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
 /// A step that is nothing but the exchange of a field's halo.
-fn exchange(comm: &Comm, grid: Grid, dims: Option<[usize; 3]>, reach: Reach) -> Result<Simulation> {
+fn exchange(
+    comm: &Comm,
+    grid: Grid,
+    dims: Option<[usize; 3]>,
+    reach: Reach,
+    direct: Option<usize>,
+) -> Result<Simulation> {
     let mut model = Model::new(comm.clone(), grid);
+    direct.into_iter().for_each(|bytes| model.direct(bytes));
     if let Some(dims) = dims {
         model.process_grid(dims);
     }
@@ -74,12 +82,20 @@ fn bare_mpi<'a>(_: &Comm, _: &[(usize, usize)]) -> Option<Contender<'a>> {
     None
 }
 
-fn compete(comm: &Comm, n: usize, dims: Option<[usize; 3]>, reach: Reach, rounds: usize) -> Result<()> {
+fn compete(
+    comm: &Comm,
+    n: usize,
+    dims: Option<[usize; 3]>,
+    reach: Reach,
+    (rounds, direct): (usize, Option<usize>),
+) -> Result<()> {
+    // An axis along which nothing is read has walls: beyond them, nothing has to be filled.
+    let periodic = reach.below.map(|depth| depth > 0);
     // As many cells for every rank, side by side along the axis that is cut.
     let mut cells = [n; 3];
     cells[dims.map_or(0, |d| (0..3).find(|&a| d[a] > 1).unwrap_or(0))] *= comm.size();
-    let grid = Grid::new(cells).periodic([true; 3]);
-    let mut run = exchange(comm, grid, dims.or(Some([comm.size(), 1, 1])), reach)?;
+    let grid = Grid::new(cells).periodic(periodic);
+    let mut run = exchange(comm, grid, dims.or(Some([comm.size(), 1, 1])), reach, direct)?;
     let peers = peers(&run, n, &reach);
     let dims = run.domain().map_or([1; 3], |d| d.dims);
     let all = 8 * n * n * reach.below.iter().chain(&reach.above).sum::<usize>();
@@ -116,7 +132,11 @@ fn compete(comm: &Comm, n: usize, dims: Option<[usize; 3]>, reach: Reach, rounds
         return Ok(());
     }
     let sent: usize = peers.iter().map(|p| p.1).sum();
-    let what = if reach.below[2] > 0 { "all faces" } else { "faces across z and y" };
+    let what = match periodic {
+        [_, _, true] => "all faces",
+        [_, true, _] => "faces across z and y",
+        _ => "faces across z",
+    };
     println!(
         "{n}³ a rank, {} ranks × {}, grid {dims:?}, {what}: {:.1} kB of halo, {:.1} kB of it in {} messages",
         comm.size(),
@@ -147,22 +167,25 @@ fn compete(comm: &Comm, n: usize, dims: Option<[usize; 3]>, reach: Reach, rounds
 }
 
 fn main() -> std::process::ExitCode {
-    let (mut sizes, mut ranks, mut rounds) = (vec![32, 128, 256], None, 15);
+    let (mut sizes, mut ranks, mut rounds, mut direct) = (vec![32, 128, 256], None, 15, None);
     for word in std::env::args().skip(1) {
         match word.split_once('=') {
             Some(("n", v)) => sizes = v.split(',').map(|n| n.parse().expect("a list of numbers")).collect(),
             Some(("ranks", v)) => ranks = Some(v.parse().expect("a number of ranks")),
+            Some(("direct", v)) => direct = Some(v.parse().expect("bytes of a piece")),
             Some(("rounds", v)) => rounds = v.parse().expect("a number of rounds"),
             _ => {}
         }
     }
     let code = Launch { ranks, threads: None }.run(|comm| {
-        let (all, across) = (Reach::star(1), Reach { below: [1, 1, 0], above: [1, 1, 0], corners: false });
+        let faces = |depth: [usize; 3]| Reach { below: depth, above: depth, corners: false };
+        let (along_z, across, all) = (faces([1, 0, 0]), faces([1, 1, 0]), faces([1; 3]));
         for &n in &sizes {
-            compete(&comm, n, None, across, rounds)?;
-            compete(&comm, n, None, all, rounds)?;
+            compete(&comm, n, None, along_z, (rounds, direct))?;
+            compete(&comm, n, None, across, (rounds, direct))?;
+            compete(&comm, n, None, all, (rounds, direct))?;
             if comm.size() > 1 {
-                compete(&comm, n, Some([1, 1, comm.size()]), all, rounds)?;
+                compete(&comm, n, Some([1, 1, comm.size()]), all, (rounds, direct))?;
             }
         }
         Ok(())

@@ -104,6 +104,8 @@ pub(crate) struct Design {
     pub(crate) fuse: Option<usize>,
     /// Rows of a tile that steps are fused on; none: the fastest.
     pub(crate) tile_rows: Option<usize>,
+    /// Bytes from which a piece of a halo is a message of its own, if it need not be packed.
+    pub(crate) direct: usize,
     pub(crate) declarations: Vec<Declaration>,
     pub(crate) scalars: Vec<(String, f64)>,
     pub(crate) profiles: Vec<ProfileDeclaration>,
@@ -117,6 +119,9 @@ pub(crate) struct Design {
     pub(crate) stop: Option<Test>,
     pub(crate) end: f64,
 }
+
+/// Smaller pieces are sooner packed into one message than sent one by one.
+const DIRECT: usize = 8 << 10;
 
 impl Design {
     /// Gives a scalar a value. An adaptive step does not go beyond the end.
@@ -142,6 +147,7 @@ impl Model {
             instructions: InstructionSet::best(),
             fuse: None,
             tile_rows: None,
+            direct: DIRECT,
             declarations: vec![],
             scalars: vec![("time".into(), 0.0), ("dt".into(), 0.0)],
             profiles: vec![],
@@ -196,6 +202,12 @@ impl Model {
     /// How many rows a tile has that steps are fused on; the fastest, unless said otherwise. Results do not depend on it.
     pub fn tile_rows(&mut self, rows: usize) {
         self.design.tile_rows = Some(rows.max(1));
+    }
+
+    /// From how many bytes on whole planes of a halo are sent straight from memory to memory, rather than packed into one
+    /// message with all else for the same rank. Results do not depend on it.
+    pub fn direct(&mut self, bytes: usize) {
+        self.design.direct = bytes;
     }
 
     /// Declares a field: see [`FieldBuilder`].

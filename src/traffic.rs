@@ -64,6 +64,17 @@ pub fn between(from: &Domain, to: &Domain, turn: Turn, rank: usize) -> Vec<Copy>
     copies
 }
 
+/// True if the cells of a copy are one piece of memory on both sides, of the same shape, but for halos that lie between
+/// them: whole planes, or whole rows of one plane, of patches that are equally wide. (Arrays of a field have halos of
+/// the same depth everywhere.)
+pub fn is_contiguous(domain: &Domain, copy: &Copy) -> bool {
+    let owned = |(rank, patch): (usize, usize)| domain.patches(rank)[patch].region;
+    let (source, target) = (owned(copy.from), owned(copy.to));
+    let spans = |a: usize| copy.target.low[a] <= target.low[a] && target.high[a] <= copy.target.high[a];
+    let one_plane = copy.target.size()[0] == 1;
+    copy.turn.is_shift() && source.size()[1..] == target.size()[1..] && spans(2) && (spans(1) || one_plane)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 use super::buffer::Buffer;
 use super::fault::{self, Fault};
 use super::mailbox::{Aborted, Channel, Job, Key, Parcel, Woken, lock};
-use super::{Comm, Link, Pending, RawComm, Reduce, Threads, Transport};
+use super::{Comm, Direct, Link, Pending, RawComm, Reduce, Span, Threads, Transport};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -127,6 +127,19 @@ impl Shared {
         })
     }
 
+    /// A message has a buffer of its own, so that a sender need not wait for its receiver. Link partners pass buffers of
+    /// one length back and forth: in the long run nothing is allocated.
+    fn post_message(&self, to: usize, tag: u32, bytes: &[u8], spare: &Spare) {
+        let fitting = {
+            let mut spare = lock(spare);
+            let fits = spare.iter().position(|b| b.len() == bytes.len());
+            fits.map(|i| spare.swap_remove(i))
+        };
+        let mut message = fitting.unwrap_or_else(|| Buffer::new(bytes.len()));
+        message.copy_from_slice(bytes);
+        self.post(to, Channel::Link(tag), Parcel::Message(message, spare.clone()));
+    }
+
     fn others(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         let me = self.me;
         (0..self.group.len()).filter(move |r| *r != me)
@@ -209,6 +222,12 @@ impl Transport for Local {
         })
     }
 
+    fn direct(&self, tag: u32) -> Box<dyn Direct> {
+        assert!(self.shared.tags.borrow_mut().insert(tag), "two links with the tag {tag}");
+        let shared = self.shared.clone();
+        Box::new(LocalDirect { shared, tag, receives: vec![], spare: Arc::default() })
+    }
+
     fn split(&self, colour: usize) -> Rc<dyn Transport> {
         // Each rank offers an identity of its own; that of a group's first rank is taken.
         let offer = self.shared.job.new_communicator();
@@ -276,13 +295,15 @@ impl Pending for LocalReduce {
     }
 }
 
+/// Buffers of a sender's earlier messages, given back by their receivers.
+type Spare = Arc<Mutex<Vec<Buffer>>>;
+
 struct LocalLink {
     shared: Rc<Shared>,
     tag: u32,
     sends: Vec<(usize, Buffer)>,
     receives: Vec<(usize, Buffer)>,
-    /// Buffers of earlier messages, given back by their receivers.
-    spare: Arc<Mutex<Vec<Buffer>>>,
+    spare: Spare,
     under_way: bool,
 }
 
@@ -296,16 +317,7 @@ impl Link for LocalLink {
         assert!(!self.under_way, "start() of a link that is under way");
         self.under_way = true;
         for (peer, bytes) in &self.sends {
-            // A message has a buffer of its own, so that a sender need not wait for its receiver. Link partners swap
-            // buffers of one length back and forth: in the long run nothing is allocated.
-            let spare = {
-                let mut spare = lock(&self.spare);
-                let fits = spare.iter().position(|b| b.len() == bytes.len());
-                fits.map(|i| spare.swap_remove(i))
-            };
-            let mut message = spare.unwrap_or_else(|| Buffer::new(bytes.len()));
-            message.copy_from_slice(bytes);
-            self.shared.post(*peer, Channel::Link(self.tag), Parcel::Message(message, self.spare.clone()));
+            self.shared.post_message(*peer, self.tag, bytes, &self.spare);
         }
     }
 
@@ -338,6 +350,43 @@ impl Link for LocalLink {
 }
 
 impl Drop for LocalLink {
+    fn drop(&mut self) {
+        self.shared.tags.borrow_mut().remove(&self.tag);
+    }
+}
+
+struct LocalDirect {
+    shared: Rc<Shared>,
+    tag: u32,
+    receives: Vec<Span>,
+    spare: Spare,
+}
+
+impl Direct for LocalDirect {
+    unsafe fn start(&mut self, sends: &[Span], receives: &[Span]) {
+        assert!(self.receives.is_empty(), "start() of messages that are under way");
+        self.receives.extend(receives);
+        for Span { peer, at, bytes } in sends {
+            // SAFETY: valid memory that nobody writes to, by the caller's promise.
+            let bytes = unsafe { std::slice::from_raw_parts(*at, *bytes) };
+            self.shared.post_message(*peer, self.tag, bytes, &self.spare);
+        }
+    }
+
+    fn finish(&mut self) {
+        for Span { peer, at, bytes } in self.receives.drain(..) {
+            for parcel in self.shared.take(Channel::Link(self.tag), std::iter::once(peer)) {
+                let Parcel::Message(message, home) = parcel else { unreachable!("links post messages") };
+                assert_eq!(message.len(), bytes, "bytes from rank {peer} and bytes expected of it");
+                // SAFETY: as many bytes of valid memory that nobody touches, by the promise of `start`.
+                unsafe { std::ptr::copy_nonoverlapping(message.as_ptr(), at, bytes) };
+                lock(&home).push(message);
+            }
+        }
+    }
+}
+
+impl Drop for LocalDirect {
     fn drop(&mut self) {
         self.shared.tags.borrow_mut().remove(&self.tag);
     }

@@ -49,8 +49,8 @@ pub type RawComm = std::convert::Infallible;
 
 /// What a rank can do with other ranks. Messages are bytes.
 ///
-/// All methods but the accessors, [`Transport::link`] and [`Transport::abort`] are collective: every rank of the communicator calls
-/// them in the same order. All are called by the rank's own thread. A failure of the transport itself ends the job.
+/// All methods but the accessors, [`Transport::link`], [`Transport::direct`] and [`Transport::abort`] are collective: every rank of
+/// the communicator calls them in the same order. All are called by the rank's own thread. A failure of the transport itself ends the job.
 pub trait Transport {
     /// This rank, from 0.
     fn rank(&self) -> usize;
@@ -76,6 +76,8 @@ pub trait Transport {
     /// Making one is local. Its ends find each other by `tag`, which is unique among the living links of this
     /// communicator; both ends of a message give the same number of bytes. Both start it equally often.
     fn link(&self, tag: u32, sends: &[(usize, usize)], receives: &[(usize, usize)]) -> Box<dyn Link>;
+    /// Messages without buffers, with a tag as that of a link.
+    fn direct(&self, tag: u32) -> Box<dyn Direct>;
     /// A communicator of the ranks that give the same colour, in this one's order.
     fn split(&self, colour: usize) -> Rc<dyn Transport>;
     /// The MPI communicator, where this is MPI.
@@ -105,6 +107,29 @@ pub trait Link {
     fn finish(&mut self);
     /// The buffer of the i-th receive, valid from [`Link::finish`] to the next [`Link::start`].
     fn incoming(&self, i: usize) -> &[u8];
+}
+
+/// A piece of memory that is sent to another rank, or received from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// The other rank.
+    pub peer: usize,
+    /// The first byte.
+    pub at: *mut u8,
+    /// How many.
+    pub bytes: usize,
+}
+
+/// Messages straight from memory to memory, wherever that lies each time. Those of one rank to another find their places
+/// there by their order.
+pub trait Direct {
+    /// Starts all sends and receives. Those before must be finished.
+    ///
+    /// # Safety
+    /// Until [`Direct::finish`], all spans are valid memory, nobody touches those received, and nobody writes to those sent.
+    unsafe fn start(&mut self, sends: &[Span], receives: &[Span]);
+    /// Waits for all messages of the last [`Direct::start`], if any.
+    fn finish(&mut self);
 }
 
 /// A communicator as everything above sees it: a transport, and this rank's threads.

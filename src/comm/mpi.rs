@@ -7,7 +7,7 @@
 //! each `unsafe` block here it is left to show that handles are alive, and that buffers are as long as the counts say and
 //! stay where they are while MPI uses them.
 use super::buffer::Buffer;
-use super::{Link, Pending, RawComm, Reduce, Transport};
+use super::{Direct, Link, Pending, RawComm, Reduce, Span, Transport};
 use crate::{Error, Result};
 use mpi::Threading;
 use mpi::environment::Universe;
@@ -304,6 +304,11 @@ impl Transport for Mpi {
         Box::new(link)
     }
 
+    fn direct(&self, tag: u32) -> Box<dyn Direct> {
+        let tag = count(tag as usize) + 1;
+        Box::new(MpiDirect { comm: self.comm.clone(), most: self.most, tag, requests: vec![] })
+    }
+
     fn split(&self, colour: usize) -> Rc<dyn Transport> {
         // A colour may be any number here and a C int there: the first rank that has it stands for it.
         let colours = self.all_gather(&colour.to_ne_bytes());
@@ -432,5 +437,45 @@ impl Drop for MpiLink {
                 unsafe { MPI_Request_free(request) };
             }
         }
+    }
+}
+
+struct MpiDirect {
+    comm: Rc<Owned>,
+    most: usize,
+    tag: c_int,
+    requests: Vec<MPI_Request>,
+}
+
+impl MpiDirect {
+    /// Calls `start` for each piece of each span.
+    fn each(&mut self, spans: &[Span], start: impl Fn(*mut c_void, c_int, c_int, &mut MPI_Request)) {
+        for span in spans {
+            for (first, n) in pieces(span.bytes, self.most) {
+                let mut request = null_request();
+                start(span.at.wrapping_add(first).cast(), count(n), span.peer as c_int, &mut request);
+                self.requests.push(request);
+            }
+        }
+    }
+}
+
+impl Direct for MpiDirect {
+    unsafe fn start(&mut self, sends: &[Span], receives: &[Span]) {
+        assert!(self.requests.is_empty(), "start() of messages that are under way");
+        let (comm, tag) = (self.comm.0, self.tag);
+        // SAFETY: a living communicator; `n` bytes of valid memory that is left alone until all is done, by the caller's promise.
+        self.each(receives, |at, n, peer, request| unsafe {
+            MPI_Irecv(at, n, RSMPI_UINT8_T, peer, tag, comm, request);
+        });
+        // SAFETY: as above.
+        self.each(sends, |at, n, peer, request| unsafe {
+            MPI_Isend(at, n, RSMPI_UINT8_T, peer, tag, comm, request);
+        });
+    }
+
+    fn finish(&mut self) {
+        wait_all(&mut self.requests);
+        self.requests.clear();
     }
 }

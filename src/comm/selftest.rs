@@ -1,5 +1,5 @@
 //! Every method of the transport, tried and checked: by unit tests on in-process ranks, by an example under an MPI launcher.
-use super::{Comm, Reduce};
+use super::{Comm, Reduce, Span};
 use crate::{Error, Result};
 
 /// Tries all that a communicator can do, on it and on halves of it. Collective. The error names the method and the rank.
@@ -41,6 +41,7 @@ fn on(comm: &Comm) -> Result<()> {
     for round in 0..4 {
         random_messages(comm, round)?;
     }
+    memory_to_memory(comm)?;
     agreement(comm)
 }
 
@@ -180,6 +181,35 @@ fn random_messages(comm: &Comm, round: usize) -> Result<()> {
         for (i, (from, len)) in receives.iter().enumerate() {
             same(comm, "a random message", link.incoming(i), &bytes(*from, me, time, *len))?;
         }
+    }
+    Ok(())
+}
+
+/// Three messages a round to either neighbour on a ring, each time from and to other places.
+fn memory_to_memory(comm: &Comm) -> Result<()> {
+    let (me, size) = (comm.rank(), comm.size());
+    if size == 1 {
+        return Ok(());
+    }
+    let (before, after) = ((me + size - 1) % size, (me + 1) % size);
+    let len = |i: usize| [30_000, 0, 7][i];
+    let mut messages = comm.direct(8);
+    for round in 0..4 {
+        // Those up the ring first, as they arrive.
+        let order = [(after, before), (before, after)];
+        let ends = order.iter().flat_map(|&(to, from)| (0..3).map(move |i| (to, from, i)));
+        let mut memory: Vec<_> =
+            ends.map(|(to, from, i)| (to, from, i, bytes(me, to, 10 * round + i, len(i)), vec![0; len(i)])).collect();
+        let span = |peer: usize, at: &mut Vec<u8>| Span { peer, at: at.as_mut_ptr(), bytes: at.len() };
+        let sends: Vec<_> = memory.iter_mut().map(|(to, _, _, out, _)| span(*to, out)).collect();
+        let receives: Vec<_> = memory.iter_mut().map(|(_, from, _, _, into)| span(*from, into)).collect();
+        // SAFETY: nobody looks at the memory until all has arrived.
+        unsafe { messages.start(&sends, &receives) };
+        messages.finish();
+        for (_, from, i, _, got) in memory {
+            same(comm, "a message from memory to memory", got, bytes(from, me, 10 * round + i, len(i)))?;
+        }
+        messages.finish();
     }
     Ok(())
 }

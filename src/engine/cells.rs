@@ -152,8 +152,8 @@ impl Simulation {
         let started = Instant::now();
         work(&self.store, self.comm.threads(), &inner.iter().copied().enumerate().collect::<Vec<_>>());
         self.clockwork.spent(Phase::Compute, started);
+        self.finish_halos(&stale);
         if inner != patches {
-            self.finish_halos(&stale);
             let started = Instant::now();
             let rest: Vec<(usize, Region)> = all
                 .iter()

@@ -7,8 +7,8 @@ use crate::field::Declaration;
 use crate::grid::Location;
 use crate::model::Design;
 use crate::region::Region;
-use crate::traffic;
-use halocline_kernels::Reach;
+use crate::traffic::{self, Copy};
+use halocline_kernels::{ElementType, Reach};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -32,9 +32,10 @@ impl Simulation {
         }
         // Where walls and local halos meet, corners are read by the inner cells too; the others follow with the messages.
         self.fill_boundaries(halo);
-        if inner == patches {
-            self.freshen(halo);
-        }
+        let exchange = self.exchanges.get_mut(halo).expect("made above");
+        // SAFETY: what is computed until `finish_halos` reads no cell beyond a patch where a message arrives, and writes
+        // other arrays: a stage that reads a field makes the next one.
+        unsafe { exchange.launch(&self.store.now, &self.store.now) };
         self.clockwork.spent(Phase::Halos, started);
         inner
     }
@@ -42,19 +43,13 @@ impl Simulation {
     /// Waits for the messages of [`Simulation::start_halos`].
     pub(super) fn finish_halos(&mut self, halo: &Halo) {
         let started = Instant::now();
-        self.exchanges.get_mut(halo).expect("started").finish(&self.comm, &self.store.now);
+        let received = self.exchanges.get_mut(halo).expect("started").finish(&self.comm, &self.store.now);
         let started = self.clockwork.spent(Phase::Wait, started);
-        if halo.iter().any(|(_, reach)| reach.corners) {
+        if received && halo.iter().any(|(_, reach)| reach.corners) {
             self.fill_boundaries(halo);
             self.clockwork.spent(Phase::Halos, started);
         }
-        self.freshen(halo);
-    }
-
-    fn freshen(&mut self, halo: &Halo) {
-        for (f, reach) in halo {
-            self.fresh[*f].push(*reach);
-        }
+        freshen(&mut self.fresh, halo);
     }
 
     fn fill_boundaries(&mut self, halo: &Halo) {
@@ -94,6 +89,14 @@ impl Simulation {
     }
 }
 
+/// Halos have been exchanged. Corners from earlier exchanges count no more, since whole planes bring others along.
+pub(super) fn freshen(fresh: &mut [Vec<Reach>], halo: &Halo) {
+    for (f, reach) in halo {
+        fresh[*f].retain(|r| !r.corners);
+        fresh[*f].push(*reach);
+    }
+}
+
 /// All cells of these halos that some rank owns, as a rank wants them.
 pub(super) fn wanted(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: &Halo, rank: usize) -> Vec<Move> {
     let mut moves = vec![];
@@ -109,10 +112,20 @@ pub(super) fn wanted(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: 
                 from = design.vectors[vector][heading.axis].unwrap_or(*f);
                 negate = heading.reversed;
             }
-            moves.push(Move { copy, from, to: *f, negate, element: d.element });
+            let contiguous = from == *f && !negate && goes_unpacked(design, domain, &copy, d.element);
+            moves.push(Move { copy, from, to: *f, negate, element: d.element, contiguous });
         }
     }
     moves
+}
+
+/// Fewer bytes of a row than these are copied sooner than sent with the row's ends.
+const SHORT: usize = 256;
+
+/// Whether cells are one piece of memory on both sides, and a message of their own is worth its while.
+pub(super) fn goes_unpacked(design: &Design, domain: &Domain, copy: &Copy, element: ElementType) -> bool {
+    let [bytes, row] = [copy.target.cells(), copy.target.size()[2]].map(|cells| cells * element.size());
+    bytes >= design.direct && row >= SHORT.min(design.direct) && traffic::is_contiguous(domain, copy)
 }
 
 /// A field is written: its halo is stale, and so are those of the other components of a vector, which turn into each other.
@@ -161,4 +174,73 @@ fn away_from(mut inner: Region, whole: Region, target: Region, reach: &Reach) ->
 /// The boxes of a patch that are left after its inner part.
 pub(super) fn edges(patch: Region, inner: Region) -> Vec<Region> {
     patch.without(&inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::comm::ranks;
+    use crate::engine::Plan;
+    use crate::prelude::*;
+    use crate::turn::{X, Y, Z};
+
+    /// Adds up what a reach reads, with weights by place.
+    fn sum(s: &mut Schedule, from: Field<f64>, to: Field<f64>, reach: Reach) {
+        s.tiles("sum", [(from, reach)], [to], move |[old], [mut new]| {
+            let [z, y, x] = reach.below;
+            for ((k, j, i), v) in new.indexed_iter_mut() {
+                let here = old[[k + z, j + y, i + x]];
+                let corner = if reach.corners { old[[k, j, i + x + 1]] - old[[k + z + 1, j, i]] } else { 0.0 };
+                *v = 0.5 * here + 0.25 * old[[k, j + y, i + x]] - 0.125 * old[[k + z, j, i + x]] + 0.375 * corner;
+            }
+        });
+    }
+
+    /// The state after some steps, and the messages of all ranks.
+    fn run(grid: &Grid, size: usize, parts: usize, direct: usize) -> (String, u64) {
+        let all = ranks(size, 1, |comm| {
+            let mut model = Model::new(comm, grid.clone());
+            model.process_grid([parts, 1, 1]);
+            model.direct(direct);
+            model.fixed_step(0.5);
+            // Beyond walls values differ from one end of a block to the other, and change with time.
+            let wall = Boundary::function(|at, time| 3.0 * at.z * at.z + time);
+            let a = model.field::<f64>("a").initial(|at| at.uniform(1)).boundary(wall).build()?;
+            let others = ["b", "c", "d"].map(|name| model.field::<f64>(name).boundary(Boundary::Reflecting).build());
+            let [b, c, d] = others;
+            let (b, c, d) = (b?, c?, d?);
+            let reach = |n: usize, corners: bool| Reach { below: [n; 3], above: [n; 3], corners };
+            model.every_step(|s| {
+                sum(s, a, b, reach(1, true));
+                sum(s, a, c, reach(2, false));
+                sum(s, a, d, reach(1, true));
+                sum(s, c, a, reach(1, true));
+            });
+            let plan = Plan::new(&model, size)?.messages(&model, size, model.comm().rank());
+            let mut run = model.compile()?;
+            run.advance(3)?;
+            let clockwork = &run.clockwork;
+            assert_eq!((clockwork.messages, clockwork.sent), (3 * plan.0 as u64, 3 * plan.1 as u64));
+            Ok::<_, Error>((run.state()?, run.clockwork.messages))
+        });
+        let all: Vec<_> = all.unwrap().into_iter().map(Result::unwrap).collect();
+        (all[0].0.clone(), all.iter().map(|one| one.1).sum())
+    }
+
+    #[test]
+    fn corners_survive_whole_planes() {
+        let one = Grid::new([12, 5, 33]).periodic([true, false, false]);
+        // What a function says beyond the end of a block is not what it says in the next one.
+        let two = Grid::blocks(2, [8, 5, 33]).join(0, Z, 1, [Z, Y, X]).unwrap().join(1, Z, 0, [Z, Y, X]).unwrap();
+        for (grid, splits) in [(&one, [(2, 2), (3, 3), (4, 4)]), (&two, [(2, 1), (4, 2), (6, 3)])] {
+            let (alone, none) = run(grid, 1, 1, 0);
+            assert_eq!(none, 0);
+            for (size, parts) in splits {
+                let (packed, messages) = run(grid, size, parts, usize::MAX);
+                assert_eq!(packed, alone, "{size} ranks, packed");
+                let (direct, more) = run(grid, size, parts, 0);
+                assert_eq!(direct, alone, "{size} ranks, unpacked");
+                assert!(more >= messages && (size > 2 || more == 2 * messages), "{more} against {messages} messages");
+            }
+        }
+    }
 }

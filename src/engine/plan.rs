@@ -95,9 +95,7 @@ impl<'m> Plan<'m> {
             match item {
                 Item::Stage(stage) => {
                     let halo = halos::stale(fresh, &stage.reads);
-                    for (f, reach) in &halo {
-                        fresh[*f].push(*reach);
-                    }
+                    halos::freshen(fresh, &halo);
                     if !halo.is_empty() {
                         exchanged.push(halo);
                     }

@@ -94,7 +94,14 @@ impl Simulation {
                 copies
                     .into_iter()
                     .map(move |copy| (copy, source, target))
-                    .map(|(copy, from, to)| Move { copy, from, to, negate: false, element: element(f) })
+                    .map(|(copy, from, to)| Move {
+                        copy,
+                        from,
+                        to,
+                        negate: false,
+                        element: element(f),
+                        contiguous: false,
+                    })
                     .collect::<Vec<_>>()
             };
             fields.iter().enumerate().flat_map(one).collect()
@@ -129,7 +136,8 @@ impl Simulation {
         let (a, b) = (self.store.domain_of(source), self.store.domain_of(target));
         Exchange::new(&self.comm, |rank| {
             let copies = traffic::between(a, b, turn, rank);
-            copies.into_iter().map(|copy| Move { copy, from: source, to: target, negate: false, element }).collect()
+            let one = |copy| Move { copy, from: source, to: target, negate: false, element, contiguous: false };
+            copies.into_iter().map(one).collect()
         })
     }
 }

@@ -106,6 +106,13 @@ pub struct Split {
     pub set: usize,
 }
 
+impl Split {
+    /// In every other case, halos go from memory to memory wherever they can, however small.
+    fn direct(&self) -> bool {
+        (self.parts.iter().sum::<usize>() + self.threads).is_multiple_of(2)
+    }
+}
+
 impl Case {
     /// Is there a wall across the axis? A flat axis has none.
     pub fn has_walls(&self, axis: usize) -> bool {
@@ -194,6 +201,9 @@ impl Case {
     pub fn run<T: Element>(&self, comm: Comm, dims: Option<[usize; 3]>, set: InstructionSet) -> Result<Outcome> {
         let mut model = Model::new(comm, self.grid());
         model.instruction_set(set);
+        if self.split.direct() {
+            model.direct(0);
+        }
         self.fuse.checked_sub(1).into_iter().for_each(|steps| model.fuse(steps));
         dims.into_iter().for_each(|dims| model.process_grid(dims));
         model.fixed_step(DT);

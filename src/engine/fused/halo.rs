@@ -1,5 +1,5 @@
 //! Deep halos: before a block, fields in memory are made fresh as far around this rank's cells as its levels read, in one
-//! message per neighbour for all steps.
+//! exchange for all steps.
 use super::edges::Edges;
 use super::levels::Block;
 use crate::comm::Threads;
@@ -27,10 +27,8 @@ impl Simulation {
         let ends = halos::stale(&self.fresh, &ends);
         if !ends.is_empty() {
             let patches = self.store.patch_regions(ends[0].0);
-            let inner = self.start_halos(&ends, &patches, &[]);
-            if inner != patches {
-                self.finish_halos(&ends);
-            }
+            self.start_halos(&ends, &patches, &[]);
+            self.finish_halos(&ends);
         }
         let started = Instant::now();
         if !self.fusion.deep.contains_key(&stale) {
@@ -41,6 +39,8 @@ impl Simulation {
         let exchange = self.fusion.deep.get_mut(&stale).expect("made above");
         exchange.start(&self.comm, &self.store.now, &self.store.now);
         self.clockwork.sends(exchange.traffic());
+        // SAFETY: nothing is done until it has finished.
+        unsafe { exchange.launch(&self.store.now, &self.store.now) };
         let started = self.clockwork.spent(Phase::Halos, started);
         exchange.finish(&self.comm, &self.store.now);
         let started = self.clockwork.spent(Phase::Wait, started);
@@ -48,9 +48,7 @@ impl Simulation {
             self.store.beyond_walls(f, self.comm.threads());
         }
         self.clockwork.spent(Phase::Halos, started);
-        for (f, reach) in stale {
-            self.fresh[f].push(reach);
-        }
+        halos::freshen(&mut self.fresh, &stale);
     }
 }
 
@@ -108,9 +106,11 @@ fn rows(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: &Halo, rank: 
         let (below, above) = (reach.below[2] as isize, reach.above[2] as isize);
         let mut reach = *reach;
         (reach.below[2], reach.above[2]) = (0, 0);
-        for mut copy in traffic::halo(&design.grids[d.grid], &domains[&(d.grid, d.whole)], rank, &reach) {
+        let domain = &domains[&(d.grid, d.whole)];
+        for mut copy in traffic::halo(&design.grids[d.grid], domain, rank, &reach) {
             copy.target = copy.target.with(2, copy.target.low[2] - below, copy.target.high[2] + above);
-            moves.push(Move { copy, from: *f, to: *f, negate: false, element: d.element });
+            let contiguous = halos::goes_unpacked(design, domain, &copy, d.element);
+            moves.push(Move { copy, from: *f, to: *f, negate: false, element: d.element, contiguous });
         }
     }
     moves

@@ -55,6 +55,11 @@ pub(super) struct Fusion {
 }
 
 impl Fusion {
+    /// All that have made halos deep.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.deep.values()
+    }
+
     /// Nothing measured yet.
     pub fn new(depth: Depth) -> Fusion {
         let Depth { most, refused, stretches, .. } = depth;

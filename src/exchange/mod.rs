@@ -1,9 +1,16 @@
-//! Carrying out copy plans: local boxes row by row, the others packed into one message for each neighbour.
+//! Carrying out copy plans: local boxes row by row; of the others, large ones that are one piece of memory on both sides
+//! straight from there to there, the rest packed into one message for each neighbour.
+mod carry;
+mod direct;
+#[cfg(test)]
+mod tests;
+
 use crate::comm::{Comm, Link};
 use crate::field::Array;
 use crate::region::Region;
 use crate::traffic::Copy;
-use crate::turn::Turn;
+use carry::{carry, end, packed, whole};
+use direct::{Planes, is_direct};
 use halocline_kernels::ElementType;
 use std::collections::BTreeMap;
 
@@ -20,6 +27,8 @@ pub struct Move {
     pub negate: bool,
     /// Bytes of one number.
     pub element: ElementType,
+    /// It is one piece of memory on both sides, and large enough to be a message of its own.
+    pub contiguous: bool,
 }
 
 impl Move {
@@ -31,12 +40,13 @@ impl Move {
 /// The arrays of all fields on this rank: `[field][patch]`.
 pub type Arrays = [Vec<Array>];
 
-/// A list of moves, ready to be made any number of times.
+/// A list of moves, ready to be made any number of times: [`Exchange::start`], [`Exchange::launch`], [`Exchange::finish`].
 pub struct Exchange {
     local: Vec<Move>,
     outgoing: Vec<Message>,
     incoming: Vec<Message>,
     link: Option<Box<dyn Link>>,
+    planes: Option<Planes>,
 }
 
 /// The moves that travel together, one after the other, each cut into pieces that threads may carry side by side.
@@ -77,18 +87,38 @@ fn for_pieces(comm: &Comm, n: usize, bytes: usize, f: impl Fn(usize) + Sync) {
     if bytes < 2 * PIECE { (0..n).for_each(f) } else { comm.threads().for_each(n, f) }
 }
 
+/// How a move is made.
+enum Way {
+    Local,
+    Direct,
+    Packed,
+}
+
+/// The moves that a rank wants, each with its way: the same whoever asks.
+fn ways(rank: usize, moves: Vec<Move>) -> impl Iterator<Item = (Move, Way)> {
+    (0..moves.len()).map(move |i| match moves[i] {
+        m if m.copy.from.0 == rank => (m, Way::Local),
+        m if is_direct(rank, &moves, i) => (m, Way::Direct),
+        m => (m, Way::Packed),
+    })
+}
+
 impl Exchange {
     /// From the moves that every rank wants (`wanted(rank)`, in an order that does not depend on who asks). Collective.
     pub fn new(comm: &Comm, wanted: impl Fn(usize) -> Vec<Move>) -> Exchange {
         let me = comm.rank();
         let (mut local, mut incoming, mut outgoing) = (vec![], BTreeMap::new(), BTreeMap::new());
+        let (mut sends, mut receives) = (vec![], vec![]);
         for rank in 0..comm.size() {
-            for m in wanted(rank) {
-                match (m.copy.from.0 == me, rank == me) {
-                    (true, true) => local.extend(pieces_of(&m)),
-                    (true, false) => outgoing.entry(rank).or_insert_with(Vec::new).push(m),
-                    (false, true) => incoming.entry(m.copy.from.0).or_insert_with(Vec::new).push(m),
-                    (false, false) => {}
+            for (m, way) in ways(rank, wanted(rank)) {
+                let from = m.copy.from.0;
+                match (way, from == me, rank == me) {
+                    (Way::Local, true, true) => local.extend(pieces_of(&m)),
+                    (Way::Direct, true, false) => sends.push((rank, m)),
+                    (Way::Direct, false, true) => receives.push((from, m)),
+                    (Way::Packed, true, false) => outgoing.entry(rank).or_insert_with(Vec::new).push(m),
+                    (Way::Packed, false, true) => incoming.entry(from).or_insert_with(Vec::new).push(m),
+                    _ => {}
                 }
             }
         }
@@ -97,28 +127,52 @@ impl Exchange {
         };
         let (outgoing, incoming) = (messages(outgoing), messages(incoming));
         let total = |all: &[Message]| -> Vec<(usize, usize)> { all.iter().map(|m| (m.peer, m.bytes)).collect() };
-        let link = (comm.size() > 1).then(|| comm.link(comm.new_tag(), &total(&outgoing), &total(&incoming)));
-        Exchange { local, outgoing, incoming, link }
+        // Tags are taken by all ranks, whoever needs them.
+        let (packed, direct) = (comm.new_tag(), comm.new_tag());
+        let has_packed = !outgoing.is_empty() || !incoming.is_empty();
+        let link = has_packed.then(|| comm.link(packed, &total(&outgoing), &total(&incoming)));
+        let has_direct = !sends.is_empty() || !receives.is_empty();
+        let planes = has_direct.then(|| Planes::new(comm, direct, sends, receives));
+        Exchange { local, outgoing, incoming, link, planes }
     }
 
-    /// Messages that a rank of so many would send, and their bytes.
+    /// Messages that a rank of so many would send, and the bytes of their cells.
     pub fn sent(me: usize, ranks: usize, wanted: impl Fn(usize) -> Vec<Move>) -> (usize, usize) {
-        let to = |rank: usize| -> usize { wanted(rank).iter().filter(|m| m.copy.from.0 == me).map(Move::bytes).sum() };
-        let messages: Vec<usize> = (0..ranks).filter(|&r| r != me).map(to).filter(|&bytes| bytes > 0).collect();
-        (messages.len(), messages.iter().sum())
+        let (mut messages, mut bytes) = (0, 0);
+        for rank in (0..ranks).filter(|&r| r != me) {
+            let mut packed = 0;
+            for (m, way) in ways(rank, wanted(rank)).filter(|(m, _)| m.copy.from.0 == me) {
+                match way {
+                    Way::Direct => messages += 1,
+                    _ => packed = 1,
+                }
+                bytes += m.bytes();
+            }
+            messages += packed;
+        }
+        (messages, bytes)
     }
 
     /// Cells that come in a message, by the patch that gets them.
     pub fn remote_targets(&self) -> impl Iterator<Item = (usize, Region)> + '_ {
-        self.incoming.iter().flat_map(|m| &m.pieces).map(|(_, m)| (m.copy.to.1, m.copy.target))
+        let packed = self.incoming.iter().flat_map(|m| &m.pieces).map(|(_, m)| m);
+        let direct = self.planes.iter().flat_map(|p| &p.receives).map(|(_, m)| m);
+        packed.chain(direct).map(|m| (m.copy.to.1, m.copy.target))
     }
 
-    /// Messages that this rank sends, and their bytes.
+    /// Messages that this rank sends, and the bytes of their cells.
     pub fn traffic(&self) -> (usize, usize) {
-        (self.outgoing.len(), self.outgoing.iter().map(|m| m.bytes).sum())
+        let planes = || self.planes.iter().flat_map(|p| &p.sends);
+        let packed: usize = self.outgoing.iter().map(|m| m.bytes).sum();
+        (self.outgoing.len() + planes().count(), packed + planes().map(|(_, m)| m.bytes()).sum::<usize>())
     }
 
-    /// Packs and sends, then makes the local copies while messages fly. `from` and `to` may be the same arrays.
+    /// True if messages are on their way from array to array: their memory must not be freed.
+    pub fn is_under_way(&self) -> bool {
+        self.planes.as_ref().is_some_and(Planes::is_under_way)
+    }
+
+    /// Packs and sends what is packed, then makes the local copies while it flies. `from` and `to` may be the same arrays.
     pub fn start(&mut self, comm: &Comm, from: &Arrays, to: &Arrays) {
         if let Some(link) = &mut self.link {
             // Who only sends has not waited for these messages yet.
@@ -146,10 +200,29 @@ impl Exchange {
         for_pieces(comm, self.local.len(), self.local.iter().map(Move::bytes).sum(), copy);
     }
 
-    /// Waits for the messages and unpacks them.
-    pub fn finish(&mut self, comm: &Comm, to: &Arrays) {
-        let Some(link) = &mut self.link else { return };
+    /// Sends what needs no packing, once nothing more is written to its halos: local copies and walls are done.
+    ///
+    /// # Safety
+    /// Until [`Exchange::finish`] the arrays stay where they are, nobody writes to the fields sent, and nobody touches cells of
+    /// [`Exchange::remote_targets`] and what lies between them.
+    pub unsafe fn launch(&mut self, from: &Arrays, to: &Arrays) {
+        if let Some(planes) = &mut self.planes {
+            // SAFETY: the caller's promise.
+            unsafe { planes.start(from, to) }
+        }
+    }
+
+    /// Waits for the messages, and unpacks what is packed. True if there were any for this rank.
+    pub fn finish(&mut self, comm: &Comm, to: &Arrays) -> bool {
+        let mut received = false;
+        if let Some(planes) = &mut self.planes {
+            planes.finish();
+            received = !planes.receives.is_empty();
+        }
+        // Who only sends need not wait here.
+        let Some(link) = self.link.as_mut().filter(|_| !self.incoming.is_empty()) else { return received };
         link.finish();
+        // Corners come onto what has travelled between the cells of whole planes.
         for (i, message) in self.incoming.iter().enumerate() {
             let buffer = Buffer(link.incoming(i).as_ptr().cast_mut());
             for_pieces(comm, message.pieces.len(), message.bytes, |p| {
@@ -162,6 +235,7 @@ impl Exchange {
                 }
             });
         }
+        true
     }
 }
 
@@ -173,105 +247,5 @@ unsafe impl Sync for Buffer {}
 impl Buffer {
     fn at(&self, place: usize) -> *mut u8 {
         self.0.wrapping_add(place)
-    }
-}
-
-/// One end of a copy: the first cell, and bytes from cell to cell along the target's axes.
-#[derive(Clone, Copy)]
-struct End {
-    at: *mut u8,
-    strides: [isize; 3],
-}
-
-/// Cells of an array in its own order of axes.
-fn whole(array: &Array, region: &Region) -> End {
-    assert!(array.padded().contains(region), "{region:?} lies outside {:?}", array.padded());
-    let strides = [array.plane_stride(), array.row_stride(), array.element().size() as isize];
-    End { at: array.cell_mut(region.low), strides }
-}
-
-/// The source cells of a copy, walked along the target's axes.
-fn end(array: &Array, copy: &Copy) -> End {
-    let Turn { to, .. } = copy.turn;
-    let own = whole(array, &copy.turn.region(&copy.target)).strides;
-    let strides = to.map(|h| if h.reversed { -own[h.axis] } else { own[h.axis] });
-    End { at: array.cell_mut(copy.turn.index(copy.target.low)), strides }
-}
-
-/// Cells packed one after the other.
-fn packed(at: *mut u8, region: &Region, element: ElementType) -> End {
-    let ([_, ny, nx], size) = (region.size(), element.size() as isize);
-    End { at, strides: [(ny * nx) as isize * size, nx as isize * size, size] }
-}
-
-/// # Safety
-/// Both ends must be valid for all cells of the move, and not overlap.
-unsafe fn carry(m: &Move, from: End, to: End) {
-    let [nz, ny, nx] = m.copy.target.size();
-    let size = m.element.size();
-    let rows = from.strides[2] == size as isize && to.strides[2] == size as isize && nx * size > SHORT;
-    // What is not copied row by row goes cell by cell along the longer axis: a face across x is a cell or two wide.
-    let (inner, outer, lines, cells) = if nx < ny { (1, 2, nx, ny) } else { (2, 1, ny, nx) };
-    for z in 0..nz as isize {
-        let at = |axis: usize, i: isize| {
-            let place = |end: End| end.at.wrapping_offset(z * end.strides[0] + i * end.strides[axis]);
-            (place(from).cast_const(), place(to))
-        };
-        if rows {
-            for (source, target) in (0..ny as isize).map(|y| at(1, y)) {
-                // SAFETY: within both ends, by the caller's promise.
-                unsafe { std::ptr::copy_nonoverlapping(source, target, nx * size) }
-            }
-        } else {
-            for (source, target) in (0..lines as isize).map(|i| at(outer, i)) {
-                let (step, stride) = (from.strides[inner], to.strides[inner]);
-                // SAFETY: as above.
-                unsafe {
-                    match size {
-                        4 => scatter::<u32>(source, step, target, stride, cells),
-                        8 => scatter::<u64>(source, step, target, stride, cells),
-                        _ => scatter::<[u64; 2]>(source, step, target, stride, cells),
-                    }
-                }
-            }
-        }
-        if m.negate {
-            for (_, target) in (0..ny as isize).map(|y| at(1, y)) {
-                // SAFETY: as above.
-                unsafe {
-                    match m.element {
-                        ElementType::F32 | ElementType::C32 => negate::<u32>(target, nx * size / 4, 1 << 31),
-                        ElementType::F64 | ElementType::C64 => negate::<u64>(target, nx * size / 8, 1 << 63),
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Bytes of a row up to which a call to copy it costs more than going cell by cell.
-const SHORT: usize = 64;
-
-/// # Safety
-/// `n` cells must be valid on both sides.
-unsafe fn scatter<U: std::marker::Copy>(from: *const u8, step: isize, to: *mut u8, stride: isize, n: usize) {
-    for i in 0..n as isize {
-        // SAFETY: by the caller's promise. In a message a wide number may follow a narrow one, so nothing is aligned.
-        unsafe { to.offset(i * stride).cast::<U>().write_unaligned(from.offset(i * step).cast::<U>().read_unaligned()) }
-    }
-}
-
-/// Changes the sign of floats by their bits, which is exact for all numbers. Only rows can be negated.
-///
-/// # Safety
-/// `n` floats must be valid.
-unsafe fn negate<U: std::marker::Copy + std::ops::BitXorAssign>(at: *mut u8, n: usize, sign: U) {
-    for i in 0..n {
-        // SAFETY: by the caller's promise; not aligned, as above.
-        unsafe {
-            let mut bits = at.cast::<U>().add(i).read_unaligned();
-            bits ^= sign;
-            at.cast::<U>().add(i).write_unaligned(bits);
-        }
     }
 }
