@@ -64,7 +64,7 @@ impl Depth {
         for (f, deep) in &block.halo {
             let with_corners = halo[*f].corners;
             halo[*f] = Reach { corners: with_corners, ..halo[*f].union(deep) };
-            double[*f] |= block.last[*f].is_some();
+            double[*f] |= block.last[*f].is_some() && !block.in_place[*f];
         }
         let taken = fits(&halo, &double);
         if taken {

@@ -42,6 +42,8 @@ struct Target {
     lines: Lines,
     /// Bytes of its cells.
     cells: usize,
+    /// Its old values lie there, and the kernel may be reading them: it writes elsewhere first.
+    in_place: bool,
     /// When the halo is looked at.
     time: f64,
 }
@@ -158,7 +160,8 @@ impl<'a> Lane<'a> {
         for (o, &v) in level.makes.iter().enumerate() {
             let version = &block.versions[v];
             let field = version.field;
-            let array = store.last(field, tile.patch);
+            let in_place = block.in_place[field];
+            let array = store.target(block, field, tile.patch);
             let lines = array.lines();
             let cells = store.design.grids[0].cells()[2] * array.element().size();
             let inside = (tile.region.low[s]..tile.region.high[s]).contains(&self.plane);
@@ -168,12 +171,12 @@ impl<'a> Lane<'a> {
             let (row, step) = match &tile.rings[v] {
                 Some(ring) => (ring.row(self.plane, part.rows.start), ring.stride),
                 // A level that nobody reads is computed on the tile alone.
-                None if stands && !self.pass.streams && level.grow[t] == [0, 0] => (memory, memory_step),
+                None if stands && !in_place && !self.pass.streams && level.grow[t] == [0, 0] => (memory, memory_step),
                 None => (tile.scratch.wrapping_add(o * tile.widest + lines.left), 0),
             };
             let memory = if stands && row != memory { memory } else { null_mut() };
             let time = moments[version.seen][TIME];
-            self.targets.push(Target { field, row, step, memory, memory_step, lines, cells, time });
+            self.targets.push(Target { field, row, step, memory, memory_step, lines, cells, in_place, time });
         }
     }
 
@@ -215,7 +218,7 @@ impl<'a> Lane<'a> {
         if let Some(tally) = tally {
             out[0] = tally.room(n);
         }
-        for (to, target) in to.iter_mut().zip(&self.targets).filter(|_| streams) {
+        for (to, target) in to.iter_mut().zip(&self.targets).filter(|(_, target)| streams && !target.in_place) {
             *to = target.memory(i);
         }
         for first in (0..n).step_by(PIECE) {
@@ -249,11 +252,11 @@ impl<'a> Lane<'a> {
                 edges.ends(index, row, target.time);
                 let Lines { left, used } = target.lines;
                 let (from, to) = (row.wrapping_sub(left), memory.wrapping_sub(left));
-                match (inside && !memory.is_null(), self.streams, self.pass.streams) {
+                match (inside && !memory.is_null(), self.streams, self.pass.streams && !target.in_place) {
                     (false, ..) => {}
-                    (true, true, _) => stream_ends(memory, row, target.lines, target.cells),
+                    (true, _, false) => std::ptr::copy_nonoverlapping(from, to, used),
+                    (true, true, true) => stream_ends(memory, row, target.lines, target.cells),
                     (true, false, true) => stream(to, from, used),
-                    (true, false, false) => std::ptr::copy_nonoverlapping(from, to, used),
                 }
             }
         }

@@ -87,6 +87,8 @@ pub(super) struct Block {
     pub versions: Vec<Version>,
     /// The version of each field that stands at the end; none if it is not written.
     pub last: Vec<Option<usize>>,
+    /// Fields whose new values may take the place of the old ones, which only the same cell looks at.
+    pub in_place: Vec<bool>,
     /// Fields read as they were before the block, and how far around a tile.
     pub halo: Vec<(usize, Reach)>,
     /// Stages that change single cells before any level reads them: moment, stage.
@@ -220,14 +222,30 @@ impl Block {
                 }
             }
         }
-        let last = newest.into_iter().map(|s| if let Source::Version(v) = s { Some(v) } else { None }).collect();
-        Ok(Block { steps, sweep, levels, versions, last, halo: halo.into_iter().collect(), before, stages })
+        let version = |s| if let Source::Version(v) = s { Some(v) } else { None };
+        let last: Vec<Option<usize>> = newest.into_iter().map(version).collect();
+        let in_place = (0..count).map(|f| last[f].is_some_and(|v| in_place(&levels, f, versions[v].level))).collect();
+        let halo = halo.into_iter().collect();
+        Ok(Block { steps, sweep, levels, versions, last, in_place, halo, before, stages })
     }
 }
 
 /// The arguments of a kernel that are fields.
 fn field_arguments(bound: &[Bound]) -> impl Iterator<Item = (usize, &Reach)> {
     bound.iter().filter_map(|b| if let Bound::Field { id, reach, .. } = b { Some((*id, reach)) } else { None })
+}
+
+/// Whether a level may put a field's new values where the old ones lie: who reads these reads the cell itself alone, not
+/// later than the level, and tiles do not overlap.
+fn in_place(levels: &[Level], field: usize, made: usize) -> bool {
+    let alone = |level: &Level| level.grow == [[0; 2]; 2];
+    let mut reads = levels.iter().enumerate().flat_map(|(l, level)| {
+        let read =
+            level.from.iter().zip(level.reaches()).filter(|((f, source), _)| *f == field && *source == Source::Memory);
+        read.map(move |(_, reach)| (l, level, reach))
+    });
+    alone(&levels[made])
+        && reads.all(|(l, level, reach)| reach.is_own() && alone(level) && l <= made && level.lag <= levels[made].lag)
 }
 
 /// How far around a tile a field is read in memory by a level that computes `grow` beyond it. Between two walls that no

@@ -206,7 +206,8 @@ impl Tile<'_> {
 
 impl Store {
     /// The array that the last version of a field goes to.
-    pub(super) fn last(&self, field: usize, patch: usize) -> &Array {
-        self.next[field].get(patch).unwrap_or(&self.now[field][patch])
+    pub(super) fn target(&self, block: &Block, field: usize, patch: usize) -> &Array {
+        let next = self.next[field].get(patch).filter(|_| !block.in_place[field]);
+        next.unwrap_or(&self.now[field][patch])
     }
 }

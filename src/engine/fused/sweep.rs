@@ -88,7 +88,7 @@ impl Simulation {
         let found = self.compute(block, rows, moments);
         for f in (0..self.store.now.len()).filter(|&f| block.last[f].is_some()) {
             let Store { now, next, design, .. } = &mut self.store;
-            if !next[f].is_empty() {
+            if !next[f].is_empty() && !block.in_place[f] {
                 std::mem::swap(&mut now[f], &mut next[f]);
             }
             halos::soil(design, &mut self.fresh, f);
