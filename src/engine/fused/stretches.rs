@@ -110,12 +110,15 @@ fn knows(before: &[Arc<Stage>], stage: &Stage) -> bool {
 impl Simulation {
     /// For people: what is fused within a step, if anything is.
     pub(super) fn stretched(&self) -> Option<String> {
-        let is_swept = |s: &&Stretch| s.choice.as_ref().and_then(Choice::settled).is_none_or(|c| c.rows > 0);
-        let swept = self.fusion.stretches.in_steps().filter(is_swept);
-        let stages: Vec<usize> = swept.map(|s| s.block.levels.len()).filter(|&stages| stages > 1).collect();
-        let sweeps = if stages.len() == 1 { "sweep" } else { "sweeps" };
-        let all: usize = stages.iter().sum();
-        (all > 0).then(|| format!("{all} stages of a step in {} {sweeps}", stages.len()))
+        let settled = |s: &Stretch| s.choice.as_ref().and_then(Choice::settled).map(|c| c.rows);
+        let swept = |s: &&Stretch| s.block.levels.len() > 1 && settled(s) != Some(0);
+        let swept: Vec<&Stretch> = self.fusion.stretches.in_steps().filter(swept).collect();
+        let stages: usize = swept.iter().map(|s| s.block.levels.len()).sum();
+        let sweeps = if swept.len() == 1 { "sweep" } else { "sweeps" };
+        let mut rows: Vec<String> = swept.iter().filter_map(|s| settled(s)).map(|rows| rows.to_string()).collect();
+        rows.dedup();
+        let tiles = if rows.is_empty() { String::new() } else { format!(", tiles of {} rows", rows.join(" and ")) };
+        (stages > 0).then(|| format!("{stages} stages of a step in {} {sweeps}{tiles}", swept.len()))
     }
 
     /// The stretch that begins with an item of a list: which, and how many items it has.
