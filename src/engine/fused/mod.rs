@@ -89,7 +89,7 @@ impl Simulation {
     /// True once it is known how steps are done fastest: measuring it takes the first hundred steps or so.
     pub fn is_settled(&self) -> bool {
         match self.fusion.most {
-            0 => self.fusion.stretches.are_settled(),
+            0 => self.fusion.stretches.is_empty() || self.steps > 0 && self.fusion.stretches.are_settled(),
             _ => self.fusion.choice.as_ref().is_some_and(Choice::is_settled),
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct Stretch {
     name: String,
     /// Bytes of all ranks that have to move.
     bytes: u64,
-    /// True if it belongs to a step, not to what comes before the first.
+    /// True if every step may come to it: not if it is done once.
     in_step: bool,
     /// What is chosen among, once it is due.
     choice: Option<Choice>,
@@ -49,8 +49,12 @@ impl Stretches {
         }
         let (mut stretches, mut at) = (vec![], 0);
         while at < items.len() {
-            if let Item::Repeat(_, body) | Item::Until(_, _, body) | Item::Once(body) = &items[at] {
-                self.find(design, domains, reach, body, in_step, take);
+            match &items[at] {
+                Item::Repeat(_, body) | Item::Until(_, _, body) => {
+                    self.find(design, domains, reach, body, in_step, take);
+                }
+                Item::Once(body) => self.find(design, domains, reach, body, false, take),
+                Item::Stage(_) => {}
             }
             let Some((stages, block)) = longest(design, domains, reach, &items[at..]).filter(|(_, block)| take(block))
             else {
@@ -68,13 +72,18 @@ impl Stretches {
         }
     }
 
+    /// True if no step has any.
+    pub fn is_empty(&self) -> bool {
+        self.in_steps().next().is_none()
+    }
+
     fn in_steps(&self) -> impl Iterator<Item = &Stretch> {
         self.0.values().flatten().filter(|s| s.in_step)
     }
 
-    /// True once it is known of all how they are done fastest.
+    /// True once it is known of all that steps have come to how they are done fastest. A loop may never be entered.
     pub fn are_settled(&self) -> bool {
-        self.in_steps().all(|s| s.choice.as_ref().is_some_and(Choice::is_settled))
+        self.in_steps().filter_map(|s| s.choice.as_ref()).all(Choice::is_settled)
     }
 }
 
@@ -212,6 +221,21 @@ mod tests {
             Ok::<_, Error>((run.state()?, run.time(), run.fusion()))
         });
         all.unwrap().swap_remove(0).unwrap()
+    }
+
+    #[test]
+    fn what_is_never_or_once_done_settles() {
+        let mut model = model(&Comm::alone()).unwrap();
+        let a = model.field::<f64>("d").build().unwrap();
+        let never = model.scalar("never", 0.0);
+        model.every_step(|s| {
+            s.once(|s| _ = s.apply(Axpy, (a, never, a), [a]).reduce(never, sum(a)));
+            s.until(never.below(1.0), 9, |s| _ = s.apply(Axpy, (a, never, a), [a]).reduce(never, sum(a)));
+        });
+        let mut run = model.compile().unwrap();
+        assert!(!run.is_settled(), "nothing was measured");
+        run.advance(60).unwrap();
+        assert!(run.is_settled());
     }
 
     #[test]
