@@ -3,9 +3,9 @@
 
 /// Times that each candidate is tried, and those that come close to the best.
 const TRIES: usize = 2;
-const FINAL_TRIES: usize = 4;
+const FINAL_TRIES: usize = 6;
 /// How close, as a ratio of times.
-const CLOSE: f64 = 1.1;
+const CLOSE: f64 = 1.2;
 
 /// A number of steps, 1 for stage by stage, and rows of a tile.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +36,11 @@ impl Choice {
         (0..self.all.len()).filter(|&i| may(&self.all[i])).min_by(order)
     }
 
+    /// In turns, for a machine that others disturb for a while shall disturb all candidates.
+    fn least_tried(&self, open: impl Fn(&Candidate) -> bool) -> Option<usize> {
+        (0..self.all.len()).filter(|&i| open(&self.all[i])).min_by_key(|&i| self.all[i].tries)
+    }
+
     /// What to do next where at most so many steps can be done: its number, the candidate, and whether to measure it.
     pub fn next(&self, most: usize) -> (usize, Candidate, bool) {
         let fits = |c: &Candidate| c.steps <= most;
@@ -43,7 +48,7 @@ impl Choice {
         let limit = self.all[best].best * CLOSE;
         let untried = |c: &Candidate| fits(c) && c.tries < TRIES;
         let close = |c: &Candidate| fits(c) && c.best <= limit && c.tries < FINAL_TRIES;
-        let open = self.all.iter().position(untried).or_else(|| self.all.iter().position(close));
+        let open = self.least_tried(untried).or_else(|| self.least_tried(close));
         let alone = self.all.iter().filter(|c| fits(c)).count() < 2;
         let next = open.filter(|_| !alone).unwrap_or(best);
         (next, self.all[next], open.is_some() && !alone)

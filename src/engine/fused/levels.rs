@@ -3,6 +3,7 @@
 //! schedule.
 use super::super::Layout;
 use super::fusible::{self, MOST_STAGES, span};
+use super::homes::{self, Home};
 use crate::domain::Domain;
 use crate::grid::Grid;
 use crate::model::Design;
@@ -26,8 +27,8 @@ pub(super) struct Version {
     pub field: usize,
     /// The level that makes it.
     pub level: usize,
-    /// Planes that its readers need at a time; none if nobody in the block reads it.
-    pub planes: isize,
+    /// Where it lives; nowhere if nobody in the block reads it.
+    pub home: Option<Home>,
     /// How far it is read beyond walls.
     pub reach: Reach,
     /// When its readers look beyond walls: a moment of the block.
@@ -85,6 +86,8 @@ pub(super) struct Block {
     pub sweep: usize,
     pub levels: Vec<Level>,
     pub versions: Vec<Version>,
+    /// Planes of each ring in which versions live.
+    pub rings: Vec<isize>,
     /// The version of each field that stands at the end; none if it is not written.
     pub last: Vec<Option<usize>>,
     /// Fields whose new values may take the place of the old ones, which only the same cell looks at.
@@ -170,7 +173,7 @@ impl Block {
                         makes.push(versions.len());
                         seen.push(None);
                         let (level, reach) = (levels.len(), Reach { corners: true, ..Reach::OWN });
-                        versions.push(Version { field, level, planes: 0, reach, seen: moment });
+                        versions.push(Version { field, level, home: None, reach, seen: moment });
                     }
                     let (stage, grow) = (stage.clone(), [[0; 2]; 2]);
                     levels.push(Level { stage, moment, from, makes, lag, grow, points: vec![] });
@@ -199,7 +202,7 @@ impl Block {
         let mut halo: BTreeMap<usize, Reach> = BTreeMap::new();
         // Readers tell producers what they need, the last ones first.
         for l in (0..levels.len()).rev() {
-            let Level { from, grow, lag, .. } = levels[l].clone();
+            let Level { from, grow, .. } = levels[l].clone();
             let reaches: Vec<Reach> = levels[l].reaches().copied().collect();
             for ((f, source), reach) in from.into_iter().zip(reaches) {
                 let d = &design.declarations[f];
@@ -210,11 +213,7 @@ impl Block {
                 };
                 let version = &mut versions[v];
                 let made = version.level;
-                let [low, _] = span(grid, d, &reach, sweep);
                 version.reach = version.reach.union(&reach);
-                // A plane beyond the upper wall is mirrored from one that must still be there.
-                let mirrored = if grid.is_bounded(sweep) { 2 * reach.above[sweep] as isize } else { 0 };
-                version.planes = version.planes.max(lag - levels[made].lag - low + 1).max(mirrored);
                 for a in 0..2 {
                     let [low, high] = span(grid, d, &reach, a);
                     let wider = &mut levels[made].grow[a];
@@ -222,11 +221,13 @@ impl Block {
                 }
             }
         }
+        let (homes, rings) = homes::find(design, &levels, &versions, sweep);
+        versions.iter_mut().zip(homes).for_each(|(version, home)| version.home = home);
         let version = |s| if let Source::Version(v) = s { Some(v) } else { None };
         let last: Vec<Option<usize>> = newest.into_iter().map(version).collect();
         let in_place = (0..count).map(|f| last[f].is_some_and(|v| in_place(&levels, f, versions[v].level))).collect();
         let halo = halo.into_iter().collect();
-        Ok(Block { steps, sweep, levels, versions, last, in_place, halo, before, stages })
+        Ok(Block { steps, sweep, levels, versions, rings, last, in_place, halo, before, stages })
     }
 }
 

@@ -10,7 +10,7 @@
 //!
 //! In the order of what happens: [`fusible`] says what can be fused, [`levels`] turns it into levels, [`depth`] asks for
 //! room; [`sweep`] makes halos as deep as all levels together read ([`halo`]) and carries a front through each tile
-//! ([`pass`]); [`lane`] computes a plane of a level, [`rings`] say where its rows lie, [`edges`] make what lies beyond
+//! ([`pass`]); [`lane`] computes a plane of a level, [`homes`] and [`rings`] say where its rows lie, [`edges`] make what lies beyond
 //! walls, [`ahead`] asks memory for what comes next; [`choice`] finds out how many steps and rows are best.
 mod ahead;
 mod choice;
@@ -18,6 +18,7 @@ mod depth;
 mod edges;
 mod fusible;
 mod halo;
+mod homes;
 mod lane;
 mod levels;
 mod pass;
@@ -39,7 +40,7 @@ use std::time::Instant;
 use stretches::Stretches;
 
 /// Steps among which the fastest number is chosen, the likely ones first: short runs do not come to the others.
-const STEPS: [usize; 4] = [4, 2, 8, 1];
+const STEPS: [usize; 4] = [4, 6, 2, 1];
 
 /// How a simulation fuses its steps.
 pub(super) struct Fusion {

@@ -4,8 +4,9 @@
 //! each other.
 use super::ahead::{Ahead, Needs};
 use super::edges::Edges;
+use super::homes::Home;
 use super::lane::Lane;
-use super::levels::{Block, Level};
+use super::levels::{Block, Level, Version};
 use super::rings::{Ring, with_memory};
 use crate::engine::Store;
 use crate::engine::cells::Surroundings;
@@ -99,23 +100,31 @@ impl Pass<'_> {
         self.block.levels.iter().map(part).collect()
     }
 
-    /// Lays out the rings of a tile: one for each version that some level reads.
+    /// Lays out the rings of a tile: where each version lives that some level reads.
     fn rings(&self, patch: usize, parts: &[Part], memory: *mut u8) -> (Vec<Option<Ring>>, usize) {
-        let t = 1 - self.block.sweep;
+        let Block { versions, rings, sweep, .. } = self.block;
+        let t = 1 - sweep;
         let bounded = self.store.design.grids[0].is_bounded(t);
         let mut used = 0;
-        let rings = self.block.versions.iter().map(|version| {
-            (version.planes > 0).then(|| {
-                let rows = &parts[version.level].rows;
+        let ring = |(ring, planes): (usize, &isize)| {
+            let homes =
+                || versions.iter().filter_map(|v| v.home.filter(|home| home.ring == ring).map(|home| (v, home)));
+            let rows = |v: &Version, home: Home| {
                 let beyond = |reach: [usize; 3]| if bounded { reach[t] as isize } else { 0 };
-                let (first, end) = (rows.start - beyond(version.reach.below), rows.end + beyond(version.reach.above));
-                let lines = self.store.now[version.field][patch].lines();
-                let (ring, bytes) = Ring::new(memory.wrapping_add(used), version.planes, first, end - first, lines);
-                used += bytes;
-                ring
-            })
-        });
-        (rings.collect(), used)
+                let rows = &parts[v.level].rows;
+                rows.start - beyond(v.reach.below) - home.rows..rows.end + beyond(v.reach.above) - home.rows
+            };
+            let first = homes().map(|(v, home)| rows(v, home).start).min().unwrap_or(0);
+            let end = homes().map(|(v, home)| rows(v, home).end).max().unwrap_or(0);
+            let lines = homes().next().map(|(v, _)| self.store.now[v.field][patch].lines());
+            let lines = lines.expect("some version lives in each ring");
+            let (ring, bytes) = Ring::new(memory.wrapping_add(used), *planes, first, end - first, lines);
+            used += bytes;
+            ring
+        };
+        let rings: Vec<Ring> = rings.iter().enumerate().map(ring).collect();
+        let seen = versions.iter().map(|v| v.home.map(|home| rings[home.ring].seen_from(home)));
+        (seen.collect(), used)
     }
 
     /// Bytes of a row of any field.

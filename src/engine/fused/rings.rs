@@ -1,10 +1,12 @@
-//! Where rows lie while a block is computed: in rings of planes that stay in cache, one for each version of a field.
+//! Where rows lie while a block is computed: in rings of planes that stay in cache, one for all versions of a
+//! field that are read.
+use super::homes::Home;
 use crate::field::Lines;
 use crate::field::memory::{LINE, Memory};
 use halocline_kernels::stream::stream;
 use std::cell::RefCell;
 
-/// Planes of rows in a thread's own memory: plane p lies where plane p − `planes` was.
+/// Planes of rows in a thread's own memory, as one version sees them: plane p lies where plane p − `planes` was.
 #[derive(Clone, Copy)]
 pub(super) struct Ring {
     /// The first owned cell of row `first` in the first place.
@@ -15,6 +17,8 @@ pub(super) struct Ring {
     pub stride: isize,
     /// The lowest row that it holds.
     first: isize,
+    /// The plane in the first place.
+    turn: isize,
 }
 
 impl Ring {
@@ -22,14 +26,19 @@ impl Ring {
     pub fn new(memory: *mut u8, planes: isize, first: isize, rows: isize, lines: Lines) -> (Ring, usize) {
         let stride = lines.stride() as isize;
         let plane = rows * stride + 4 * LINE as isize;
-        let ring = Ring { at: memory.wrapping_add(lines.left), planes, plane, stride, first };
+        let ring = Ring { at: memory.wrapping_add(lines.left), planes, plane, stride, first, turn: 0 };
         (ring, (planes * plane) as usize)
+    }
+
+    /// As the version sees it that lives there.
+    pub fn seen_from(self, home: Home) -> Ring {
+        Ring { first: self.first + home.rows, turn: home.turn, ..self }
     }
 
     /// The first owned cell of a row.
     #[inline(always)]
     pub fn row(&self, plane: isize, row: isize) -> *mut u8 {
-        let place = plane.rem_euclid(self.planes) * self.plane + (row - self.first) * self.stride;
+        let place = (plane - self.turn).rem_euclid(self.planes) * self.plane + (row - self.first) * self.stride;
         self.at.wrapping_offset(place)
     }
 }

@@ -54,7 +54,7 @@ impl Simulation {
         all
     }
 
-    fn block(&mut self, steps: usize) -> Option<Arc<Block>> {
+    pub(super) fn block(&mut self, steps: usize) -> Option<Arc<Block>> {
         if !self.fusion.blocks.contains_key(&steps) {
             let block = Block::of(&self.store.design, &self.store.domains, &self.store.reach, steps).ok()?;
             self.fusion.blocks.insert(steps, Arc::new(block));

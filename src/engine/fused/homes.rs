@@ -1,0 +1,197 @@
+//! Where versions of fields live. All versions of one field share the planes of one ring: a new row takes the place of an old
+//! one that nobody will read again, if it can of one that was read a moment ago and is still in the nearest cache.
+//!
+//! Plane p of the first version lies in place p of the ring, that of a later version in place p − `turn`, each `rows` lower
+//! than the one before, for a row must not be written while it is read. What holds a place goes by turns: one version after
+//! the other, then the first again, as many planes later as the ring has.
+use super::fusible::span;
+use super::levels::{Level, Source, Version};
+use crate::grid::Grid;
+use crate::model::Design;
+
+/// Where a version lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Home {
+    pub ring: usize,
+    /// Its plane p lies where plane p − `turn` of the first version in the ring lay, its row r where row r − `rows` lay.
+    pub turn: isize,
+    pub rows: isize,
+}
+
+/// The last look at a version: planes of the front since it passed the plane that is looked at, and the level that looks.
+type Look = (isize, usize);
+
+/// The homes of all versions that some level reads, and the planes of each ring. The front moves along axis `sweep`.
+pub(super) fn find(
+    design: &Design,
+    levels: &[Level],
+    versions: &[Version],
+    sweep: usize,
+) -> (Vec<Option<Home>>, Vec<isize>) {
+    let grid = &design.grids[0];
+    let mut homes = vec![None; versions.len()];
+    let mut rings = vec![];
+    for field in 0..design.declarations.len() {
+        let mut before: Option<(Home, Look, usize)> = None;
+        let mut first = 0;
+        for (v, version) in versions.iter().enumerate().filter(|(_, version)| version.field == field) {
+            let made = version.level;
+            let Some(look) = last_look(design, levels, versions, sweep, v) else { continue };
+            let home = match before {
+                None => {
+                    rings.push(0);
+                    first = levels[made].lag;
+                    Home { ring: rings.len() - 1, turn: 0, rows: 0 }
+                }
+                Some((home, last, old)) => after(grid, levels, sweep, home, last, old, made),
+            };
+            homes[v] = Some(home);
+            // The first version comes back to this place once nobody looks at it.
+            rings[home.ring] = look.0 + home.turn - first + 1;
+            before = Some((home, look, v));
+        }
+    }
+    (homes, rings)
+}
+
+/// The home of a version that level `made` makes, where version `old` was looked at last.
+fn after(grid: &Grid, levels: &[Level], sweep: usize, home: Home, last: Look, old: usize, made: usize) -> Home {
+    let across = 1 - sweep;
+    let back = last.0 - levels[made].lag;
+    let turn = home.turn + back;
+    if last.1 < made {
+        return Home { turn, ..home };
+    }
+    if last.1 > made || grid.is_flat(across) {
+        return Home { turn: turn + 1, ..home };
+    }
+    // The level itself is the last to look: at rows so far below the one that it makes.
+    let reads =
+        levels[made].from.iter().zip(levels[made].reaches()).filter(|((_, from), _)| *from == Source::Version(old));
+    let below = reads.filter(|(_, reach)| back == 0 || reach.corners).map(|(_, reach)| reach.below[across]).max();
+    Home { turn, rows: home.rows + below.unwrap_or(0) as isize + 1, ..home }
+}
+
+/// The last look at a version, if some level reads it.
+fn last_look(design: &Design, levels: &[Level], versions: &[Version], sweep: usize, v: usize) -> Option<Look> {
+    let grid = &design.grids[0];
+    let Version { field, level, reach, .. } = &versions[v];
+    let looks = levels.iter().enumerate().flat_map(|(l, level)| {
+        let read = level.from.iter().zip(level.reaches()).filter(move |((_, from), _)| *from == Source::Version(v));
+        read.map(move |(_, reach)| (level.lag - span(grid, &design.declarations[*field], reach, sweep)[0], l))
+    });
+    let last = looks.max()?;
+    // A plane beyond the upper wall is made from its mirror image.
+    let mirrored = if grid.is_bounded(sweep) { 2 * reach.above[sweep] as isize } else { 0 };
+    Some(last.max((levels[*level].lag + mirrored - 1, *level)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::levels::Block;
+    use super::Source;
+    use crate::prelude::*;
+    use halocline_kernels::diffusion::Ftcs;
+    use halocline_kernels::wave::Leapfrog;
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    struct Gradient;
+    impl Kernel<f64> for Gradient {
+        type Reads = (Ahead<1>, Own, Own);
+        type Writes = [f64; 2];
+        #[inline(always)]
+        fn cell(&self, (p, w, v): Near<'_, f64, Self>) -> [f64; 2] {
+            [w.here() + p.here() - p.z::<1>(), v.here() + p.here() - p.y::<1>()]
+        }
+    }
+
+    struct Divergence;
+    impl Kernel<f64> for Divergence {
+        type Reads = (Own, Behind<1>, Behind<1>);
+        type Writes = [f64; 1];
+        #[inline(always)]
+        fn cell(&self, (p, w, v): Near<'_, f64, Self>) -> [f64; 1] {
+            [p.here() + 0.1 * (w.z::<-1>() - w.here() + v.y::<-1>() - v.here())]
+        }
+    }
+
+    fn block(steps: usize, cells: [usize; 3], periodic: bool, declare: fn(&mut Model) -> Result<()>) -> Arc<Block> {
+        let mut model = Model::new(Comm::alone(), Grid::new(cells).periodic([periodic; 3]));
+        declare(&mut model).unwrap();
+        model.fuse(steps);
+        model.compile().unwrap().block(steps).unwrap()
+    }
+
+    fn diffusion(model: &mut Model) -> Result<()> {
+        let t = model.field::<f64>("t").build()?;
+        model.every_step(|s| _ = s.apply(Ftcs::<f64>::new(0.1, 1.0, [1.0; 3]), [t], [t]));
+        Ok(())
+    }
+
+    fn waves(model: &mut Model) -> Result<()> {
+        let [p, q, c] = ["p", "q", "c"].map(|name| model.field::<f64>(name).build());
+        let (p, q, c) = (p?, q?, c?);
+        model.every_step(|s| _ = s.apply(Leapfrog::<f64, 4>::new(0.1, [1.0; 3]), [p, q, c], [p, q]));
+        Ok(())
+    }
+
+    fn staggered(model: &mut Model) -> Result<()> {
+        let [p, w, v] = ["p", "w", "v"].map(|name| model.field::<f64>(name).build());
+        let (p, w, v) = (p?, w?, v?);
+        model.every_step(|s| _ = s.apply(Gradient, [p, w, v], [w, v]).apply(Divergence, [p, w, v], [p]));
+        Ok(())
+    }
+
+    /// Looks at every row that a level reads, as often as fronts pass: it is still there, though rows move into others' places.
+    fn nothing_is_lost(block: &Block) {
+        let across = 1 - block.sweep;
+        let mut there = HashMap::new();
+        for front in 0..40 {
+            for level in &block.levels {
+                let p = front - level.lag;
+                for r in 0..12 {
+                    for ((_, from), reach) in level.from.iter().zip(level.reaches()) {
+                        let Source::Version(v) = *from else { continue };
+                        let home = block.versions[v].home.expect("what is read lives somewhere");
+                        let range = |a: usize| -(reach.below[a] as isize)..=reach.above[a] as isize;
+                        let near = range(block.sweep).flat_map(|dp| range(across).map(move |dr| (dp, dr)));
+                        for (dp, dr) in near.filter(|(dp, dr)| reach.corners || *dp == 0 || *dr == 0) {
+                            let (q, i) = (p + dp, r + dr);
+                            if q >= 0 && (0..12).contains(&i) {
+                                let place =
+                                    (home.ring, (q - home.turn).rem_euclid(block.rings[home.ring]), i - home.rows);
+                                assert_eq!(there.get(&place), Some(&(v, q, i)), "front {front}, row {r} of plane {p}");
+                            }
+                        }
+                    }
+                    for &v in &level.makes {
+                        if let Some(home) = block.versions[v].home {
+                            let place = (p - home.turn).rem_euclid(block.rings[home.ring]);
+                            there.insert((home.ring, place, r - home.rows), (v, p, r));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_read_has_not_been_written_over() {
+        for declare in [diffusion, waves, staggered] {
+            for (cells, periodic) in [([24, 24, 24], true), ([24, 24, 24], false), ([1, 24, 24], true)] {
+                for steps in 2..5 {
+                    nothing_is_lost(&block(steps, cells, periodic, declare));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn new_planes_take_the_places_of_old_ones() {
+        // Three versions of three planes each, two of which take a place that has just been looked at.
+        assert_eq!(block(4, [24; 3], true, diffusion).rings, [7]);
+        // Of p and w, v: 3 times 2 planes and 4 times 2, all but the first in place.
+        assert_eq!(block(4, [24; 3], true, staggered).rings, [4, 5, 5]);
+    }
+}
