@@ -6,8 +6,9 @@
 //! the other, then the first again, as many planes later as the ring has.
 use super::fusible::span;
 use super::levels::{Level, Source, Version};
-use crate::grid::Grid;
+use crate::field::Declaration;
 use crate::model::Design;
+use halocline_kernels::Reach;
 
 /// Where a version lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,6 @@ pub(super) fn find(
     versions: &[Version],
     sweep: usize,
 ) -> (Vec<Option<Home>>, Vec<isize>) {
-    let grid = &design.grids[0];
     let mut homes = vec![None; versions.len()];
     let mut rings = vec![];
     for field in 0..design.declarations.len() {
@@ -43,7 +43,7 @@ pub(super) fn find(
                     first = levels[made].lag;
                     Home { ring: rings.len() - 1, turn: 0, rows: 0 }
                 }
-                Some((home, last, old)) => after(grid, levels, sweep, home, last, old, made),
+                Some(before) => after(design, levels, versions, sweep, before, made),
             };
             homes[v] = Some(home);
             // The first version comes back to this place once nobody looks at it.
@@ -55,40 +55,68 @@ pub(super) fn find(
 }
 
 /// The home of a version that level `made` makes, where version `old` was looked at last.
-fn after(grid: &Grid, levels: &[Level], sweep: usize, home: Home, last: Look, old: usize, made: usize) -> Home {
-    let across = 1 - sweep;
+fn after(
+    design: &Design,
+    levels: &[Level],
+    versions: &[Version],
+    sweep: usize,
+    (home, last, old): (Home, Look, usize),
+    made: usize,
+) -> Home {
+    let (grid, across) = (&design.grids[0], 1 - sweep);
     let back = last.0 - levels[made].lag;
     let turn = home.turn + back;
-    if last.1 < made {
-        return Home { turn, ..home };
-    }
-    if last.1 > made || grid.is_flat(across) {
+    let beside = |l: usize| levels[l].group == levels[made].group;
+    if last.1 > made || last.1 == made && grid.is_flat(across) {
+        // In the next plane nobody looks at it any more.
         return Home { turn: turn + 1, ..home };
     }
-    // The level itself is the last to look: at rows so far below the one that it makes.
-    let reads =
-        levels[made].from.iter().zip(levels[made].reaches()).filter(|((_, from), _)| *from == Source::Version(old));
-    let below = reads.filter(|(_, reach)| back == 0 || reach.corners).map(|(_, reach)| reach.below[across]).max();
-    Home { turn, rows: home.rows + below.unwrap_or(0) as isize + 1, ..home }
+    // Those who go abreast with the level that makes it, or it itself, look at rows that lie so far below.
+    let rows = looks(design, levels, versions, sweep, old).filter(|&((front, l), _)| front == last.0 && beside(l));
+    let rows = rows.map(|((_, l), reach)| {
+        let below = if back == 0 || reach.corners {
+            -span(grid, declaration(design, versions, old), reach, across)[0]
+        } else {
+            0
+        };
+        below + levels[l].behind - levels[made].behind + isize::from(l == made)
+    });
+    Home { turn, rows: home.rows + rows.max().unwrap_or(0).max(0), ..home }
+}
+
+/// All looks at a version, and how far they reach.
+fn looks<'a>(
+    design: &'a Design,
+    levels: &'a [Level],
+    versions: &'a [Version],
+    sweep: usize,
+    v: usize,
+) -> impl Iterator<Item = (Look, &'a Reach)> {
+    levels.iter().enumerate().flat_map(move |(l, level)| {
+        let read = level.from.iter().zip(level.reaches()).filter(move |((_, from), _)| *from == Source::Version(v));
+        read.map(move |(_, reach)| {
+            let [low, _] = span(&design.grids[0], declaration(design, versions, v), reach, sweep);
+            ((level.lag - low, l), reach)
+        })
+    })
 }
 
 /// The last look at a version, if some level reads it.
 fn last_look(design: &Design, levels: &[Level], versions: &[Version], sweep: usize, v: usize) -> Option<Look> {
-    let grid = &design.grids[0];
-    let Version { field, level, reach, .. } = &versions[v];
-    let looks = levels.iter().enumerate().flat_map(|(l, level)| {
-        let read = level.from.iter().zip(level.reaches()).filter(move |((_, from), _)| *from == Source::Version(v));
-        read.map(move |(_, reach)| (level.lag - span(grid, &design.declarations[*field], reach, sweep)[0], l))
-    });
-    let last = looks.max()?;
+    let Version { level, reach, .. } = &versions[v];
+    let last = looks(design, levels, versions, sweep, v).map(|(look, _)| look).max()?;
     // A plane beyond the upper wall is made from its mirror image.
-    let mirrored = if grid.is_bounded(sweep) { 2 * reach.above[sweep] as isize } else { 0 };
+    let mirrored = if design.grids[0].is_bounded(sweep) { 2 * reach.above[sweep] as isize } else { 0 };
     Some(last.max((levels[*level].lag + mirrored - 1, *level)))
+}
+
+fn declaration<'a>(design: &'a Design, versions: &[Version], v: usize) -> &'a Declaration {
+    &design.declarations[versions[v].field]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::levels::Block;
+    use super::super::levels::{Block, Level};
     use super::Source;
     use crate::prelude::*;
     use halocline_kernels::diffusion::Ftcs;
@@ -113,6 +141,16 @@ mod tests {
         #[inline(always)]
         fn cell(&self, (p, w, v): Near<'_, f64, Self>) -> [f64; 1] {
             [p.here() + 0.1 * (w.z::<-1>() - w.here() + v.y::<-1>() - v.here())]
+        }
+    }
+
+    struct Uphill;
+    impl Kernel<f64> for Uphill {
+        type Reads = (ArmsY<1, 2>, Own);
+        type Writes = [f64; 1];
+        #[inline(always)]
+        fn cell(&self, (w, p): Near<'_, f64, Self>) -> [f64; 1] {
+            [w.y::<2>() - w.y::<-1>() + p.here()]
         }
     }
 
@@ -143,33 +181,47 @@ mod tests {
         Ok(())
     }
 
+    /// Two levels abreast, the second a row behind, and new values of what both have looked at.
+    fn abreast(model: &mut Model) -> Result<()> {
+        let [p, w, v] = ["p", "w", "v"].map(|name| model.field::<f64>(name).build());
+        let (p, w, v) = (p?, w?, v?);
+        model.every_step(|s| {
+            s.apply(Divergence, [p, w, v], [w]).apply(Uphill, [w, p], [v]).apply(Divergence, [w, v, p], [p]);
+        });
+        Ok(())
+    }
+
     /// Looks at every row that a level reads, as often as fronts pass: it is still there, though rows move into others' places.
     fn nothing_is_lost(block: &Block) {
         let across = 1 - block.sweep;
         let mut there = HashMap::new();
-        for front in 0..40 {
-            for level in &block.levels {
-                let p = front - level.lag;
-                for r in 0..12 {
-                    for ((_, from), reach) in level.from.iter().zip(level.reaches()) {
-                        let Source::Version(v) = *from else { continue };
-                        let home = block.versions[v].home.expect("what is read lives somewhere");
-                        let range = |a: usize| -(reach.below[a] as isize)..=reach.above[a] as isize;
-                        let near = range(block.sweep).flat_map(|dp| range(across).map(move |dr| (dp, dr)));
-                        for (dp, dr) in near.filter(|(dp, dr)| reach.corners || *dp == 0 || *dr == 0) {
-                            let (q, i) = (p + dp, r + dr);
-                            if q >= 0 && (0..12).contains(&i) {
-                                let place =
-                                    (home.ring, (q - home.turn).rem_euclid(block.rings[home.ring]), i - home.rows);
-                                assert_eq!(there.get(&place), Some(&(v, q, i)), "front {front}, row {r} of plane {p}");
-                            }
-                        }
+        let mut look = |level: &Level, p: isize, r: isize| {
+            for ((_, from), reach) in level.from.iter().zip(level.reaches()) {
+                let Source::Version(v) = *from else { continue };
+                let home = block.versions[v].home.expect("what is read lives somewhere");
+                let range = |a: usize| -(reach.below[a] as isize)..=reach.above[a] as isize;
+                let near = range(block.sweep).flat_map(|dp| range(across).map(move |dr| (dp, dr)));
+                for (dp, dr) in near.filter(|(dp, dr)| reach.corners || *dp == 0 || *dr == 0) {
+                    let (q, i) = (p + dp, r + dr);
+                    if q >= 0 && (0..12).contains(&i) {
+                        let place = (q - home.turn).rem_euclid(block.rings[home.ring]);
+                        let found = there.get(&(home.ring, place, i - home.rows));
+                        assert_eq!(found, Some(&(v, q, i)), "row {r} of plane {p}");
                     }
-                    for &v in &level.makes {
-                        if let Some(home) = block.versions[v].home {
-                            let place = (p - home.turn).rem_euclid(block.rings[home.ring]);
-                            there.insert((home.ring, place, r - home.rows), (v, p, r));
-                        }
+                }
+            }
+            for &v in &level.makes {
+                if let Some(home) = block.versions[v].home {
+                    let place = (p - home.turn).rem_euclid(block.rings[home.ring]);
+                    there.insert((home.ring, place, r - home.rows), (v, p, r));
+                }
+            }
+        };
+        for front in 0..40 {
+            for group in block.levels.chunk_by(|a, b| a.group == b.group) {
+                for time in 0..20 {
+                    for level in group.iter().filter(|level| (0..12).contains(&(time - level.behind))) {
+                        look(level, front - level.lag, time - level.behind);
                     }
                 }
             }
@@ -178,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_is_read_has_not_been_written_over() {
-        for declare in [diffusion, waves, staggered] {
+        for declare in [diffusion, waves, staggered, abreast] {
             for (cells, periodic) in [([24, 24, 24], true), ([24, 24, 24], false), ([1, 24, 24], true)] {
                 for steps in 2..5 {
                     nothing_is_lost(&block(steps, cells, periodic, declare));

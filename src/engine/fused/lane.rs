@@ -1,4 +1,4 @@
-//! A lane: one plane of a level, computed row by row. Where its rows lie is found once per plane.
+//! A lane: a level on a tile, one plane after the other, row by row. Where rows lie is found once per plane.
 use super::ahead::{Ahead, PIECE};
 use super::levels::{Level, Source};
 use super::pass::{Part, Pass, Tile};
@@ -58,10 +58,13 @@ impl Target {
     }
 }
 
-/// A plane of a level under way.
+/// A level on a tile.
 pub(super) struct Lane<'a> {
     pass: &'a Pass<'a>,
-    level: usize,
+    number: usize,
+    pub level: &'a Level,
+    pub part: &'a Part,
+    /// The plane under way.
     plane: isize,
     slots: Vec<Slot>,
     uneven: Vec<Uneven>,
@@ -71,15 +74,18 @@ pub(super) struct Lane<'a> {
     place: Box<Cell<Place>>,
     /// Rows of the tile go past the caches piece by piece as they are made.
     streams: bool,
-    /// By level: what it has found so far, if it is a reduction.
-    pub tallies: Vec<Option<Tally>>,
+    /// What it has found so far, if it is a reduction.
+    pub tally: Option<Tally>,
 }
 
 impl<'a> Lane<'a> {
-    pub fn new(pass: &'a Pass<'a>) -> Lane<'a> {
+    pub fn new(pass: &'a Pass<'a>, number: usize, part: &'a Part) -> Lane<'a> {
+        let level = &pass.block.levels[number];
         Lane {
             pass,
-            level: 0,
+            number,
+            level,
+            part,
             plane: 0,
             slots: vec![],
             uneven: vec![],
@@ -87,34 +93,30 @@ impl<'a> Lane<'a> {
             table: Box::new([null(); MAX_ROWS]),
             place: Box::new(Cell::new(Place { index: [0; 3], key: 0, zy: [0.0; 2], x: null() })),
             streams: false,
-            tallies: pass.block.levels.iter().map(|l| l.reduces().map(Tally::new)).collect(),
+            tally: level.reduces().map(Tally::new),
         }
     }
 
-    fn level(&self) -> &'a Level {
-        &self.pass.block.levels[self.level]
-    }
-
-    /// Takes a plane of a level.
-    pub fn begin(&mut self, tile: &Tile, level: usize, part: &Part, plane: isize) {
-        (self.level, self.plane) = (level, plane);
-        self.find_rows(tile, part);
-        self.find_targets(tile, part);
+    /// Takes a plane.
+    pub fn begin(&mut self, tile: &Tile, plane: isize) {
+        self.plane = plane;
+        self.find_rows(tile);
+        self.find_targets(tile);
         // Where single cells or values on walls are set, it is done in whole rows.
         let changes = |t: &Target| self.pass.edges[t.field].lies_on_walls();
         self.streams = self.pass.streams && self.targets.iter().any(|t| !t.memory.is_null());
-        self.streams &= self.level().points.is_empty() && !self.targets.iter().any(changes);
+        self.streams &= self.level.points.is_empty() && !self.targets.iter().any(changes);
     }
 
-    fn find_rows(&mut self, tile: &Tile, part: &Part) {
+    fn find_rows(&mut self, tile: &Tile) {
         let Pass { store, block, .. } = self.pass;
         let (s, t) = (block.sweep, 1 - block.sweep);
         let grid = &store.design.grids[0];
-        let level = self.level();
+        let (level, part) = (self.level, self.part);
         let mut from = level.from.iter();
         self.slots.clear();
         self.uneven.clear();
-        for (b, number) in level.bound().iter().zip(&self.pass.kernels[self.level].1.scalars) {
+        for (b, number) in level.bound().iter().zip(&self.pass.kernels[self.number].1.scalars) {
             match b {
                 Bound::Field { rows, .. } => {
                     let (field, source) = *from.next().expect("one source for each field that is read");
@@ -152,10 +154,10 @@ impl<'a> Lane<'a> {
         }
     }
 
-    fn find_targets(&mut self, tile: &Tile, part: &Part) {
+    fn find_targets(&mut self, tile: &Tile) {
         let Pass { store, block, moments, .. } = self.pass;
         let (s, t) = (block.sweep, 1 - block.sweep);
-        let level = self.level();
+        let (level, part) = (self.level, self.part);
         self.targets.clear();
         for (o, &v) in level.makes.iter().enumerate() {
             let version = &block.versions[v];
@@ -180,12 +182,12 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Computes row `r` of a part, and asks for memory meanwhile.
+    /// Computes a row of its plane, and asks for memory meanwhile.
     #[inline(always)]
-    pub fn compute(&mut self, tile: &Tile, part: &Part, r: isize, ahead: &mut Ahead) {
+    pub fn compute(&mut self, tile: &Tile, r: isize, ahead: &mut Ahead) {
         let Pass { store, block, kernels, .. } = self.pass;
         let t = 1 - block.sweep;
-        let i = r - part.rows.start;
+        let i = r - self.part.rows.start;
         let n = store.design.grids[0].cells()[2];
         for (entry, slot) in self.table.iter_mut().zip(&self.slots) {
             *entry = slot.at.wrapping_offset(i * slot.row);
@@ -197,7 +199,7 @@ impl<'a> Lane<'a> {
                     self.table[*slot] = zero.wrapping_offset(self.pass.wrapped(t, r) * size);
                 }
                 Uneven::Place => {
-                    let field = self.level().field().expect("a level works on some field");
+                    let field = self.level.field().expect("a level works on some field");
                     let axes = &store.coordinates[&(0, 0, store.design.declarations[field].location)];
                     let zy = [axes[0][index[0] as usize], axes[1][index[1] as usize]];
                     let key = store.design.grids[0].key(0, index);
@@ -213,8 +215,8 @@ impl<'a> Lane<'a> {
         // deep as the block reads, or in rings of versions that levels before this one have made; rows written lie in rings
         // of other versions, in scratch, in a tally, or in arrays that no level reads.
         let inside = (tile.region.low[t]..tile.region.high[t]).contains(&r);
-        let row = &kernels[self.level].0;
-        let (streams, tally) = (self.streams && inside, &mut self.tallies[self.level]);
+        let row = &kernels[self.number].0;
+        let (streams, tally) = (self.streams && inside, &mut self.tally);
         if let Some(tally) = tally {
             out[0] = tally.room(n);
         }
@@ -241,7 +243,7 @@ impl<'a> Lane<'a> {
         let index = self.pass.index(self.plane, r);
         for (o, target) in self.targets.iter().enumerate() {
             let (row, memory) = (target.row(i), target.memory(i));
-            if !self.level().points.is_empty() {
+            if !self.level.points.is_empty() {
                 self.points(o, index, row);
             }
             let edges = &self.pass.edges[target.field];
@@ -266,7 +268,7 @@ impl<'a> Lane<'a> {
     fn points(&self, output: usize, [z, y, _]: [isize; 3], row: *mut u8) {
         let Pass { store, moments, .. } = self.pass;
         let here = [self.pass.wrapped(0, z), self.pass.wrapped(1, y)];
-        for (_, moment, stage) in self.level().points.iter().filter(|(o, ..)| *o == output) {
+        for (_, moment, stage) in self.level.points.iter().filter(|(o, ..)| *o == output) {
             let Work::Point { cell: (_, index), mix } = &stage.work else { continue };
             if here == [index[0] as isize, index[1] as isize] {
                 let time = moments[*moment][TIME];

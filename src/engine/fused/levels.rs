@@ -2,6 +2,7 @@
 //! the front that sweeps through the grid, and how far beyond its tile it has to compute. All of this follows from the
 //! schedule.
 use super::super::Layout;
+use super::abreast;
 use super::fusible::{self, MOST_STAGES, span};
 use super::homes::{self, Home};
 use crate::domain::Domain;
@@ -47,6 +48,10 @@ pub(super) struct Level {
     pub makes: Vec<usize>,
     /// Planes behind the front.
     pub lag: isize,
+    /// Levels of one group go through a plane together.
+    pub group: usize,
+    /// Rows behind the first of its group.
+    pub behind: isize,
     /// Cells beyond the tile along z and y, below and above.
     pub grow: [[isize; 2]; 2],
     /// Single cells that later stages change before anyone has read them: output, moment, stage.
@@ -176,7 +181,7 @@ impl Block {
                         versions.push(Version { field, level, home: None, reach, seen: moment });
                     }
                     let (stage, grow) = (stage.clone(), [[0; 2]; 2]);
-                    levels.push(Level { stage, moment, from, makes, lag, grow, points: vec![] });
+                    levels.push(Level { stage, moment, from, makes, lag, group: 0, behind: 0, grow, points: vec![] });
                 }
                 Work::Point { .. } => {
                     let f = stage.writes[0];
@@ -221,6 +226,7 @@ impl Block {
                 }
             }
         }
+        abreast::line_up(design, &mut levels, &versions, sweep);
         let (homes, rings) = homes::find(design, &levels, &versions, sweep);
         versions.iter_mut().zip(homes).for_each(|(version, home)| version.home = home);
         let version = |s| if let Source::Version(v) = s { Some(v) } else { None };

@@ -145,34 +145,49 @@ impl Pass<'_> {
             let (rings, used) = self.rings(patch, &parts, memory);
             let scratch = memory.wrapping_add(used);
             let tile = Tile { pass: self, patch, region, rings, widest, scratch };
-            let mut lane = Lane::new(self);
-            let levels = || self.block.levels.iter().zip(&parts);
-            let first = levels().map(|(level, part)| part.planes.start + level.lag).min().unwrap_or(0);
-            let end = levels().map(|(level, part)| part.end + level.lag).max().unwrap_or(0);
+            let mut lanes: Vec<Lane> = parts.iter().enumerate().map(|(l, part)| Lane::new(self, l, part)).collect();
+            let first = lanes.iter().map(|lane| lane.part.planes.start + lane.level.lag).min().unwrap_or(0);
+            let end = lanes.iter().map(|lane| lane.part.end + lane.level.lag).max().unwrap_or(0);
             let needs = Needs::of(self, region);
             for front in first..end {
                 let mut ahead = Ahead::new(self, patch, &needs, front);
-                for (l, (level, part)) in levels().enumerate() {
-                    let p = front - level.lag;
-                    if part.planes.contains(&p) {
-                        lane.begin(&tile, l, part, p);
-                        for r in part.rows.clone() {
-                            lane.compute(&tile, part, r, &mut ahead);
-                        }
-                        level.makes.iter().for_each(|&v| tile.mirror_rows(v, part, p));
-                        tile.mirror_planes(level, part, p, 0);
-                    } else if (part.planes.end..part.end).contains(&p) {
-                        tile.mirror_planes(level, part, p, 1);
-                    }
+                for abreast in lanes.chunk_by_mut(|a, b| a.level.group == b.level.group) {
+                    tile.plane(abreast, front - abreast[0].level.lag, &mut ahead);
                 }
             }
             fence();
-            lane.tallies.into_iter().flatten().collect()
+            lanes.into_iter().filter_map(|lane| lane.tally).collect()
         })
     }
 }
 
 impl Tile<'_> {
+    /// A plane of the levels of a group.
+    fn plane(&self, lanes: &mut [Lane], p: isize, ahead: &mut Ahead) {
+        let mut times = isize::MAX..isize::MIN;
+        for lane in lanes.iter_mut().filter(|lane| lane.part.planes.contains(&p)) {
+            lane.begin(self, p);
+            let Range { start, end } = lane.part.rows;
+            times = times.start.min(start + lane.level.behind)..times.end.max(end + lane.level.behind);
+        }
+        for time in times {
+            for lane in lanes.iter_mut().filter(|lane| lane.part.planes.contains(&p)) {
+                let r = time - lane.level.behind;
+                if lane.part.rows.contains(&r) {
+                    lane.compute(self, r, ahead);
+                }
+            }
+        }
+        for Lane { level, part, .. } in lanes {
+            if part.planes.contains(&p) {
+                level.makes.iter().for_each(|&v| self.mirror_rows(v, part, p));
+                self.mirror_planes(level, part, p, 0);
+            } else if (part.planes.end..part.end).contains(&p) {
+                self.mirror_planes(level, part, p, 1);
+            }
+        }
+    }
+
     /// Makes the rows of a plane that lie beyond walls and are read there.
     fn mirror_rows(&self, v: usize, part: &Part, p: isize) {
         let Pass { block, edges, moments, .. } = self.pass;
