@@ -76,7 +76,10 @@ impl Ahead {
         let (s, t) = (pass.block.sweep, 1 - pass.block.sweep);
         let plane = |need: &Need| {
             let array = &pass.store.now[need.field][patch];
-            let (padded, lines, p) = (array.padded(), array.lines(), front + 1 + need.ahead);
+            let (padded, lines, mut p) = (array.padded(), array.lines(), front + 1 + need.ahead);
+            if pass.block.wraps[s] {
+                p = pass.wrapped(s, p);
+            }
             let rows = need.rows.start.max(padded.low[t])..need.rows.end.min(padded.high[t]);
             let inside = (padded.low[s]..padded.high[s]).contains(&p);
             let row = if t == 1 { array.row_stride() } else { array.plane_stride() };

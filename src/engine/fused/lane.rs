@@ -22,8 +22,10 @@ struct Slot {
     row: isize,
 }
 
-/// A slot that does not move evenly, since numbers along an axis end with the grid while tiles go on beyond.
+/// A slot that does not move evenly, since arrays and numbers along an axis end with the grid while tiles go on beyond.
 enum Uneven {
+    /// Rows of a plane in memory: the slot, row 0, bytes from row to row, how far from the tile's own row.
+    Rows(usize, *const u8, isize, isize),
     /// Coefficients along the axis of rows: the slot, the coefficient of index 0, bytes from one to the next.
     Along(usize, *const u8, isize),
     /// The place of the row.
@@ -122,19 +124,28 @@ impl<'a> Lane<'a> {
                     let (field, source) = *from.next().expect("one source for each field that is read");
                     let array = &store.now[field][tile.patch];
                     let along = |d: &[isize; 2], a: usize| if grid.is_flat(a) { 0 } else { d[a] };
-                    self.slots.extend(rows.iter().map(|d| {
-                        let (p, r) = (self.plane + along(d, s), part.rows.start + along(d, t));
-                        match source {
+                    for d in rows {
+                        let (mut p, beside) = (self.plane + along(d, s), along(d, t));
+                        let r = part.rows.start + beside;
+                        self.slots.push(match source {
                             Source::Memory => {
                                 let row = if t == 1 { array.row_stride() } else { array.plane_stride() };
+                                if block.wraps[s] {
+                                    p = self.pass.wrapped(s, p);
+                                }
+                                let ends = r < 0 || part.rows.end + beside > grid.cells()[t] as isize;
+                                if block.wraps[t] && ends {
+                                    let zero = array.cell(self.pass.index(p, 0));
+                                    self.uneven.push(Uneven::Rows(self.slots.len(), zero, row, beside));
+                                }
                                 Slot { at: array.cell(self.pass.index(p, r)), row }
                             }
                             Source::Version(v) => {
                                 let ring = tile.rings[v].expect("a version that is read has a ring");
                                 Slot { at: ring.row(p, r), row: ring.stride }
                             }
-                        }
-                    }));
+                        });
+                    }
                 }
                 Bound::Scalar { .. } => self.slots.push(Slot { at: number.as_ptr(), row: 0 }),
                 Bound::Profile { id, axis, element } => {
@@ -195,6 +206,9 @@ impl<'a> Lane<'a> {
         for uneven in &self.uneven {
             let index = self.pass.index(self.pass.wrapped(block.sweep, self.plane), self.pass.wrapped(t, r));
             match uneven {
+                Uneven::Rows(slot, zero, row, beside) => {
+                    self.table[*slot] = zero.wrapping_offset(self.pass.wrapped(t, r + beside) * row);
+                }
                 Uneven::Along(slot, zero, size) => {
                     self.table[*slot] = zero.wrapping_offset(self.pass.wrapped(t, r) * size);
                 }

@@ -89,6 +89,8 @@ pub(super) struct Block {
     pub steps: usize,
     /// The axis that the front moves along: z, or y where z is flat.
     pub sweep: usize,
+    /// Whether z and y are periodic and not cut: rows beyond their ends are those at the other end.
+    pub wraps: [bool; 2],
     pub levels: Vec<Level>,
     pub versions: Vec<Version>,
     /// Planes of each ring in which versions live.
@@ -140,6 +142,7 @@ impl Block {
         stages.iter().try_for_each(|stage| fusible::stage(design, reach, stage))?;
         let grid = &design.grids[0];
         let dims = domains[&(0, [false; 3])].dims;
+        let wraps = [0, 1].map(|a| !grid.is_bounded(a) && dims[a] == 1);
         let count = design.declarations.len();
         let mut newest = vec![Source::Memory; count];
         let mut read = vec![false; count];
@@ -233,7 +236,7 @@ impl Block {
         let last: Vec<Option<usize>> = newest.into_iter().map(version).collect();
         let in_place = (0..count).map(|f| last[f].is_some_and(|v| in_place(&levels, f, versions[v].level))).collect();
         let halo = halo.into_iter().collect();
-        Ok(Block { steps, sweep, levels, versions, rings, last, in_place, halo, before, stages })
+        Ok(Block { steps, sweep, wraps, levels, versions, rings, last, in_place, halo, before, stages })
     }
 }
 
@@ -255,13 +258,19 @@ fn in_place(levels: &[Level], field: usize, made: usize) -> bool {
         && reads.all(|(l, level, reach)| reach.is_own() && alone(level) && l <= made && level.lag <= levels[made].lag)
 }
 
-/// How far around a tile a field is read in memory by a level that computes `grow` beyond it. Between two walls that no
-/// cut separates, nothing lies beyond them.
+/// How far around a rank's cells a field is read in memory by a level that computes `grow` beyond tiles. Between two walls
+/// that no cut separates, nothing lies beyond them, and beyond periodic ends lies the other end.
 fn around(grid: &Grid, dims: [usize; 3], reach: &Reach, grow: [[isize; 2]; 2]) -> Reach {
     let deep = |a: usize, near: usize, side: usize| match a {
         2 => near,
         _ if grid.is_flat(a) => 0,
-        _ if grid.is_bounded(a) && dims[a] == 1 => near,
+        _ if dims[a] == 1 => {
+            if grid.is_bounded(a) {
+                near
+            } else {
+                0
+            }
+        }
         _ => near + grow[a][side] as usize,
     };
     Reach {
