@@ -121,7 +121,7 @@ pub(crate) struct Design {
 }
 
 /// Smaller pieces are sooner packed into one message than sent one by one.
-const DIRECT: usize = 8 << 10;
+const DIRECT: usize = 24 << 10;
 
 impl Design {
     /// Gives a scalar a value. An adaptive step does not go beyond the end.

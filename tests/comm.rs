@@ -76,9 +76,10 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn everything_works_on_ranks_of_both_kinds() {
     for ranks in [1, 2, 3, 4] {
-        for chunk in ["1000000000", "1000"] {
+        for (chunk, window) in [("1000000000", "300000"), ("1000000000", "0"), ("1000", "5000")] {
             for (kind, mut command) in launches("selftest", ranks) {
-                let Output { status, stdout, stderr } = command.env("HALOCLINE_MPI_CHUNK", chunk).output().unwrap();
+                let Output { status, stdout, stderr } =
+                    command.env("HALOCLINE_MPI_CHUNK", chunk).env("HALOCLINE_MPI_WINDOW", window).output().unwrap();
                 assert!(status.success(), "{ranks} {kind} ranks: {}", text(&stderr));
                 for rank in 0..ranks {
                     let expected = format!("all well on rank {rank} of {ranks} {kind} ranks");

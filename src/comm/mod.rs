@@ -1,7 +1,7 @@
 //! Ranks and messages. The transport is a small trait; MPI is one implementation, ranks that are threads of one process
 //! the other, and nothing above this room can tell which it runs on.
 //!
-//! *Architecture invariant:* only `comm/mpi.rs` names MPI. Nothing names the world: whoever needs a communicator is given one.
+//! *Architecture invariant:* only `comm/mpi` names MPI. Nothing names the world: whoever needs a communicator is given one.
 mod buffer;
 mod ending;
 mod fault;
@@ -14,6 +14,8 @@ mod mpi;
 mod placement;
 mod selftest;
 mod threads;
+#[cfg(any(feature = "mpi", test))]
+mod window;
 
 pub(crate) use fault::{now_in, now_outside};
 pub use launch::Launch;
@@ -73,8 +75,8 @@ pub trait Transport {
     /// The same without waiting: finish it with [`Pending::finish`]. One may be under way at a time, beside any other calls.
     fn begin_reduce(&self, op: Reduce, values: Vec<i64>) -> Box<dyn Pending>;
     /// A persistent set of messages, `(peer, bytes)` each, at most one per peer and direction; a peer is another rank.
-    /// Making one is local. Its ends find each other by `tag`, which is unique among the living links of this
-    /// communicator; both ends of a message give the same number of bytes. Both start it equally often.
+    /// Making one may wait until its peers make theirs. Ends find each other by `tag`, which is unique among the living links of
+    /// this communicator; both ends of a message give the same number of bytes. Both start it equally often.
     fn link(&self, tag: u32, sends: &[(usize, usize)], receives: &[(usize, usize)]) -> Box<dyn Link>;
     /// Messages without buffers, with a tag as that of a link.
     fn direct(&self, tag: u32) -> Box<dyn Direct>;
@@ -97,7 +99,7 @@ pub trait Pending {
 
 /// A persistent set of messages with buffers of its own, each aligned to 64 bytes.
 pub trait Link {
-    /// The buffer of the i-th send; fill it before [`Link::start`], keep off until [`Link::finish`]. It keeps its bytes.
+    /// The buffer of the i-th send: fill it anew before each [`Link::start`], keep off until [`Link::finish`].
     fn outgoing(&mut self, i: usize) -> &mut [u8];
     /// Starts all sends and receives.
     fn start(&mut self);

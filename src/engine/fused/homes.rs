@@ -36,7 +36,7 @@ pub(super) fn find(
         let mut first = 0;
         for (v, version) in versions.iter().enumerate().filter(|(_, version)| version.field == field) {
             let made = version.level;
-            let Some(look) = last_look(design, levels, versions, sweep, v) else { continue };
+            let Some(look) = looks(design, levels, versions, sweep, v).map(|(look, _)| look).max() else { continue };
             let home = match before {
                 None => {
                     rings.push(0);
@@ -67,8 +67,8 @@ fn after(
     let back = last.0 - levels[made].lag;
     let turn = home.turn + back;
     let beside = |l: usize| levels[l].group == levels[made].group;
-    if last.1 > made || last.1 == made && grid.is_flat(across) {
-        // In the next plane nobody looks at it any more.
+    if last.1 == made && grid.is_flat(across) {
+        // In the next plane it does not look there any more.
         return Home { turn: turn + 1, ..home };
     }
     // Those who go abreast with the level that makes it, or it itself, look at rows that lie so far below.
@@ -84,7 +84,8 @@ fn after(
     Home { turn, rows: home.rows + rows.max().unwrap_or(0).max(0), ..home }
 }
 
-/// All looks at a version, and how far they reach.
+/// All looks at a version, and how far they reach. (A mirror image that a plane beyond the upper wall is made from is looked at
+/// later still: who looks beyond the wall needs as much on this side of it.)
 fn looks<'a>(
     design: &'a Design,
     levels: &'a [Level],
@@ -99,15 +100,6 @@ fn looks<'a>(
             ((level.lag - low, l), reach)
         })
     })
-}
-
-/// The last look at a version, if some level reads it.
-fn last_look(design: &Design, levels: &[Level], versions: &[Version], sweep: usize, v: usize) -> Option<Look> {
-    let Version { level, reach, .. } = &versions[v];
-    let last = looks(design, levels, versions, sweep, v).map(|(look, _)| look).max()?;
-    // A plane beyond the upper wall is made from its mirror image.
-    let mirrored = if design.grids[0].is_bounded(sweep) { 2 * reach.above[sweep] as isize } else { 0 };
-    Some(last.max((levels[*level].lag + mirrored - 1, *level)))
 }
 
 fn declaration<'a>(design: &'a Design, versions: &[Version], v: usize) -> &'a Declaration {

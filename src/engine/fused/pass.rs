@@ -164,13 +164,10 @@ impl Pass<'_> {
 impl Tile<'_> {
     /// A plane of the levels of a group.
     fn plane(&self, lanes: &mut [Lane], p: isize, ahead: &mut Ahead) {
-        let mut times = isize::MAX..isize::MIN;
-        for lane in lanes.iter_mut().filter(|lane| lane.part.planes.contains(&p)) {
-            lane.begin(self, p);
-            let Range { start, end } = lane.part.rows;
-            times = times.start.min(start + lane.level.behind)..times.end.max(end + lane.level.behind);
-        }
-        for time in times {
+        lanes.iter_mut().filter(|lane| lane.part.planes.contains(&p)).for_each(|lane| lane.begin(self, p));
+        let start = lanes.iter().map(|lane| lane.part.rows.start + lane.level.behind).min().unwrap_or(0);
+        let end = lanes.iter().map(|lane| lane.part.rows.end + lane.level.behind).max().unwrap_or(0);
+        for time in start..end {
             for lane in lanes.iter_mut().filter(|lane| lane.part.planes.contains(&p)) {
                 let r = time - lane.level.behind;
                 if lane.part.rows.contains(&r) {

@@ -1,13 +1,15 @@
 //! Ranks that are MPI processes.
 //!
-//! *Architecture invariant:* the only file that names MPI. Errors in MPI calls end the job (`MPI_ERRORS_ARE_FATAL`, the default,
+//! *Architecture invariant:* the only room that names MPI. Errors in MPI calls end the job (`MPI_ERRORS_ARE_FATAL`, the default,
 //! which communicators inherit), so return codes carry nothing and are not looked at.
 //!
 //! All calls are made by the thread that initialised MPI, since neither [`World`] nor what is made from it is `Send`. So for
 //! each `unsafe` block here it is left to show that handles are alive, and that buffers are as long as the counts say and
 //! stay where they are while MPI uses them.
-use super::buffer::Buffer;
-use super::{Direct, Link, Pending, RawComm, Reduce, Span, Transport};
+mod direct;
+mod link;
+
+use super::{Direct, Link, Pending, RawComm, Reduce, Transport};
 use crate::{Error, Result};
 use mpi::Threading;
 use mpi::environment::Universe;
@@ -19,9 +21,30 @@ use std::rc::Rc;
 /// MPI, started. Dropping it does not end MPI: a rank that unwinds must not wait there for the others.
 pub(super) struct World {
     universe: ManuallyDrop<Universe>,
-    /// The most bytes in one MPI call.
-    most: usize,
+    limits: Limits,
 }
+
+/// Bytes, on all ranks the same.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// The most in one MPI call.
+    call: usize,
+    /// The most in a message that ranks of one node write into shared memory.
+    window: usize,
+}
+
+impl Limits {
+    /// MPI counts in C ints. Other limits, for tests and for libraries with trouble in large messages or shared memory, come
+    /// from the environment: `HALOCLINE_MPI_CHUNK`, `HALOCLINE_MPI_WINDOW` (0: none).
+    fn here() -> Limits {
+        let asked = |name| std::env::var(name).ok().and_then(|bytes| bytes.parse::<usize>().ok());
+        let call = asked("HALOCLINE_MPI_CHUNK").unwrap_or(1 << 30).clamp(1, c_int::MAX as usize);
+        Limits { call, window: asked("HALOCLINE_MPI_WINDOW").unwrap_or(WINDOW) }
+    }
+}
+
+/// Larger messages of a node are left to MPI, which copies them once.
+const WINDOW: usize = 256 << 10;
 
 impl World {
     /// Starts MPI. Collective over all processes of the launch.
@@ -32,10 +55,7 @@ impl World {
             return Err(Error::failure("this MPI library cannot serve a process with several threads")
                 .remedy("it grants less than MPI_THREAD_FUNNELED; load an MPI module that was built with threads"));
         }
-        // MPI counts in C ints. A smaller limit, for tests and for libraries with trouble in large messages:
-        let asked = std::env::var("HALOCLINE_MPI_CHUNK").ok().and_then(|bytes| bytes.parse().ok());
-        let most = asked.unwrap_or(1 << 30).clamp(1, c_int::MAX as usize);
-        Ok(World { universe: ManuallyDrop::new(universe), most })
+        Ok(World { universe: ManuallyDrop::new(universe), limits: Limits::here() })
     }
 
     /// A communicator of all ranks, with messages of its own. Collective.
@@ -45,7 +65,7 @@ impl World {
         let (mut comm, rank) = (world, rank(world));
         // SAFETY: as above; the result goes to a local variable.
         unsafe { MPI_Comm_split(world, 0, rank as c_int, &mut comm) };
-        Rc::new(Mpi::new(comm, self.most))
+        Rc::new(Mpi::new(comm, self.limits))
     }
 
     /// Ends MPI on a clean exit. Collective.
@@ -104,15 +124,15 @@ struct Mpi {
     comm: Rc<Owned>,
     rank: usize,
     size: usize,
-    most: usize,
+    limits: Limits,
 }
 
 impl Mpi {
-    fn new(comm: MPI_Comm, most: usize) -> Mpi {
+    fn new(comm: MPI_Comm, limits: Limits) -> Mpi {
         let mut size = 0;
         // SAFETY: a living communicator; the result goes to a local variable.
         unsafe { MPI_Comm_size(comm, &mut size) };
-        Mpi { comm: Rc::new(Owned(comm)), rank: rank(comm), size: size as usize, most }
+        Mpi { comm: Rc::new(Owned(comm)), rank: rank(comm), size: size as usize, limits }
     }
 
     /// `values[r]` goes to rank r; the result is what each rank sent here.
@@ -133,7 +153,8 @@ impl Mpi {
         unsafe { MPI_Allgather(send.as_ptr().cast(), 1, RSMPI_UINT64_T, receive, 1, RSMPI_UINT64_T, self.comm.0) };
         // All ranks know all lengths, so they agree on the pieces without further talk.
         let total: u64 = lengths.iter().sum();
-        let most = if total <= self.most as u64 { self.most } else { (self.most / self.size).max(1) };
+        let most =
+            if total <= self.limits.call as u64 { self.limits.call } else { (self.limits.call / self.size).max(1) };
         let longest = lengths.iter().copied().max().unwrap_or(0) as usize;
         let receives = root.is_none_or(|root| root == self.rank);
         let room = |len: &u64| Vec::with_capacity(*len as usize);
@@ -199,7 +220,7 @@ impl Transport for Mpi {
         // SAFETY: one u64.
         unsafe { MPI_Bcast((&raw mut len).cast(), 1, RSMPI_UINT64_T, root as c_int, self.comm.0) };
         bytes.resize(len as usize, 0);
-        for (start, n) in pieces(bytes.len(), self.most) {
+        for (start, n) in pieces(bytes.len(), self.limits.call) {
             let piece = bytes[start..start + n].as_mut_ptr().cast();
             // SAFETY: `piece` has `n` bytes.
             unsafe { MPI_Bcast(piece, count(n), RSMPI_UINT8_T, root as c_int, self.comm.0) };
@@ -216,7 +237,7 @@ impl Transport for Mpi {
         // Each rank begins with its successor, so that not all begin with rank 0.
         for step in 1..self.size {
             let peer = (self.rank + self.size - step) % self.size;
-            for (start, n) in pieces(from[peer].len(), self.most) {
+            for (start, n) in pieces(from[peer].len(), self.limits.call) {
                 requests.push(null_request());
                 let (at, request) =
                     (from[peer][start..].as_mut_ptr().cast(), requests.last_mut().expect("just pushed"));
@@ -228,7 +249,7 @@ impl Transport for Mpi {
         }
         for step in 1..self.size {
             let peer = (self.rank + step) % self.size;
-            for (start, n) in pieces(to[peer].len(), self.most) {
+            for (start, n) in pieces(to[peer].len(), self.limits.call) {
                 requests.push(null_request());
                 let (at, request) = (to[peer][start..].as_ptr().cast(), requests.last_mut().expect("just pushed"));
                 // SAFETY: as above.
@@ -242,7 +263,7 @@ impl Transport for Mpi {
     }
 
     fn reduce(&self, op: Reduce, values: &mut [i64]) {
-        for values in values.chunks_mut((self.most / 8).max(1)) {
+        for values in values.chunks_mut((self.limits.call / 8).max(1)) {
             let mine = values.to_vec();
             let (data, op) = operation(op);
             let (from, to) = (mine.as_ptr().cast(), values.as_mut_ptr().cast());
@@ -268,45 +289,11 @@ impl Transport for Mpi {
     }
 
     fn link(&self, tag: u32, sends: &[(usize, usize)], receives: &[(usize, usize)]) -> Box<dyn Link> {
-        let buffers = |ends: &[(usize, usize)]| ends.iter().map(|&(_, len)| Buffer::new(len)).collect();
-        let mut link = MpiLink {
-            _comm: self.comm.clone(),
-            sends: buffers(sends),
-            receives: buffers(receives),
-            requests: vec![],
-            under_way: false,
-        };
-        let tag = count(tag as usize) + 1;
-        // Receives first: so they are posted before the sends that may be for them.
-        for (buffer, &(peer, len)) in link.receives.iter().zip(receives) {
-            for (start, n) in pieces(len, self.most) {
-                let mut request = null_request();
-                // SAFETY: `n` bytes from `start` on are in bounds of a buffer that does not move, that the link does not
-                // lend out while messages are under way, and that outlives the request.
-                unsafe {
-                    let at = buffer.start().add(start).cast();
-                    MPI_Recv_init(at, count(n), RSMPI_UINT8_T, peer as c_int, tag, self.comm.0, &mut request);
-                }
-                link.requests.push(request);
-            }
-        }
-        for (buffer, &(peer, len)) in link.sends.iter().zip(sends) {
-            for (start, n) in pieces(len, self.most) {
-                let mut request = null_request();
-                // SAFETY: as above.
-                unsafe {
-                    let at = buffer.start().add(start).cast();
-                    MPI_Send_init(at, count(n), RSMPI_UINT8_T, peer as c_int, tag, self.comm.0, &mut request);
-                }
-                link.requests.push(request);
-            }
-        }
-        Box::new(link)
+        Box::new(link::MpiLink::new(&self.comm, self.limits, count(tag as usize) + 1, sends, receives))
     }
 
     fn direct(&self, tag: u32) -> Box<dyn Direct> {
-        let tag = count(tag as usize) + 1;
-        Box::new(MpiDirect { comm: self.comm.clone(), most: self.most, tag, requests: vec![] })
+        Box::new(direct::MpiDirect::new(&self.comm, self.limits.call, count(tag as usize) + 1))
     }
 
     fn split(&self, colour: usize) -> Rc<dyn Transport> {
@@ -316,7 +303,7 @@ impl Transport for Mpi {
         let mut comm = self.comm.0;
         // SAFETY: a living communicator; the result goes to a local variable.
         unsafe { MPI_Comm_split(self.comm.0, count(first), count(self.rank), &mut comm) };
-        Rc::new(Mpi::new(comm, self.most))
+        Rc::new(Mpi::new(comm, self.limits))
     }
 
     fn raw(&self) -> Option<RawComm> {
@@ -384,98 +371,5 @@ impl Drop for MpiReduce {
             // MPI may still use them, and to wait here could be for ever.
             std::mem::forget((take(&mut self.values), take(&mut self.result)));
         }
-    }
-}
-
-struct MpiLink {
-    _comm: Rc<Owned>,
-    sends: Vec<Buffer>,
-    receives: Vec<Buffer>,
-    requests: Vec<MPI_Request>,
-    under_way: bool,
-}
-
-impl Link for MpiLink {
-    fn outgoing(&mut self, i: usize) -> &mut [u8] {
-        assert!(!self.under_way, "outgoing() between start() and finish()");
-        &mut self.sends[i]
-    }
-
-    fn start(&mut self) {
-        assert!(!self.under_way, "start() of a link that is under way");
-        self.under_way = true;
-        // SAFETY: inactive persistent requests of this link, whose buffers are not lent out from here to their end.
-        unsafe { MPI_Startall(count(self.requests.len()), self.requests.as_mut_ptr()) };
-    }
-
-    fn poll(&mut self) -> bool {
-        self.under_way = self.under_way && !test_all(&mut self.requests);
-        !self.under_way
-    }
-
-    fn finish(&mut self) {
-        if self.under_way {
-            wait_all(&mut self.requests);
-            self.under_way = false;
-        }
-    }
-
-    fn incoming(&self, i: usize) -> &[u8] {
-        assert!(!self.under_way, "incoming() between start() and finish()");
-        &self.receives[i]
-    }
-}
-
-impl Drop for MpiLink {
-    fn drop(&mut self) {
-        if self.under_way {
-            // MPI may still use the buffers, and to wait here could be for ever.
-            std::mem::forget((take(&mut self.sends), take(&mut self.receives)));
-        } else if may_free() {
-            for request in &mut self.requests {
-                // SAFETY: an inactive persistent request, freed once.
-                unsafe { MPI_Request_free(request) };
-            }
-        }
-    }
-}
-
-struct MpiDirect {
-    comm: Rc<Owned>,
-    most: usize,
-    tag: c_int,
-    requests: Vec<MPI_Request>,
-}
-
-impl MpiDirect {
-    /// Calls `start` for each piece of each span.
-    fn each(&mut self, spans: &[Span], start: impl Fn(*mut c_void, c_int, c_int, &mut MPI_Request)) {
-        for span in spans {
-            for (first, n) in pieces(span.bytes, self.most) {
-                let mut request = null_request();
-                start(span.at.wrapping_add(first).cast(), count(n), span.peer as c_int, &mut request);
-                self.requests.push(request);
-            }
-        }
-    }
-}
-
-impl Direct for MpiDirect {
-    unsafe fn start(&mut self, sends: &[Span], receives: &[Span]) {
-        assert!(self.requests.is_empty(), "start() of messages that are under way");
-        let (comm, tag) = (self.comm.0, self.tag);
-        // SAFETY: a living communicator; `n` bytes of valid memory that is left alone until all is done, by the caller's promise.
-        self.each(receives, |at, n, peer, request| unsafe {
-            MPI_Irecv(at, n, RSMPI_UINT8_T, peer, tag, comm, request);
-        });
-        // SAFETY: as above.
-        self.each(sends, |at, n, peer, request| unsafe {
-            MPI_Isend(at, n, RSMPI_UINT8_T, peer, tag, comm, request);
-        });
-    }
-
-    fn finish(&mut self) {
-        wait_all(&mut self.requests);
-        self.requests.clear();
     }
 }
