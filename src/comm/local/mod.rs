@@ -1,8 +1,11 @@
 //! Ranks that are threads of one process. All collectives are made of posting to mailboxes and taking from one's own.
+mod direct;
+mod link;
+
 use super::buffer::Buffer;
 use super::fault::{self, Fault};
 use super::mailbox::{Aborted, Channel, Job, Key, Parcel, Woken, lock};
-use super::{Comm, Direct, Link, Pending, RawComm, Reduce, Span, Threads, Transport};
+use super::{Comm, Direct, Link, Pending, RawComm, Reduce, Threads, Transport};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -127,19 +130,6 @@ impl Shared {
         })
     }
 
-    /// A message has a buffer of its own, so that a sender need not wait for its receiver. Link partners pass buffers of
-    /// one length back and forth: in the long run nothing is allocated.
-    fn post_message(&self, to: usize, tag: u32, bytes: &[u8], spare: &Spare) {
-        let fitting = {
-            let mut spare = lock(spare);
-            let fits = spare.iter().position(|b| b.len() == bytes.len());
-            fits.map(|i| spare.swap_remove(i))
-        };
-        let mut message = fitting.unwrap_or_else(|| Buffer::new(bytes.len()));
-        message.copy_from_slice(bytes);
-        self.post(to, Channel::Link(tag), Parcel::Message(message, spare.clone()));
-    }
-
     fn others(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         let me = self.me;
         (0..self.group.len()).filter(move |r| *r != me)
@@ -210,22 +200,11 @@ impl Transport for Local {
     }
 
     fn link(&self, tag: u32, sends: &[(usize, usize)], receives: &[(usize, usize)]) -> Box<dyn Link> {
-        assert!(self.shared.tags.borrow_mut().insert(tag), "two links with the tag {tag}");
-        let ends = |list: &[(usize, usize)]| list.iter().map(|&(peer, len)| (peer, Buffer::new(len))).collect();
-        Box::new(LocalLink {
-            shared: self.shared.clone(),
-            tag,
-            sends: ends(sends),
-            receives: ends(receives),
-            spare: Arc::default(),
-            under_way: false,
-        })
+        Box::new(link::LocalLink::new(Tag::new(&self.shared, tag), sends, receives))
     }
 
     fn direct(&self, tag: u32) -> Box<dyn Direct> {
-        assert!(self.shared.tags.borrow_mut().insert(tag), "two links with the tag {tag}");
-        let shared = self.shared.clone();
-        Box::new(LocalDirect { shared, tag, receives: vec![], spare: Arc::default() })
+        Box::new(direct::LocalDirect::new(Tag::new(&self.shared, tag)))
     }
 
     fn split(&self, colour: usize) -> Rc<dyn Transport> {
@@ -253,6 +232,60 @@ impl Transport for Local {
 
     fn abort(&self, code: i32) -> ! {
         Fault::raise(code, format!("ended the job with exit code {code}"))
+    }
+}
+
+/// A tag that some living messages have, and no others of this rank.
+struct Tag {
+    shared: Rc<Shared>,
+    tag: u32,
+}
+
+impl Tag {
+    fn new(shared: &Rc<Shared>, tag: u32) -> Tag {
+        assert!(shared.tags.borrow_mut().insert(tag), "two links with the tag {tag}");
+        Tag { shared: shared.clone(), tag }
+    }
+
+    fn post(&self, to: usize, message: Buffer, spare: &Spare) {
+        self.shared.post(to, Channel::Link(self.tag), Parcel::Message(message, spare.0.clone()));
+    }
+
+    fn take(&self, from: impl Iterator<Item = usize> + Clone) -> Vec<(Buffer, Spare)> {
+        let message = |parcel| match parcel {
+            Parcel::Message(message, home) => (message, Spare(home)),
+            Parcel::Bytes(_) => unreachable!("links post messages"),
+        };
+        self.shared.take(Channel::Link(self.tag), from).into_iter().map(message).collect()
+    }
+
+    fn have_come(&self, from: impl Iterator<Item = usize>) -> bool {
+        let keys = from.map(|peer| self.shared.key(Channel::Link(self.tag), peer));
+        self.shared.job.arrived(self.shared.group[self.shared.me], keys)
+    }
+}
+
+impl Drop for Tag {
+    fn drop(&mut self) {
+        self.shared.tags.borrow_mut().remove(&self.tag);
+    }
+}
+
+/// Buffers of a sender's earlier messages, given back by their receivers: link partners pass buffers of one length back and
+/// forth, and in the long run nothing is allocated.
+#[derive(Clone, Default)]
+struct Spare(Arc<Mutex<Vec<Buffer>>>);
+
+impl Spare {
+    /// A buffer of so many bytes, whatever they are.
+    fn lend(&self, bytes: usize) -> Buffer {
+        let mut spare = lock(&self.0);
+        let fits = spare.iter().position(|b| b.len() == bytes);
+        fits.map(|i| spare.swap_remove(i)).unwrap_or_else(|| Buffer::new(bytes))
+    }
+
+    fn give_back(&self, buffer: Buffer) {
+        lock(&self.0).push(buffer);
     }
 }
 
@@ -292,103 +325,6 @@ impl Pending for LocalReduce {
     fn finish(mut self: Box<Self>) -> Vec<i64> {
         combine(self.op, &mut self.values, self.shared.take_bytes(Channel::Reduce, self.shared.others()));
         self.values
-    }
-}
-
-/// Buffers of a sender's earlier messages, given back by their receivers.
-type Spare = Arc<Mutex<Vec<Buffer>>>;
-
-struct LocalLink {
-    shared: Rc<Shared>,
-    tag: u32,
-    sends: Vec<(usize, Buffer)>,
-    receives: Vec<(usize, Buffer)>,
-    spare: Spare,
-    under_way: bool,
-}
-
-impl Link for LocalLink {
-    fn outgoing(&mut self, i: usize) -> &mut [u8] {
-        assert!(!self.under_way, "outgoing() between start() and finish()");
-        &mut self.sends[i].1
-    }
-
-    fn start(&mut self) {
-        assert!(!self.under_way, "start() of a link that is under way");
-        self.under_way = true;
-        for (peer, bytes) in &self.sends {
-            self.shared.post_message(*peer, self.tag, bytes, &self.spare);
-        }
-    }
-
-    fn poll(&mut self) -> bool {
-        let keys = self.receives.iter().map(|(peer, _)| self.shared.key(Channel::Link(self.tag), *peer));
-        let done = !self.under_way || self.shared.job.arrived(self.shared.group[self.shared.me], keys);
-        if done {
-            self.finish();
-        }
-        done
-    }
-
-    fn finish(&mut self) {
-        if !std::mem::take(&mut self.under_way) {
-            return;
-        }
-        let parcels = self.shared.take(Channel::Link(self.tag), self.receives.iter().map(|(peer, _)| *peer));
-        for ((peer, bytes), parcel) in self.receives.iter_mut().zip(parcels) {
-            let Parcel::Message(mut message, home) = parcel else { unreachable!("links post messages") };
-            assert_eq!(message.len(), bytes.len(), "bytes from rank {peer} and bytes expected of it");
-            std::mem::swap(bytes, &mut message);
-            lock(&home).push(message);
-        }
-    }
-
-    fn incoming(&self, i: usize) -> &[u8] {
-        assert!(!self.under_way, "incoming() between start() and finish()");
-        &self.receives[i].1
-    }
-}
-
-impl Drop for LocalLink {
-    fn drop(&mut self) {
-        self.shared.tags.borrow_mut().remove(&self.tag);
-    }
-}
-
-struct LocalDirect {
-    shared: Rc<Shared>,
-    tag: u32,
-    receives: Vec<Span>,
-    spare: Spare,
-}
-
-impl Direct for LocalDirect {
-    unsafe fn start(&mut self, sends: &[Span], receives: &[Span]) {
-        assert!(self.receives.is_empty(), "start() of messages that are under way");
-        self.receives.extend(receives);
-        for Span { peer, at, bytes } in sends {
-            // SAFETY: valid memory that nobody writes to, by the caller's promise.
-            let bytes = unsafe { std::slice::from_raw_parts(*at, *bytes) };
-            self.shared.post_message(*peer, self.tag, bytes, &self.spare);
-        }
-    }
-
-    fn finish(&mut self) {
-        for Span { peer, at, bytes } in self.receives.drain(..) {
-            for parcel in self.shared.take(Channel::Link(self.tag), std::iter::once(peer)) {
-                let Parcel::Message(message, home) = parcel else { unreachable!("links post messages") };
-                assert_eq!(message.len(), bytes, "bytes from rank {peer} and bytes expected of it");
-                // SAFETY: as many bytes of valid memory that nobody touches, by the promise of `start`.
-                unsafe { std::ptr::copy_nonoverlapping(message.as_ptr(), at, bytes) };
-                lock(&home).push(message);
-            }
-        }
-    }
-}
-
-impl Drop for LocalDirect {
-    fn drop(&mut self) {
-        self.shared.tags.borrow_mut().remove(&self.tag);
     }
 }
 
