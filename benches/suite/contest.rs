@@ -43,7 +43,7 @@ struct Contender {
 
 /// Steps of a check, and of the shortest measurement: a multiple of what any engine fuses.
 const CHECKED: u64 = 4;
-const LEAST: u64 = 8;
+const LEAST: u64 = 12;
 /// Threads of the one before may still spin for a moment.
 const PAUSE: Duration = Duration::from_millis(30);
 

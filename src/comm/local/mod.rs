@@ -381,7 +381,7 @@ mod tests {
             });
             assert_eq!((aborted.rank, aborted.code), (1, 1));
             assert!(aborted.to_string().starts_with("rank 1 failed: dt is -1 ("), "{aborted}");
-            assert!(aborted.message.contains("local.rs:"), "{aborted}");
+            assert!(aborted.message.contains("local/mod.rs:"), "{aborted}");
         }
     }
 
