@@ -1,12 +1,10 @@
 //! Windows: memory that processes of one node share. A message that lies there is written by one and read by the other;
 //! nothing carries it.
 //!
-//! A window is a file in the system's memory, whose name its maker tells the others. Once all that can have opened it, the
-//! name is taken away, and the memory goes when the last of them ends, however that happens.
-use std::fs::{File, OpenOptions};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+//! A window is memory as a file without a name, which others of this node open through its maker's open files. It goes when
+//! the last process that has it ends, however that happens.
+use std::fs::File;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,8 +12,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A cache line.
 const LINE: usize = 64;
-/// Where such files live.
-const FOLDER: &str = "/dev/shm";
 
 /// Shared memory, mapped here.
 pub(super) struct Window {
@@ -23,45 +19,58 @@ pub(super) struct Window {
     bytes: usize,
 }
 
-/// Takes the name of a window away when it goes.
-pub(super) struct Name(PathBuf);
-
-impl Name {
-    /// For others on this node.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_os_str().as_encoded_bytes()
-    }
+/// The open file of a window, by which others find it.
+pub(super) struct Door {
+    file: File,
+    label: String,
 }
 
-impl Drop for Name {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+impl Door {
+    /// What others need to know: the process, its file, and a label that no other file has.
+    pub fn address(&self) -> Vec<u8> {
+        format!("{} {} {}", std::process::id(), self.file.as_raw_fd(), self.label).into_bytes()
     }
 }
 
 impl Window {
-    /// So many zeros under a new name; none if the system has no room for them.
-    pub fn new(bytes: usize) -> Option<(Rc<Window>, Name)> {
+    /// So many zeros, and the door for others, to be kept until they are in; none if the system has no room for them.
+    #[cfg(target_os = "linux")]
+    pub fn new(bytes: usize) -> Option<(Rc<Window>, Door)> {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-        let made = MADE.fetch_add(1, Ordering::Relaxed);
-        let path = Path::new(FOLDER).join(format!("halocline-{}-{made}-{now:x}", std::process::id()));
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).ok()?;
-        let name = Name(path);
+        let label = format!("halocline-{}-{}-{now:x}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let name = std::ffi::CString::new(label.clone()).ok()?;
+        // SAFETY: the name ends with a zero byte.
+        let made = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+        if made < 0 {
+            return None;
+        }
+        // SAFETY: a new file that nobody else owns.
+        let file = unsafe { File::from_raw_fd(made) };
         // Room that is only promised ends a process when it is touched.
         // SAFETY: a call that looks at nothing but its arguments.
         let full = unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, bytes as libc::off_t) } != 0;
         let window = if full { None } else { Window::map(&file, bytes) };
-        Some((Rc::new(window?), name))
+        Some((Rc::new(window?), Door { file, label }))
     }
 
-    /// The window of this name, if it is one of this node and of so many bytes.
-    pub fn open(name: &[u8], bytes: usize) -> Option<Rc<Window>> {
-        let path = PathBuf::from(std::str::from_utf8(name).ok()?);
-        if path.parent() != Some(Path::new(FOLDER)) {
+    /// Elsewhere than on Linux there are none.
+    #[cfg(not(target_os = "linux"))]
+    pub fn new(_: usize) -> Option<(Rc<Window>, Door)> {
+        None
+    }
+
+    /// The window at this address, if it is one of this node and of so many bytes.
+    pub fn open(address: &[u8], bytes: usize) -> Option<Rc<Window>> {
+        let text = std::str::from_utf8(address).ok()?;
+        let [process, number, label] = text.split(' ').collect::<Vec<_>>().try_into().ok()?;
+        let (process, number): (u32, u32) = (process.parse().ok()?, number.parse().ok()?);
+        let path = format!("/proc/{process}/fd/{number}");
+        // Another node, or another container, may have such a process, too.
+        if std::fs::read_link(&path).ok()?.to_str()? != format!("/memfd:{label} (deleted)") {
             return None;
         }
-        let file = OpenOptions::new().read(true).write(true).open(&path).ok()?;
+        let file = File::options().read(true).write(true).open(&path).ok()?;
         let fits = file.metadata().ok()?.len() == bytes as u64;
         Window::map(&file, bytes).filter(|_| fits).map(Rc::new)
     }
@@ -149,12 +158,14 @@ mod tests {
     #[test]
     fn what_is_written_in_one_mapping_is_read_in_the_other() {
         let bytes = Slot::room(100) + Slot::room(7);
-        let (mine, name) = Window::new(bytes).expect("some shared memory");
-        assert!(Window::open(name.as_bytes(), bytes + 1).is_none(), "another size");
-        let theirs = Window::open(name.as_bytes(), bytes).expect("the same node");
-        let path = name.0.clone();
-        drop(name);
-        assert!(!path.exists() && Window::open(path.as_os_str().as_encoded_bytes(), bytes).is_none());
+        let (mine, door) = Window::new(bytes).expect("some shared memory");
+        let address = door.address();
+        assert!(Window::open(&address, bytes + 1).is_none(), "another size");
+        let theirs = Window::open(&address, bytes).expect("the same node");
+        let other = String::from_utf8(address.clone()).unwrap().replace("halocline", "another");
+        assert!(Window::open(other.as_bytes(), bytes).is_none(), "another file");
+        drop(door);
+        assert!(Window::open(&address, bytes).is_none(), "a closed door");
         for (start, len) in [(0, 100), (Slot::room(100), 7)] {
             let (out, into) = (Slot::new(&mine, start, len), Slot::new(&theirs, start, len));
             for message in 0..5_u64 {
@@ -169,7 +180,9 @@ mod tests {
                 into.take(message + 1);
             }
         }
-        assert!(Window::open(b"/etc/passwd", 1).is_none() && Window::open(&[0xff], 1).is_none());
-        assert!(Window::new(1 << 60).is_none(), "more than there is");
+        assert!(
+            Window::open(b"", 1).is_none() && Window::open(b"1 2", 1).is_none() && Window::open(&[0xff], 1).is_none()
+        );
+        assert!(Window::new(1 << 63).is_none(), "more than a file can have");
     }
 }

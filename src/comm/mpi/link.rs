@@ -31,7 +31,7 @@ struct Offer {
     /// Bytes of the window, 0 if there is none, and where the slot begins.
     bytes: u64,
     start: u64,
-    name: Vec<u8>,
+    address: Vec<u8>,
 }
 
 impl Offer {
@@ -39,15 +39,15 @@ impl Offer {
     const LEN: usize = 256;
 
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = [self.bytes, self.start, self.name.len() as u64].map(u64::to_ne_bytes).concat();
-        bytes.extend(&self.name);
+        let mut bytes = [self.bytes, self.start, self.address.len() as u64].map(u64::to_ne_bytes).concat();
+        bytes.extend(&self.address);
         bytes.resize(Offer::LEN, 0);
         bytes
     }
 
     fn decode(bytes: &[u8]) -> Offer {
         let number = |i: usize| u64::from_ne_bytes(bytes[8 * i..][..8].try_into().expect("8 bytes"));
-        Offer { bytes: number(0), start: number(1), name: bytes[24..][..number(2) as usize].to_vec() }
+        Offer { bytes: number(0), start: number(1), address: bytes[24..][..number(2) as usize].to_vec() }
     }
 }
 
@@ -134,8 +134,8 @@ fn slots(
     let mut start = 0;
     for &(peer, len) in sends.iter().filter(small) {
         let offer = match &window {
-            Some((_, name)) => Offer { bytes: bytes as u64, start: start as u64, name: name.as_bytes().to_vec() },
-            None => Offer { bytes: 0, start: 0, name: vec![] },
+            Some((_, door)) => Offer { bytes: bytes as u64, start: start as u64, address: door.address() },
+            None => Offer { bytes: 0, start: 0, address: vec![] },
         };
         talk.say(peer, offer.encode());
         start += Slot::room(len);
@@ -143,7 +143,7 @@ fn slots(
     let into = receives.iter().map(|end| {
         let (peer, len) = *Some(end).filter(small)?;
         let offer = Offer::decode(&talk.hear(peer, Offer::LEN));
-        let window = if offer.bytes > 0 { Window::open(&offer.name, offer.bytes as usize) } else { None };
+        let window = if offer.bytes > 0 { Window::open(&offer.address, offer.bytes as usize) } else { None };
         talk.say(peer, vec![u8::from(window.is_some())]);
         Some(Slot::new(&window?, offer.start as usize, len))
     });
