@@ -8,10 +8,11 @@
 //! Whole [`steps`] are fused where nothing stands between them; otherwise the [`stretches`] of stages within a step that
 //! nothing stands between: a number that needs all cells, lines, a transpose.
 //!
-//! In the order of what happens: [`fusible`] says what can be fused, [`levels`] turns it into levels, [`depth`] asks for
-//! room; [`sweep`] makes halos as deep as all levels together read ([`halo`]) and carries a front through each tile
-//! ([`pass`], [`abreast`]); [`lane`] computes a plane of a level, [`homes`] and [`rings`] say where its rows lie, [`edges`] make what lies beyond
-//! walls, [`ahead`] asks memory for what comes next; [`choice`] finds out how many steps and rows are best.
+//! In the order of what happens: [`fusible`] says what can be fused, [`levels`] turns it into levels, [`abreast`] and [`homes`]
+//! say which of them go together and where their versions live, [`depth`] asks for room; [`sweep`] makes halos as deep as all
+//! levels together read ([`halo`]) and carries a front through each tile ([`pass`]); [`lane`] computes a plane of a level,
+//! [`rings`] say where its rows lie, [`edges`] make what lies beyond walls, [`ahead`] asks memory for what comes next;
+//! [`choice`] finds out how many steps and rows are best.
 mod abreast;
 mod ahead;
 mod choice;
