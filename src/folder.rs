@@ -3,11 +3,13 @@ use crate::config::{JobFile, WRITTEN_BY};
 use crate::{Error, Result};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What stands in a run's folder beside its streams.
-const FILES: [&str; 2] = ["summary.json", "trace.json"];
+const FILES: [&str; 6] = ["summary.json", "trace.json", "ledger.jsonl", "control", ".ranks", LIFE];
 const FOLDERS: [&str; 1] = ["checkpoints"];
+/// Which life of the run the folder belongs to.
+const LIFE: &str = ".life";
 
 /// Checks that a run may write into `dir`, and touches nothing: it may if the folder is absent or empty, or, with
 /// `force`, if an earlier run made it.
@@ -23,8 +25,9 @@ pub fn check(dir: &Path, force: bool) -> Result<()> {
     };
     match (entries, is_a_run(dir), force) {
         (false, _, _) | (true, true, true) => Ok(()),
-        (true, true, false) => Err(Error::input(format!("the output folder {name} holds an earlier run"))
-            .remedy("choose another with --output DIR, or overwrite that run with --force")),
+        (true, true, false) => Err(Error::input(format!("the output folder {name} holds an earlier run")).remedy(
+            "go on with it: `halocline resume DIR`; or choose another with --output DIR, or overwrite it with --force",
+        )),
         (true, false, _) => Err(Error::input(format!("the output folder {name} holds files that no run made"))
             .remedy("choose another with --output DIR; --force overwrites only what an earlier run made")),
     }
@@ -32,7 +35,7 @@ pub fn check(dir: &Path, force: bool) -> Result<()> {
 
 /// Makes `dir` the folder of this run: removes what an earlier run left there, writes `job.toml`. For rank 0 alone.
 /// Files that no run makes stay.
-pub fn claim(dir: &Path, force: bool, file: &JobFile) -> Result<()> {
+pub fn claim(dir: &Path, force: bool, file: &JobFile) -> Result<Life> {
     check(dir, force)?;
     fs::create_dir_all(dir).map_err(|e| {
         Error::file("create the output folder", dir, e).as_input().remedy("choose another with --output DIR")
@@ -40,20 +43,72 @@ pub fn claim(dir: &Path, force: bool, file: &JobFile) -> Result<()> {
     if is_a_run(dir) {
         clear(dir)?;
     }
-    let path = dir.join("job.toml");
-    fs::write(&path, file.to_toml()).map_err(|e| Error::file("write", &path, e).as_input())
+    write_job(dir, file)?;
+    Life::begin(dir)
+}
+
+/// Goes on with the run whose folder is `dir`, with this job file. For rank 0 alone.
+pub fn claim_again(dir: &Path, file: &JobFile) -> Result<Life> {
+    check_is_a_run(dir)?;
+    write_job(dir, file)?;
+    Life::begin(dir)
+}
+
+fn write_job(dir: &Path, file: &JobFile) -> Result<()> {
+    let write = |path: &Path| fs::write(path, file.to_toml()).map_err(|e| Error::file("write", path, e));
+    crate::output::replace(&dir.join("job.toml"), write).map_err(Error::as_input)
+}
+
+/// A life of a run: its folder belongs to the last one that began. One that was cut off, taken for dead, and has a
+/// successor must not write there any more.
+#[derive(Debug)]
+pub struct Life {
+    path: PathBuf,
+    name: String,
+}
+
+impl Life {
+    fn begin(dir: &Path) -> Result<Life> {
+        let (path, now) = (dir.join(LIFE), std::time::SystemTime::now());
+        let name =
+            format!("{:?} {}", now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default(), std::process::id());
+        fs::write(&path, &name).map_err(|e| Error::file("write", &path, e).as_input())?;
+        Ok(Life { path, name })
+    }
+
+    /// # Errors
+    /// If another life of the run has begun.
+    pub fn check(&self) -> Result<()> {
+        match fs::read_to_string(&self.path) {
+            Ok(name) if name == self.name => Ok(()),
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file("read", &self.path, e)),
+            _ => {
+                let dir = self.path.parent().unwrap_or(Path::new(".")).display();
+                Err(Error::failure(format!("another run has taken over the folder {dir}"))
+                    .remedy("this one ends; only one run at a time can write there"))
+            }
+        }
+    }
 }
 
 /// The names of the streams of the run in `dir`, in the order of its job file.
 pub fn streams(dir: &Path) -> Result<Vec<String>> {
+    check_is_a_run(dir)?;
+    Ok(JobFile::read(dir.join("job.toml"), &[])?.output.keys().cloned().collect())
+}
+
+/// # Errors
+/// If no run made the folder.
+pub fn check_is_a_run(dir: &Path) -> Result<()> {
     if !is_a_run(dir) {
         let what = format!("{} is not the folder of a run: it has no job.toml that a run wrote", dir.display());
         return Err(Error::input(what).remedy("give the folder that `halocline run` named as its output"));
     }
-    Ok(JobFile::read(dir.join("job.toml"), &[])?.output.keys().cloned().collect())
+    Ok(())
 }
 
-fn is_a_run(dir: &Path) -> bool {
+/// True if an earlier run made the folder.
+pub fn is_a_run(dir: &Path) -> bool {
     fs::read(dir.join("job.toml")).is_ok_and(|text| text.starts_with(WRITTEN_BY.as_bytes()))
 }
 
@@ -111,6 +166,8 @@ mod tests {
             "notes.txt",
             "other.h5",
             ".trace.json.part",
+            "ledger.jsonl",
+            "control",
         ] {
             fs::write(dir.join(name), "x").unwrap();
         }
@@ -122,7 +179,20 @@ mod tests {
         claim(&dir, true, &file()).unwrap();
         let mut left: Vec<_> = fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["job.toml", "notes.txt", "other.h5"]);
+        assert_eq!(left, [".life", "job.toml", "notes.txt", "other.h5"]);
+    }
+
+    #[test]
+    fn a_folder_belongs_to_the_last_life() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = claim(dir.path(), false, &file()).unwrap();
+        first.check().unwrap();
+        let second = claim_again(dir.path(), &file()).unwrap();
+        second.check().unwrap();
+        assert!(first.check().unwrap_err().what().starts_with("another run has taken over"));
+        claim(dir.path(), true, &file()).unwrap();
+        assert!(second.check().is_err());
+        assert!(claim_again(&dir.path().join("none"), &file()).is_err());
     }
 
     #[test]

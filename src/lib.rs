@@ -3,6 +3,7 @@
 //! The modules, in dependency order: each may use those above it, never those below.
 pub mod error;
 pub mod region;
+pub mod slab;
 pub mod turn;
 
 pub mod config;
@@ -28,10 +29,13 @@ pub mod model;
 pub mod engine;
 
 pub mod output;
+pub mod checkpoint;
 
 pub mod job;
 mod folder;
+pub mod supervise;
 pub mod driver;
+pub mod submit;
 pub mod cli;
 
 #[cfg(doc)]

@@ -8,6 +8,7 @@ use crate::field::{Declaration, Field, FieldBuilder, Profile, Scalar};
 use crate::grid::{Grid, Location};
 use crate::schedule::{Item, Op, Reduction, Schedule, Test};
 use halocline_kernels::{Element, InstructionSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The scalar that holds the simulated time in seconds.
@@ -124,6 +125,14 @@ pub(crate) struct Design {
 const DIRECT: usize = 24 << 10;
 
 impl Design {
+    /// The fields that some stage writes.
+    pub(crate) fn written(&self) -> BTreeSet<usize> {
+        let mut stages = vec![];
+        flatten(&self.start, &mut stages);
+        flatten(&self.step, &mut stages);
+        stages.iter().flat_map(|stage| stage.writes.iter().copied()).collect()
+    }
+
     /// Gives a scalar a value. An adaptive step does not go beyond the end.
     pub(crate) fn set(&self, scalars: &mut [f64], id: usize, value: f64) {
         let cut = id == DT && self.clock == Clock::Adaptive;

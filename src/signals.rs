@@ -15,7 +15,7 @@ pub enum Signal {
     Interrupt,
     /// SIGUSR1: often an early warning before the time limit (`--signal=USR1@300`).
     User1,
-    /// SIGUSR2.
+    /// SIGUSR2: asks for a checkpoint.
     User2,
 }
 
@@ -80,6 +80,11 @@ fn listen(number: i32, exit_code: Option<i32>, flag: &'static AtomicBool) -> std
 /// The most urgent signal that has arrived since [`install`]. It stays until the process ends.
 pub fn pending() -> Option<Signal> {
     SIGNALS.iter().zip(&FLAGS).find(|(_, flag)| flag.load(Relaxed)).map(|((signal, ..), _)| *signal)
+}
+
+/// True if this signal has arrived since [`install`] or since the last time that it was taken.
+pub fn take(signal: Signal) -> bool {
+    SIGNALS.iter().zip(&FLAGS).any(|((known, ..), flag)| *known == signal && flag.swap(false, Relaxed))
 }
 
 #[cfg(test)]

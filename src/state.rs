@@ -56,6 +56,11 @@ impl FieldHash {
         self.add_sums(sums);
     }
 
+    /// The sums, which add up over parts of a field.
+    pub(crate) fn sums(&self) -> [u64; 2] {
+        self.sums
+    }
+
     /// Adds the cells of another part of the same field.
     pub fn merge(&mut self, other: &FieldHash) {
         debug_assert_eq!(self.element, other.element, "parts of one field have one type");

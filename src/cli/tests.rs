@@ -247,8 +247,14 @@ fn a_run_gets_what_the_command_line_says() {
         }
     };
     let (_, _, options) = parse(&[]);
-    let expected =
-        driver::Options { ranks: None, threads: None, output: "runs/heat3d".into(), force: false, trace: false };
+    let expected = driver::Options {
+        ranks: None,
+        threads: None,
+        output: "runs/heat3d".into(),
+        force: false,
+        resume: None,
+        trace: false,
+    };
     assert_eq!(options, expected);
     let (entry, file, options) = parse(&[
         "--ranks",
@@ -266,6 +272,7 @@ fn a_run_gets_what_the_command_line_says() {
         threads: NonZeroUsize::new(2),
         output: "x/y".into(),
         force: true,
+        resume: None,
         trace: true,
     };
     assert_eq!((entry.name(), options), ("heat", expected));

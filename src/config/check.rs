@@ -78,6 +78,7 @@ fn time(format: &str, text: &str) -> Result<(), String> {
     match format {
         "span" => text.parse::<super::Span>().map(drop),
         "cadence" => text.parse::<super::Cadence>().map(drop),
+        "wall-cadence" => text.parse::<super::WallCadence>().map(drop),
         _ => text.parse::<super::Wall>().map(drop),
     }
 }

@@ -5,6 +5,7 @@
 mod axes;
 mod check;
 mod parameters;
+mod resumed;
 mod rules;
 mod sections;
 mod shape;
@@ -18,7 +19,7 @@ pub use sections::{
 };
 pub use shape::{Key, Range, Shape};
 pub use source::{Source, nearest, suggestion};
-pub use span::{Cadence, Span, Wall};
+pub use span::{Cadence, Span, Wall, WallCadence};
 
 use crate::{Error, Result};
 use indexmap::IndexMap;
@@ -247,7 +248,7 @@ mod tests {
                 },
                 parallel: ParallelSection { ranks },
                 output: streams.into_iter().filter(|(name, _)| legal(name)).collect(),
-                checkpoint: CheckpointSection { every: save },
+                checkpoint: CheckpointSection { every: save, ..CheckpointSection::default() },
                 source: Source::default(),
             }
         }

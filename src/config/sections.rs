@@ -2,7 +2,7 @@
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 
 use super::axes;
-use super::span::{Cadence, Span, Wall};
+use super::span::{Cadence, Span, Wall, WallCadence};
 use crate::Region;
 use halocline_kernels::ElementType;
 use schemars::JsonSchema;
@@ -223,9 +223,21 @@ pub enum Reduction {
 }
 
 /// `[checkpoint]`: what a run that was cut short can go on from.
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckpointSection {
-    /// how often the state is saved
+    /// how often the state is saved, and at the end; a signal that stops the run saves it in any case
     pub every: Cadence,
+    /// wall time after which the state is saved if it was not in between, or "never"
+    pub wall: WallCadence,
+    /// how many checkpoints are kept, the newest ones
+    #[schemars(range(min = 1))]
+    pub keep: NonZeroUsize,
+}
+
+impl Default for CheckpointSection {
+    fn default() -> CheckpointSection {
+        let keep = const { NonZeroUsize::new(2).expect("not zero") };
+        CheckpointSection { every: Cadence::Never, wall: WallCadence::Every(Duration::from_secs(3600)), keep }
+    }
 }

@@ -15,7 +15,7 @@ pub enum Shape {
     Number(Range),
     /// Any text.
     Text,
-    /// A text with a unit: `span`, `cadence` or `wall`.
+    /// A text with a unit: `span`, `cadence`, `wall` or `wall-cadence`.
     Time(String),
     /// One of these texts; the second of each pair describes it.
     Choice(Vec<(String, String)>),
@@ -212,7 +212,7 @@ fn shape(schema: &Json) -> Shape {
         Some("integer") => Shape::Whole(numbers().and_of(schema.get("format").and_then(Json::as_str))),
         Some("number") => Shape::Number(numbers()),
         Some("string") => match schema.get("format").and_then(Json::as_str) {
-            Some(format @ ("span" | "cadence" | "wall")) => Shape::Time(format.into()),
+            Some(format @ ("span" | "cadence" | "wall" | "wall-cadence")) => Shape::Time(format.into()),
             _ => Shape::Text,
         },
         Some("array") => match schema.get("items") {

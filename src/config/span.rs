@@ -65,6 +65,23 @@ pub enum Cadence {
 #[serde(into = "String", try_from = "String")]
 pub struct Wall(pub Duration);
 
+/// How often something is done, by a clock in the room.
+///
+/// ```
+/// use halocline::config::WallCadence;
+/// use std::time::Duration;
+/// assert_eq!("2 min".parse(), Ok(WallCadence::Every(Duration::from_secs(120))));
+/// assert_eq!("never".parse(), Ok(WallCadence::Never));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum WallCadence {
+    /// Not at all.
+    Never,
+    /// Each time that so much time has passed.
+    Every(Duration),
+}
+
 /// Longest first, so that the first unit that divides a time is the one to print it in. `Per` keeps decimal fractions of
 /// a second exact: 0.1 ms is 0.1 / 1000, which is correctly rounded, and not 0.1 · 0.001.
 const UNITS: [(&[&str], Size); 8] = [
@@ -181,6 +198,26 @@ impl fmt::Display for Wall {
     }
 }
 
+impl FromStr for WallCadence {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<WallCadence, String> {
+        if text.trim() == "never" {
+            return Ok(WallCadence::Never);
+        }
+        text.parse().map(|Wall(every)| WallCadence::Every(every))
+    }
+}
+
+impl fmt::Display for WallCadence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            WallCadence::Never => f.write_str("never"),
+            WallCadence::Every(every) => Wall(every).fmt(f),
+        }
+    }
+}
+
 /// In a file each is a text; `format` tells the checks which one.
 macro_rules! text {
     ($($type:ident = $format:literal),+) => {$(
@@ -199,7 +236,7 @@ macro_rules! text {
         }
     )+};
 }
-text!(Span = "span", Cadence = "cadence", Wall = "wall");
+text!(Span = "span", Cadence = "cadence", Wall = "wall", WallCadence = "wall-cadence");
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,8 @@ pub struct Progress {
     spoke: Instant,
     quiet: Duration,
     last: (u64, f64),
+    /// The part of the way that was done before.
+    from: f64,
     total: Total,
     bytes_per_step: f64,
 }
@@ -27,9 +29,19 @@ pub enum Total {
     Seconds(f64),
 }
 
+impl Total {
+    /// The part of the way that is done.
+    fn part(self, (step, time): (u64, f64)) -> f64 {
+        match self {
+            Total::Steps(n) => step as f64 / n.max(1) as f64,
+            Total::Seconds(end) => time / end,
+        }
+    }
+}
+
 impl Progress {
-    /// On the rank that speaks; `bytes_per_step` must move in a step, for T_eff.
-    pub fn new(speaks: bool, total: Total, bytes_per_step: f64) -> Progress {
+    /// On the rank that speaks, from a step and a time on; `bytes_per_step` must move in a step, for T_eff.
+    pub fn new(speaks: bool, total: Total, bytes_per_step: f64, from: (u64, f64)) -> Progress {
         let watched = speaks && std::io::stderr().is_terminal();
         let bar = watched.then(|| {
             // A bar counts in thousandths of the way where steps are not known beforehand.
@@ -43,7 +55,7 @@ impl Progress {
         });
         let now = Instant::now();
         let quiet = if speaks { FIRST } else { Duration::MAX };
-        Progress { bar, started: now, spoke: now, quiet, last: (0, 0.0), total, bytes_per_step }
+        Progress { bar, started: now, spoke: now, quiet, last: from, from: total.part(from), total, bytes_per_step }
     }
 
     /// A step is done.
@@ -55,10 +67,7 @@ impl Progress {
         }
         let rate = (step - self.last.0) as f64 / since.as_secs_f64();
         let t_eff = rate * self.bytes_per_step / 1e9;
-        let done = match self.total {
-            Total::Steps(n) => step as f64 / n.max(1) as f64,
-            Total::Seconds(end) => time / end,
-        };
+        let done = self.total.part((step, time));
         let say = format!("step {step}  t = {time:.6} s  {rate:.1} steps/s  T_eff {t_eff:.1} GB/s");
         match &self.bar {
             Some(bar) => {
@@ -69,7 +78,7 @@ impl Progress {
                 bar.set_message(say);
             }
             None => {
-                let left = self.started.elapsed().as_secs_f64() * (1.0 - done) / done.max(1e-9);
+                let left = self.started.elapsed().as_secs_f64() * (1.0 - done) / (done - self.from).max(1e-9);
                 eprintln!("{say}  {:.0} % done, {left:.0} s left", 100.0 * done);
                 self.quiet = (2 * self.quiet).min(LONGEST);
             }

@@ -1,10 +1,12 @@
-//! The pulse: one small non-blocking reduction a step, in which every rank says what should end the run. All act on its
-//! result one step later, together, so that a stop can neither deadlock nor tear.
+//! The pulse: one small non-blocking reduction a block of steps, in which every rank says what it knows: what should end the
+//! run, what is asked for, how far its part of a checkpoint is. All act on its result one block later, together, so that a
+//! stop can neither deadlock nor tear.
+use super::control::Wishes;
 use crate::comm::{Comm, Pending, Reduce};
 use crate::engine::Finding;
 use crate::signals::{self, Signal};
 
-/// What the ranks agreed on, one step ago.
+/// What should end the run, as the ranks agreed on it one block ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Go on.
@@ -13,6 +15,17 @@ pub enum Verdict {
     NotFinite,
     /// A signal asks for a clean end.
     Signal(Signal),
+}
+
+/// What all ranks said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// What should end the run.
+    pub verdict: Verdict,
+    /// What rank 0 asks for.
+    pub wishes: Wishes,
+    /// The least that a rank has done of writing checkpoints.
+    pub written: i64,
 }
 
 /// The pulse of a run.
@@ -40,18 +53,19 @@ impl Pulse {
         self.found.as_ref()
     }
 
-    /// Says what this rank knows, and hears what all knew a step ago. Collective.
-    pub fn beat(&mut self, comm: &Comm) -> Verdict {
-        let verdict = self.under_way.take().map_or(Verdict::Continue, |pending| heard(&pending.finish()));
+    /// Says what this rank knows and wishes, and how far it is with writing; hears what all said a block ago. Collective.
+    pub fn beat(&mut self, comm: &Comm, wishes: Wishes, written: i64) -> Heard {
+        let heard = self.last();
         let signal = signals::pending().map_or(0, code);
-        let mine = vec![i64::from(self.found.is_some()), signal];
+        let mine = vec![i64::from(self.found.is_some()), signal, wishes.bits(), -written];
         self.under_way = Some(comm.begin_reduce(Reduce::Max, mine));
-        verdict
+        heard
     }
 
     /// Hears what was said last. Collective.
-    pub fn last(&mut self) -> Verdict {
-        self.under_way.take().map_or(Verdict::Continue, |pending| heard(&pending.finish()))
+    pub fn last(&mut self) -> Heard {
+        let nothing = Heard { verdict: Verdict::Continue, wishes: Wishes::default(), written: 0 };
+        self.under_way.take().map_or(nothing, |pending| heard(&pending.finish()))
     }
 }
 
@@ -64,12 +78,13 @@ fn code(signal: Signal) -> i64 {
     }
 }
 
-fn heard(all: &[i64]) -> Verdict {
-    match (all[0], all[1]) {
+fn heard(all: &[i64]) -> Heard {
+    let verdict = match (all[0], all[1]) {
         (1.., _) => Verdict::NotFinite,
         (_, 3) => Verdict::Signal(Signal::Terminate),
         (_, 2) => Verdict::Signal(Signal::Interrupt),
         (_, 1) => Verdict::Signal(Signal::User1),
         _ => Verdict::Continue,
-    }
+    };
+    Heard { verdict, wishes: Wishes::of_bits(all[2]), written: -all[3] }
 }

@@ -2,18 +2,22 @@
 use super::setup::cell_at;
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile, Reduction, StreamElement, StreamSection};
-use crate::engine::{Store, with_element};
-use crate::error::Result;
+use crate::engine::{Part, Saved, Snapshot, Store, with_element};
+use crate::error::{Error, Result};
 use crate::field::Declaration;
 use crate::grid::{AXES, Grid, Location};
 use crate::output::{Axis, Layout, Seal, Slab, Stream, Variable};
 use crate::region::Region;
+use crate::slab::Number;
 use halocline_kernels::{Element, ElementType};
 use std::path::Path;
 
 /// A stream of a run: its file, what it holds, and what has been gathered since the last instant.
 pub struct Recorder {
     stream: Stream,
+    name: String,
+    /// Of the variables, one for each column.
+    names: Vec<String>,
     /// Fields, the part of each (real or imaginary), and the type on disk.
     columns: Vec<Column>,
     pieces: Pieces,
@@ -40,10 +44,11 @@ enum Pieces {
 }
 
 impl Recorder {
-    /// Begins the stream `name`. Collective.
+    /// Begins the stream `name`; or goes on with one, as it was when a checkpoint was written or, without one, from its
+    /// beginning. Collective.
     ///
     /// # Errors
-    /// If its files cannot be made.
+    /// If its files cannot be made, or cannot be gone on with.
     pub fn begin(
         comm: &Comm,
         store: &Store,
@@ -51,6 +56,7 @@ impl Recorder {
         name: &str,
         dir: &Path,
         provenance: &[(String, String)],
+        (goes_on, from): (bool, Option<&dyn Saved>),
     ) -> Result<Recorder> {
         let section = &file.output[name];
         let grid = &store.design.grids[0];
@@ -105,8 +111,15 @@ impl Recorder {
             provenance: provenance.to_vec(),
         };
         let seal = Seal { seconds: section.seal.0.as_secs_f64(), ..Seal::default() };
-        Ok(Recorder {
-            stream: Stream::create(comm, dir, layout, seal)?,
+        let names = layout.variables.iter().map(|v| v.name.clone()).collect();
+        let stream = match goes_on {
+            false => Stream::create(comm, dir, layout, seal)?,
+            true => Stream::resume(comm, dir, layout, seal, from.map(Saved::step))?,
+        };
+        let mut recorder = Recorder {
+            stream,
+            name: name.into(),
+            names,
             gathered: vec![],
             count: 0,
             last_time: 0.0,
@@ -114,7 +127,77 @@ impl Recorder {
             reduce: section.reduce,
             columns,
             pieces,
-        })
+        };
+        if let Some(saved) = from {
+            comm.agree(recorder.put_back(store, saved))?;
+        }
+        Ok(recorder)
+    }
+
+    /// Adds to a snapshot what has been gathered since the last instant.
+    pub fn save(&self, store: &Store, snapshot: &mut Snapshot) {
+        let mut number = |what: &str, bits| _ = snapshot.numbers.insert(format!("stream/{}/{what}", self.name), bits);
+        number("count", self.count);
+        number("last time", self.last_time.to_bits());
+        if self.count == 0 {
+            return;
+        }
+        for (c, column) in self.columns.iter().enumerate() {
+            let boxes = self.boxes(store, column.field).into_iter().enumerate().map(|(b, (_, region, point))| {
+                let (start, count) = self.place(&region, point);
+                Slab::of(&start, &count, &self.gathered[c][b])
+            });
+            let (name, number, shape) = (self.part(c), Number::F64, self.shape());
+            snapshot.parts.push(Part { name, number, shape, boxes: boxes.collect() });
+        }
+    }
+
+    /// Takes from a saved state what [`Recorder::save`] has put there. A stream that the state does not know begins.
+    fn put_back(&mut self, store: &Store, saved: &dyn Saved) -> Result<()> {
+        let number = |what: &str| saved.number(&format!("stream/{}/{what}", self.name));
+        let time = saved.number("scalar/time").unwrap_or_default();
+        let (count, last_time) = (number("count").unwrap_or(0), f64::from_bits(number("last time").unwrap_or(time)));
+        (self.count, self.last_time) = (count, last_time);
+        if self.count == 0 {
+            return Ok(());
+        }
+        let gathered = self.columns.iter().enumerate().map(|(c, column)| {
+            let part = self.part(c);
+            if saved.part(&part) != Some((Number::F64, self.shape())) {
+                return Err(Error::input(format!("the checkpoint does not hold what `{part}` has gathered")));
+            }
+            let boxes = self.boxes(store, column.field).into_iter().map(|(_, region, point)| {
+                let (start, count) = self.place(&region, point);
+                let bytes = saved.read(&part, &start, &count)?;
+                Ok(bytes.as_chunks().0.iter().map(|b| f64::from_ne_bytes(*b)).collect())
+            });
+            boxes.collect::<Result<Vec<Vec<f64>>>>()
+        });
+        self.gathered = gathered.collect::<Result<_>>()?;
+        Ok(())
+    }
+
+    fn part(&self, column: usize) -> String {
+        format!("streams/{}/{}", self.name, self.names[column])
+    }
+
+    /// The size of an instant, along the axes that are kept.
+    fn shape(&self) -> Vec<usize> {
+        match &self.pieces {
+            Pieces::Points(cells) => vec![cells.len()],
+            Pieces::Region(whole, kept) => kept.iter().map(|&a| whole.size()[a]).collect(),
+        }
+    }
+
+    /// A box of an instant: its first index and its size.
+    fn place(&self, region: &Region, point: usize) -> (Vec<usize>, Vec<usize>) {
+        match &self.pieces {
+            Pieces::Points(_) => (vec![point], vec![1]),
+            Pieces::Region(whole, kept) => {
+                let (size, low) = (region.size(), |&a: &usize| (region.low[a] - whole.low[a]) as usize);
+                (kept.iter().map(low).collect(), kept.iter().map(|&a| size[a]).collect())
+            }
+        }
     }
 
     /// True if an instant is due after this step.
@@ -134,15 +217,15 @@ impl Recorder {
         self.reduce != Reduction::Instant || self.is_due(step, time)
     }
 
-    /// Takes note of a step, and writes an instant if one is due. Collective.
+    /// Takes note of a step, and writes an instant if one is due or asked for: a mean is asked for in vain. Collective.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn step(&mut self, store: &Store, step: u64, time: f64) -> Result<()> {
+    pub fn step(&mut self, store: &Store, step: u64, time: f64, asked: bool) -> Result<()> {
         if self.reduce != Reduction::Instant && step > 0 {
             self.gather(store);
         }
-        let due = self.is_due(step, time);
+        let due = self.is_due(step, time) || asked && self.reduce == Reduction::Instant;
         self.last_time = time;
         if !due {
             return Ok(());
@@ -152,6 +235,14 @@ impl Recorder {
         self.gathered.clear();
         self.count = 0;
         self.stream.write(step, time, boxes)
+    }
+
+    /// Seals what was written: it survives a kill. Collective.
+    ///
+    /// # Errors
+    /// If it cannot be sealed.
+    pub fn seal(&mut self) -> Result<()> {
+        self.stream.seal()
     }
 
     /// Seals what was written, and ends. Collective.
@@ -188,14 +279,7 @@ impl Recorder {
         let boxes = self.boxes(store, c.field).into_iter().enumerate();
         boxes
             .map(|(b, (patch, region, number))| {
-                let (start, count) = match &self.pieces {
-                    Pieces::Points(_) => (vec![number], vec![1]),
-                    Pieces::Region(whole, kept) => {
-                        let size = region.size();
-                        let low = |&a: &usize| (region.low[a] - whole.low[a]) as usize;
-                        (kept.iter().map(low).collect(), kept.iter().map(|&a| size[a]).collect())
-                    }
-                };
+                let (start, count) = self.place(&region, number);
                 let values = match self.reduce {
                     Reduction::Instant => numbers(store, c, patch, &region),
                     Reduction::Mean => self.gathered[column][b].iter().map(|v| v / self.count as f64).collect(),

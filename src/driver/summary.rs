@@ -61,6 +61,13 @@ pub struct Summary {
     pub element: String,
     /// Steps done.
     pub steps: u64,
+    /// The step from which this life of the run went on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_from: Option<u64>,
+    /// Checkpoints that this life has written.
+    pub checkpoints: u64,
+    /// Their bytes.
+    pub checkpoint_bytes: u64,
     /// Simulated time in seconds.
     pub time_s: f64,
     /// Seconds of stepping, without set-up and output.
@@ -112,10 +119,11 @@ impl Summary {
         let [z, y, x] = self.grid;
         let mut text = String::new();
         let ranks = format!("{} {} rank{}", self.ranks, self.transport, if self.ranks == 1 { "" } else { "s" });
+        let from = self.resumed_from.map_or(String::new(), |step| format!(" (from {step} on)"));
         let threads = format!("{} thread{}", self.threads, if self.threads == 1 { "" } else { "s" });
         let _ = writeln!(
             text,
-            "{}: {}, {} steps of {z} × {y} × {x} cells ({}, {}) on {ranks} × {threads}, process grid {:?}",
+            "{}: {}, {} steps{from} of {z} × {y} × {x} cells ({}, {}) on {ranks} × {threads}, process grid {:?}",
             self.job, self.outcome, self.steps, self.element, self.instruction_set, self.process_grid
         );
         let s = &self.seconds;
@@ -127,6 +135,11 @@ impl Summary {
             self.wall_s, self.cells_per_s, self.t_eff_gb_s, s.setup, s.output
         );
         let _ = writeln!(text, "  {}", self.fusion);
+        if self.checkpoints > 0 {
+            let s = if self.checkpoints == 1 { "" } else { "s" };
+            let size = indicatif::DecimalBytes(self.checkpoint_bytes / self.checkpoints);
+            let _ = writeln!(text, "  {} checkpoint{s} of {size}", self.checkpoints);
+        }
         text += &self.time.text();
         if self.messages > 0 {
             let each = self.sent_bytes as f64 / 1e3 / self.messages as f64;

@@ -66,11 +66,13 @@ impl<R: Record, const N: usize> Record for [R; N] {
 
 type Held = Box<dyn Any + Send + Sync>;
 
-/// How a bag is filled at the start, and its state hashed.
+/// How a bag is filled at the start, its state hashed, and its records turned into bytes and back.
 #[derive(Clone)]
 pub struct Filling {
     fill: Arc<dyn Fn(usize, usize) -> Held + Send + Sync>,
     hash: fn(&Held) -> i64,
+    write: fn(&Held) -> (usize, Vec<u8>),
+    read: fn(&[u8]) -> Held,
 }
 impl Filling {
     pub(crate) fn new<R: Record>(filling: impl Fn(usize, usize) -> Vec<R> + Send + Sync + 'static) -> Filling {
@@ -84,6 +86,18 @@ impl Filling {
                     sum = sum.wrapping_add(xxhash_rust::xxh3::xxh3_64(&bytes) as i64);
                 }
                 sum
+            },
+            write: |held| {
+                let (mut bytes, records) = (vec![], held.downcast_ref::<Vec<R>>().expect("a bag of its own type"));
+                records.iter().for_each(|record| record.write(&mut bytes));
+                (records.len(), bytes)
+            },
+            read: |mut bytes| {
+                let mut records = vec![];
+                while !bytes.is_empty() {
+                    records.push(R::read(&mut bytes));
+                }
+                Box::new(records)
             },
         }
     }
@@ -133,6 +147,17 @@ impl Bags {
         self.get(bag).iter().for_each(|r| sum[0].add(f(r)));
         all_sum(comm, &mut sum);
         self.result = sum[0].value();
+    }
+
+    /// Each bag's records on this rank: how many, and their bytes.
+    pub(crate) fn bytes(&self) -> impl Iterator<Item = (usize, Vec<u8>)> {
+        self.held.iter().map(|(held, filling)| (filling.write)(held))
+    }
+
+    /// Fills a bag of this rank anew.
+    pub(crate) fn refill(&mut self, bag: usize, bytes: &[u8]) {
+        let (held, filling) = &mut self.held[bag];
+        *held = (filling.read)(bytes);
     }
 
     /// An order-free hash of every bag's records, whatever rank holds them.

@@ -9,6 +9,7 @@ mod halos;
 mod observe;
 mod plan;
 mod run;
+mod snapshot;
 pub mod sources;
 mod tally;
 mod tiles;
@@ -21,6 +22,7 @@ pub use observe::{Finding, Measured};
 pub use plan::Plan;
 use plan::line_layout;
 pub(crate) use run::bytes_of;
+pub use snapshot::{Part, Saved, Snapshot};
 
 use crate::boundary;
 use crate::comm::Comm;
@@ -37,6 +39,7 @@ use halocline_kernels::cell::PROFILE_REACH;
 use halocline_kernels::row::RowFn;
 use halocline_kernels::{Element, ElementType, Reach};
 use sources::Source;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -58,6 +61,10 @@ pub struct Simulation {
     transposes: BTreeMap<*const Stage, Exchange>,
     bags: Bags,
     sources: Vec<Option<Box<dyn Source>>>,
+    /// By source: what it has given so far.
+    taken: Vec<sources::Taken>,
+    /// Hashes of fields that no stage writes, once somebody has asked.
+    constants: OnceCell<Vec<(String, u64)>>,
     fusion: fused::Fusion,
     /// Items that are done the first time only, and were.
     once: BTreeSet<*const Item>,
@@ -211,6 +218,8 @@ impl Simulation {
             store,
             rows,
             bags,
+            taken: vec![sources::Taken::default(); sources.len()],
+            constants: OnceCell::new(),
             sources,
             fusion: fused::Fusion::new(depth),
         };

@@ -85,33 +85,34 @@ impl Simulation {
     /// # Errors
     /// If a bag cannot be hashed.
     pub fn state(&self) -> Result<String> {
-        let mut fields = vec![];
-        for (f, d) in self.store.design.declarations.iter().enumerate() {
-            let (patches, grid) = (self.store.patches(f), self.store.grid_of(f));
-            let mut hash = FieldHash::new(d.element);
-            for (array, patch) in self.store.now[f].iter().zip(patches) {
-                let owned = patch.region;
-                let [nz, ny, nx] = owned.size();
-                let rows = self.comm.threads().map(nz, |z| {
-                    let mut hash = FieldHash::new(d.element);
-                    for y in 0..ny {
-                        let index = [owned.low[0] + z as isize, owned.low[1] + y as isize, owned.low[2]];
-                        // SAFETY: the row is owned and nx numbers long.
-                        let row = unsafe { std::slice::from_raw_parts(array.cell(index), nx * d.element.size()) };
-                        hash.add_row(grid.key(patch.block, index), row);
-                    }
-                    hash
-                });
-                rows.iter().for_each(|r| hash.merge(r));
-            }
-            fields.push((d.name.as_str(), hash));
-        }
+        let names = self.store.design.declarations.iter().map(|d| d.name.as_str());
+        let fields: Vec<_> = names.enumerate().map(|(f, name)| (name, self.field_hash(f))).collect();
         let mut more: Vec<u64> = self.store.scalars.iter().map(|s| s.to_bits()).collect();
         more.extend(self.bags.hash(&self.comm));
         let mut digest = Xxh3::new();
         digest.update(state_hash(&self.comm, &fields).as_bytes());
         more.iter().for_each(|word| digest.update(&word.to_le_bytes()));
         Ok(format!("{:032x}", digest.digest128()))
+    }
+
+    /// The hash of this rank's cells of a field.
+    pub(super) fn field_hash(&self, f: usize) -> FieldHash {
+        let (element, grid) = (self.store.design.declarations[f].element, self.store.grid_of(f));
+        let mut hash = FieldHash::new(element);
+        for (array, patch) in self.store.now[f].iter().zip(self.store.patches(f)) {
+            let owned = patch.region;
+            let [nz, ny, nx] = owned.size();
+            let planes = self.comm.threads().map(nz, |z| {
+                let mut hash = FieldHash::new(element);
+                for y in 0..ny {
+                    let index = [owned.low[0] + z as isize, owned.low[1] + y as isize, owned.low[2]];
+                    hash.add_row(grid.key(patch.block, index), array.row(index, nx));
+                }
+                hash
+            });
+            planes.iter().for_each(|plane| hash.merge(plane));
+        }
+        hash
     }
 
     /// A whole field on every rank, a block each, `[z, y, x]`. For tests and small grids. Collective.

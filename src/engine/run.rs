@@ -182,7 +182,10 @@ impl Simulation {
                 self.written(&stage.writes);
             }
             Work::Receive { source, mix } => {
-                let arrivals = sources::take(&self.comm, self.sources[*source].as_mut(), self.store.scalars[TIME])?;
+                let until = self.store.scalars[TIME];
+                let arrivals = sources::take(&self.comm, self.sources[*source].as_mut(), until)?;
+                let given = self.taken[*source].given + arrivals.len() as u64;
+                self.taken[*source] = sources::Taken { given, until };
                 for r in &arrivals {
                     self.mix(stage.writes[0], r.block, r.index, r.value, mix)?;
                 }

@@ -18,11 +18,21 @@ pub struct Arrival {
 
 /// Something that gives records in the order of their times. Only the first rank asks it; the others hear from that one.
 pub trait Source {
-    /// The records up to this time that have not been given yet.
+    /// The records up to this time that have not been given yet. A run that goes on from a checkpoint opens the source anew
+    /// and asks once for all that had been given; they have to be as many.
     ///
     /// # Errors
     /// If the source is broken; the run then ends.
     fn take(&mut self, until: f64) -> Result<Vec<Arrival>>;
+}
+
+/// What a source has given so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Taken {
+    /// How many records.
+    pub given: u64,
+    /// Up to which time in seconds.
+    pub until: f64,
 }
 
 /// Opens a source.

@@ -141,6 +141,31 @@ impl Array {
         self.memory.at().wrapping_offset(self.offset(index))
     }
 
+    fn check_row(&self, index: [isize; 3], cells: usize) {
+        let row = Region::of([1, 1, cells]).shift(index);
+        assert!(self.padded.contains(&row), "{row:?} lies outside the array {:?}", self.padded);
+    }
+
+    /// The bytes of so many cells of a row, from this index on.
+    ///
+    /// # Panics
+    /// If they do not lie in the array.
+    pub fn row(&self, index: [isize; 3], cells: usize) -> &[u8] {
+        self.check_row(index, cells);
+        // SAFETY: the cells lie in the array, in one row.
+        unsafe { std::slice::from_raw_parts(self.cell(index), cells * self.element.size()) }
+    }
+
+    /// The same for writing.
+    ///
+    /// # Panics
+    /// As [`Array::row`].
+    pub fn row_mut(&mut self, index: [isize; 3], cells: usize) -> &mut [u8] {
+        self.check_row(index, cells);
+        // SAFETY: as in `row`; the borrow is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.cell_mut(index), cells * self.element.size()) }
+    }
+
     fn check<T: Element>(&self, region: &Region) -> (ndarray::StrideShape<ndarray::Ix3>, *mut T) {
         assert_eq!(T::TYPE, self.element, "a field's array is viewed as another type");
         assert!(self.padded.contains(region), "{region:?} lies outside the array {:?}", self.padded);
@@ -197,6 +222,9 @@ mod tests {
         a.view_mut::<f32>(&owned).indexed_iter_mut().for_each(|((z, y, x), v)| *v = (z * 100 + y * 10 + x) as f32);
         // SAFETY: the cell is owned.
         assert_eq!(unsafe { *a.cell([3, 12, 101]).cast::<f32>() }, 121.0);
+        assert_eq!(a.row([3, 12, 101], 2), [121.0f32, 122.0].map(f32::to_ne_bytes).concat());
+        a.row_mut([2, 10, 100], 1).copy_from_slice(&7f32.to_ne_bytes());
+        assert_eq!(a.view::<f32>(&owned)[[0, 0, 0]], 7.0);
         assert_eq!(a.cell([3, 12, 100]) as usize % LINE, 0);
         assert_eq!(a.view::<f32>(&a.padded()).sum(), a.view::<f32>(&owned).sum());
         assert_eq!(a.row_stride() % LINE as isize, 0);

@@ -62,6 +62,28 @@ pub(super) fn keep_until(mut sealed: Vec<Sealed>, step: Option<u64>) -> (Vec<Sea
     (sealed, (kept..all).rev().collect())
 }
 
+/// Segments as a message.
+pub(super) fn encode(sealed: &[Sealed]) -> Vec<u8> {
+    let mut words = vec![];
+    for segment in sealed {
+        words.extend([segment.held as u64, segment.instants.len() as u64]);
+        words.extend(segment.instants.iter().flat_map(|(step, time)| [*step, time.to_bits()]));
+    }
+    words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}
+
+/// The segments of a message.
+pub(super) fn decode(message: &[u8]) -> Vec<Sealed> {
+    let mut words = message.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word));
+    let mut sealed = vec![];
+    while let (Some(held), Some(n)) = (words.next(), words.next()) {
+        let mut instant = || Some((words.next()?, f64::from_bits(words.next()?)));
+        let instants = (0..n).map_while(|_| instant()).collect();
+        sealed.push(Sealed { instants, held: held as usize });
+    }
+    sealed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +94,7 @@ mod tests {
             |steps: &[u64]| Sealed { instants: steps.iter().map(|&s| (s, s as f64)).collect(), held: steps.len() };
         let all = vec![segment(&[0, 10]), segment(&[20, 30]), segment(&[40])];
         let (kept, dropped) = keep_until(all.clone(), Some(20));
+        assert_eq!(decode(&encode(&kept)), kept);
         assert_eq!(kept[1], Sealed { instants: vec![(20, 20.0)], held: 2 });
         assert_eq!((kept.len(), dropped), (2, vec![2]));
         assert_eq!(keep_until(all.clone(), Some(99)), (all.clone(), vec![]));

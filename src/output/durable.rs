@@ -15,12 +15,12 @@ pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<(
 }
 
 /// The name under which `path` is written: `.NAME.part` beside it.
-pub(super) fn part_of(path: &Path) -> PathBuf {
+pub(crate) fn part_of(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()))
 }
 
 /// Brings a complete file to disk and gives it its final name.
-pub(super) fn publish(part: &Path, path: &Path) -> Result<()> {
+pub(crate) fn publish(part: &Path, path: &Path) -> Result<()> {
     let sync = |p: &Path| File::open(p).and_then(|f| f.sync_all()).map_err(|e| why("sync", p, e));
     // Gives back what was reserved beyond the end.
     let trim = File::options().write(true).open(part).and_then(|f| f.set_len(f.metadata()?.len()));
@@ -31,7 +31,7 @@ pub(super) fn publish(part: &Path, path: &Path) -> Result<()> {
 }
 
 /// Makes sure that the first `end` bytes of a file that is being written have room on the disk.
-pub(super) fn reserve(part: &Path, end: u64) -> Result<()> {
+pub(crate) fn reserve(part: &Path, end: u64) -> Result<()> {
     use rustix::fs::{FallocateFlags, fallocate, statvfs};
     use rustix::io::Errno;
     let file = File::options().write(true).open(part).map_err(|e| Error::file("open", part, e))?;
@@ -50,7 +50,7 @@ pub(super) fn reserve(part: &Path, end: u64) -> Result<()> {
 }
 
 /// An error of the file system with its remedy.
-pub(super) fn why(action: &str, path: &Path, error: std::io::Error) -> Error {
+pub(crate) fn why(action: &str, path: &Path, error: std::io::Error) -> Error {
     let remedy = remedy(error.raw_os_error());
     let error = Error::file(action, path, error);
     if let Some(remedy) = remedy { error.remedy(remedy) } else { error }
@@ -73,13 +73,13 @@ pub(super) fn remedy(number: Option<i32>) -> Option<&'static str> {
 }
 
 /// Removes a file that will not be completed.
-pub(super) fn discard(part: &Path) {
+pub(crate) fn discard(part: &Path) {
     // Nothing depends on its absence, so a failure here must not hide the error that led to it.
     let _ = fs::remove_file(part);
 }
 
 /// Removes what lives that were killed left in a folder.
-pub(super) fn clear(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn clear(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();

@@ -5,7 +5,7 @@
 use super::durable;
 use crate::Error;
 use crate::comm::RawComm;
-use halocline_kernels::ElementType;
+use crate::slab::Number;
 use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::path::Path;
 
@@ -16,30 +16,12 @@ use hdf5_sys::h5::{herr_t, hsize_t};
 use hdf5_sys::h5i::hid_t;
 use hdf5_sys::{h5a, h5d, h5p, h5s};
 
-/// The numbers that a dataset can be made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Number {
-    F32,
-    F64,
-    I64,
-}
-
-impl Number {
-    /// The number that stores real fields of this type; `None` for complex ones.
-    pub(crate) fn of(element: ElementType) -> Option<Number> {
-        match element {
-            ElementType::F32 => Some(Number::F32),
-            ElementType::F64 => Some(Number::F64),
-            ElementType::C32 | ElementType::C64 => None,
-        }
-    }
-
-    fn descriptor(self) -> TypeDescriptor {
-        match self {
-            Number::F32 => TypeDescriptor::Float(FloatSize::U4),
-            Number::F64 => TypeDescriptor::Float(FloatSize::U8),
-            Number::I64 => TypeDescriptor::Integer(IntSize::U8),
-        }
+fn descriptor(number: Number) -> TypeDescriptor {
+    match number {
+        Number::F32 => TypeDescriptor::Float(FloatSize::U4),
+        Number::F64 => TypeDescriptor::Float(FloatSize::U8),
+        Number::I64 => TypeDescriptor::Integer(IntSize::U8),
+        Number::U8 => TypeDescriptor::Unsigned(IntSize::U1),
     }
 }
 
@@ -58,6 +40,12 @@ pub(crate) fn create(path: &Path) -> Result<File> {
             .attr_creation_order(AttrCreationOrder::Indexed)
     });
     options.create(path)
+}
+
+/// Creates a file whose structure carries checksums, which the older format that others prefer does not have.
+pub(crate) fn create_checked(path: &Path) -> Result<File> {
+    let mut options = File::with_options();
+    options.with_fapl(|p| p.libver_v110()).with_fcpl(|p| p.obj_track_times(false)).create(path)
 }
 
 /// Opens a file for reading.
@@ -90,6 +78,8 @@ pub(crate) fn open_shared(_: &Path, comm: RawComm) -> Result<File> {
 pub(crate) enum Storage {
     /// In one piece, of a fixed size.
     Whole,
+    /// The same, with its place in the file from the beginning, for others to fill.
+    Reserved,
     /// In chunks of this shape; the first axis can grow.
     Growing(Vec<usize>),
     /// In other files.
@@ -116,12 +106,14 @@ pub(crate) fn dataset(group: &Group, name: &str, number: Number, shape: &[usize]
             shape.iter().enumerate().map(|(a, &n)| Extent::new(n, if a == 0 { None } else { Some(n) })).collect(),
         )
     };
-    let extents = if let Storage::Whole = storage { SimpleExtents::fixed(shape) } else { growing(shape) };
+    let fixed = matches!(storage, Storage::Whole | Storage::Reserved);
+    let extents = if fixed { SimpleExtents::fixed(shape) } else { growing(shape) };
     let mut builder = group
         .new_dataset_builder()
         .with_dcpl(|p| p.obj_track_times(false).attr_creation_order(AttrCreationOrder::Indexed));
     match storage {
         Storage::Whole => {}
+        Storage::Reserved => builder = builder.alloc_time(Some(AllocTime::Early)).fill_time(FillTime::Never),
         // Every number is written exactly once, so filling chunks beforehand would only double the traffic. Parallel
         // HDF5 allocates early; saying so makes serial files the same.
         Storage::Growing(chunk) => {
@@ -142,6 +134,7 @@ pub(crate) fn dataset(group: &Group, name: &str, number: Number, shape: &[usize]
                 Number::F32 => builder.fill_value(f32::NAN),
                 Number::F64 => builder.fill_value(f64::NAN),
                 Number::I64 => builder.fill_value(-1i64),
+                Number::U8 => builder,
             };
             for s in sources {
                 let mut theirs = shape.to_vec();
@@ -157,7 +150,18 @@ pub(crate) fn dataset(group: &Group, name: &str, number: Number, shape: &[usize]
             }
         }
     }
-    builder.empty_as(number.descriptor()).shape(extents).create(name)
+    builder.empty_as(descriptor(number)).shape(extents).create(name)
+}
+
+/// Where a dataset lies in the file, if it does so in one piece.
+pub(crate) fn offset(dataset: &Dataset) -> Option<u64> {
+    dataset.offset()
+}
+
+/// What a dataset is made of.
+pub(crate) fn number_of(dataset: &Dataset) -> Option<Number> {
+    let found = dataset.dtype().and_then(|t| t.to_descriptor()).ok()?;
+    [Number::F32, Number::F64, Number::I64, Number::U8].into_iter().find(|n| descriptor(*n) == found)
 }
 
 /// Gives the first axis another length.
@@ -285,7 +289,7 @@ pub(crate) fn put_fill(at: &Dataset, number: Number) -> Result<()> {
     match number {
         Number::F32 => at.new_attr::<f32>().create("_FillValue")?.write_scalar(&f32::NAN),
         Number::F64 => at.new_attr::<f64>().create("_FillValue")?.write_scalar(&f64::NAN),
-        Number::I64 => Ok(()),
+        Number::I64 | Number::U8 => Ok(()),
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a stream holds: axes, variables, provenance.
-use super::hdf5::Number;
+use crate::slab::Number;
 use crate::{Error, Result};
 use halocline_kernels::ElementType;
 

@@ -10,7 +10,7 @@
 //!
 //! *Architecture invariant:* only `output/hdf5.rs` names HDF5.
 mod catalogue;
-mod durable;
+pub(crate) mod durable;
 pub(crate) mod hdf5;
 mod layout;
 mod pack;
@@ -26,9 +26,9 @@ mod xdmf;
 #[cfg(test)]
 mod tests;
 
+pub use crate::slab::Slab;
 pub use durable::replace;
 pub use layout::{Axis, Layout, Variable};
 pub use pack::pack;
 pub use picture::png;
-pub use slab::Slab;
 pub use stream::{Seal, Stream};

@@ -1,6 +1,7 @@
 //! What every file of a stream has in common: coordinates, scales, units, names, provenance.
-use super::hdf5::{self, Number, Storage};
+use super::hdf5::{self, Storage};
 use super::layout::{Axis, Layout, Variable};
+use crate::slab::Number;
 use std::path::Path;
 
 /// An instant: step number, and time in seconds.

@@ -4,9 +4,10 @@ use super::durable;
 use super::hdf5::{self, Storage};
 use super::layout::{Layout, Variable};
 use super::schema::{self, Instant, Life};
-use super::slab::{self, Slab};
+use super::slab;
 use crate::Result;
 use crate::comm::Comm;
+use crate::slab::Slab;
 use std::path::{Path, PathBuf};
 use std::time::Instant as Clock;
 

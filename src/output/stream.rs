@@ -5,9 +5,9 @@ use super::hdf5;
 use super::layout::Layout;
 use super::schema::{self, Life};
 use super::segment::Segment;
-use super::slab::Slab;
 use super::view;
 use crate::comm::{Comm, Reduce};
+use crate::slab::Slab;
 use crate::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -107,6 +107,10 @@ impl Stream {
             Stream { comm: comm.clone(), dir: dir.to_path_buf(), layout, lives, limit, sealed: vec![], open: None };
         let prepared = if comm.is_root() { stream.prepare(start) } else { Ok(()) };
         comm.agree(prepared)?;
+        // All ranks count segments and instants alike.
+        let mut known = catalogue::encode(&stream.sealed);
+        comm.broadcast(0, &mut known);
+        stream.sealed = catalogue::decode(&known);
         Ok(stream)
     }
 

@@ -111,8 +111,14 @@ fn staggered_fields_and_points_have_coordinates_of_their_own() {
     let all: &[JobEntry] = jobs![Staggered];
     let entry = JobEntry::of_file(all, &mut file).unwrap();
     let one = NonZeroUsize::new(1);
-    let options =
-        driver::Options { ranks: one, threads: one, output: folder.path().join("run"), force: false, trace: false };
+    let options = driver::Options {
+        ranks: one,
+        threads: one,
+        output: folder.path().join("run"),
+        force: false,
+        resume: None,
+        trace: false,
+    };
     assert_eq!(driver::run(entry, file, options), 0);
     let Some(text) = ncdump(&["-v", "x,x_face,y_face,u,v"], &folder.path().join("run/fields.h5")) else { return };
     has(

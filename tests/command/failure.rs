@@ -362,7 +362,7 @@ fn faulty_program() {
     let all: &[JobEntry] = jobs![Faulty];
     let entry = JobEntry::of_file(all, &mut file).unwrap();
     let threads = std::num::NonZeroUsize::new(1);
-    let options = driver::Options { ranks, threads, output: output.into(), force: false, trace: false };
+    let options = driver::Options { ranks, threads, output: output.into(), force: false, resume: None, trace: false };
     std::process::exit(driver::run(entry, file, options).into());
 }
 

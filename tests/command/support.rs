@@ -132,6 +132,22 @@ pub fn run(ranks: Ranks, file: &Path, output: &Path) -> Run {
     run.threads(1)
 }
 
+/// `halocline resume DIR` on ranks of one thread.
+pub fn resume(ranks: Ranks, output: &Path) -> Run {
+    let mut run = Run::of(ranks, Path::new(env!("CARGO_BIN_EXE_halocline")), "resume");
+    run.command.arg("resume").arg(output);
+    if let Threads(2..) = ranks {
+        run.command.args(["--ranks", &ranks.count().to_string()]);
+    }
+    run.threads(1)
+}
+
+/// `halocline verify DIR`: whether all is as it was written, and what it says.
+pub fn verified(output: &Path) -> (bool, String) {
+    let run = Command::new(env!("CARGO_BIN_EXE_halocline")).arg("verify").arg(output).output().expect("it runs");
+    (run.status.success(), String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned())
+}
+
 impl Run {
     /// A program on ranks, without arguments yet.
     pub fn of(ranks: Ranks, program: &Path, what: &str) -> Run {
@@ -215,6 +231,13 @@ impl Running {
         all.sort();
         let ranks: Vec<u32> = all.iter().map(|(_, process)| *process).collect();
         if all.iter().map(|(rank, _)| *rank).eq(0..n) { ranks } else { vec![] }
+    }
+
+    /// What it has started that runs a job, however deep.
+    pub fn workers(&self) -> Vec<u32> {
+        let program = Path::new(env!("CARGO_BIN_EXE_halocline"));
+        let all = descendants(self.process()).into_iter();
+        all.filter(|p| fs::read_link(format!("/proc/{p}/exe")).is_ok_and(|exe| exe == program)).collect()
     }
 
     /// Waits until something is there to see.
@@ -339,6 +362,13 @@ impl Ended {
         let last = self.out.lines().last().unwrap_or_default();
         let state = last.strip_prefix("state ").filter(|_| self.status.success());
         state.unwrap_or_else(|| panic!("{} ended with {}\n{}{}", self.what, self.status, self.out, self.err))
+    }
+
+    /// Asserts that it stopped cleanly, with this exit code, and said these texts.
+    pub fn stops(&self, texts: &[&str]) {
+        let Ended { what, status, out, err, .. } = self;
+        assert_eq!(status.code(), Some(75), "{what}\n{out}{err}");
+        texts.iter().for_each(|text| assert!(err.contains(text), "{what}: {text:?} in: {err}"));
     }
 
     /// Asserts how it ended: with this exit code, and one message, which holds these texts.

@@ -1,0 +1,221 @@
+//! Keeps the checkpoints of a run: writes new ones beside the run, drops the oldest.
+use super::file::{self, Damage, Place};
+use super::ledger::{self, Entry, Ledger};
+use super::shelf;
+use super::tree::{self, Hash};
+use super::writer::{self, Beside, Sums};
+use crate::comm::{Comm, Reduce};
+use crate::engine::Snapshot;
+use crate::output::durable;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The checkpoints of a run. All methods but [`Keeper::told`] are collective, and an error on one rank is an error on all.
+///
+/// A checkpoint is written in two turns, each of which a thread of each rank does beside the run: writing, and reading back
+/// what others wrote. A turn is over when all ranks are done with it, which they find out by telling each other, now and
+/// then, how many turns they have done ([`Keeper::told`], [`Keeper::heard`]).
+pub struct Keeper {
+    comm: Comm,
+    dir: PathBuf,
+    /// How many are kept.
+    keep: usize,
+    /// Of the output streams, whose segments are noted in the ledger.
+    streams: Vec<String>,
+    job_file: String,
+    /// On rank 0.
+    ledger: Option<Ledger>,
+    under_way: Option<(Draft, Turn)>,
+    /// Turns that all ranks have done.
+    turns: i64,
+    /// Memory of the last snapshot, for the next.
+    spare: Option<Snapshot>,
+    /// Checkpoints written, and bytes of all ranks.
+    written: (u64, u64),
+}
+
+/// A checkpoint that is being written.
+struct Draft {
+    step: u64,
+    part: PathBuf,
+    numbers: BTreeMap<String, u64>,
+    places: Arc<Vec<Place>>,
+    /// Segments to be noted, on rank 0.
+    segments: Vec<String>,
+}
+
+type Files = BTreeMap<String, String>;
+
+enum Turn {
+    Writing(Beside<(Snapshot, Sums)>),
+    Reading(Beside<(Vec<Hash>, Sums, Files)>, Sums),
+}
+
+impl Keeper {
+    /// Of the run in `dir`, which keeps so many; on rank 0 with its ledger.
+    ///
+    /// # Errors
+    /// If the folder of checkpoints cannot be made.
+    pub(crate) fn new(
+        comm: &Comm,
+        dir: &Path,
+        keep: usize,
+        streams: Vec<String>,
+        job_file: String,
+        ledger: Option<Ledger>,
+    ) -> Keeper {
+        let (comm, dir) = (comm.clone(), dir.to_path_buf());
+        Keeper { comm, dir, keep, streams, job_file, ledger, under_way: None, turns: 0, spare: None, written: (0, 0) }
+    }
+
+    /// Memory of an older snapshot, for [`crate::Simulation::snapshot`].
+    pub fn spare(&mut self) -> Option<Snapshot> {
+        self.spare.take()
+    }
+
+    /// Checkpoints written so far, and their bytes on all ranks.
+    pub fn written(&self) -> (u64, u64) {
+        self.written
+    }
+
+    /// True while one is being written.
+    pub fn is_busy(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// Begins to write a snapshot; one that is still being written comes first.
+    ///
+    /// # Errors
+    /// If the file cannot be made, or there is no room for it.
+    pub fn save(&mut self, snapshot: Snapshot) -> Result<()> {
+        self.settle()?;
+        let path = shelf::path(&self.dir, snapshot.step);
+        let part = durable::part_of(&path);
+        let made = self.ledger.as_ref().map(|ledger| {
+            let folder = shelf::folder(&self.dir);
+            std::fs::create_dir_all(&folder).map_err(|e| durable::why("create", &folder, e))?;
+            let places = file::create(&part, &snapshot, ledger.last_root(), &self.job_file);
+            places.map(|places| (places, ledger.new_segments(&self.streams)))
+        });
+        let made = self.comm.agree(made.transpose()).inspect_err(|_| self.discard(&part))?;
+        let (places, segments) = made.unwrap_or_default();
+        let mut places = serde_json::to_vec(&places).expect("texts and numbers only");
+        self.comm.broadcast(0, &mut places);
+        let places: Vec<Place> = serde_json::from_slice(&places).expect("as rank 0 has written it");
+        let (step, numbers, places) = (snapshot.step, snapshot.numbers.clone(), Arc::new(places));
+        let turn = {
+            let (part, places) = (part.clone(), places.clone());
+            Beside::begin(move || writer::write(&part, snapshot, &places)).map(Turn::Writing)
+        };
+        let turn = self.comm.agree(turn).inspect_err(|_| self.discard(&part))?;
+        self.under_way = Some((Draft { step, part, numbers, places, segments }, turn));
+        Ok(())
+    }
+
+    /// How many turns this rank has done. Not collective.
+    pub fn told(&self) -> i64 {
+        let done = |(_, turn): &(Draft, Turn)| match turn {
+            Turn::Writing(work) => work.is_done(),
+            Turn::Reading(work, _) => work.is_done(),
+        };
+        self.turns + i64::from(self.under_way.as_ref().is_some_and(done))
+    }
+
+    /// Goes on once all ranks have told that they have done the turn under way: `least` is the least that was told.
+    ///
+    /// # Errors
+    /// If something could not be written or is not what was written.
+    pub fn heard(&mut self, least: i64) -> Result<()> {
+        if least > self.turns { self.next_turn() } else { Ok(()) }
+    }
+
+    /// Waits for what is being written.
+    ///
+    /// # Errors
+    /// As [`Keeper::heard`].
+    pub fn settle(&mut self) -> Result<()> {
+        while self.is_busy() {
+            self.next_turn()?;
+        }
+        Ok(())
+    }
+
+    fn next_turn(&mut self) -> Result<()> {
+        let Some((draft, turn)) = self.under_way.take() else { return Ok(()) };
+        self.turns += 1;
+        let part = draft.part.clone();
+        let done = match turn {
+            Turn::Writing(work) => self.read_back(draft, work),
+            Turn::Reading(work, written) => self.publish(draft, work, &written),
+        };
+        done.inspect_err(|_| self.discard(&part))
+    }
+
+    /// All ranks have written: has each read a share of it back.
+    fn read_back(&mut self, draft: Draft, work: Beside<(Snapshot, Sums)>) -> Result<()> {
+        let (snapshot, sums) = self.comm.agree(work.finish())?;
+        self.spare = Some(snapshot);
+        let blocks: Vec<Damage> = file::blocks_of(&draft.places).collect();
+        let mine = blocks[shelf::share(blocks.len(), &self.comm)].to_vec();
+        let (part, places) = (draft.part.clone(), draft.places.clone());
+        let (dir, segments) = (self.dir.clone(), draft.segments.clone());
+        let work = Beside::begin(move || {
+            let (hashes, sums) = writer::read_back(part, places, mine)?;
+            Ok((hashes, sums, ledger::hash_files(&dir, &segments)?))
+        });
+        self.under_way = Some((draft, Turn::Reading(self.comm.agree(work)?, sums)));
+        Ok(())
+    }
+
+    /// All ranks have read back: rank 0 gives the file its name.
+    fn publish(&mut self, draft: Draft, work: Beside<(Vec<Hash>, Sums, Files)>, written: &Sums) -> Result<()> {
+        let (hashes, read, files) = self.comm.agree(work.finish())?;
+        let difference = |(w, r): (&[u64; 2], &[u64; 2])| [0, 1].map(|i| w[i].wrapping_sub(r[i]) as i64);
+        let mut differences = written.iter().zip(&read).map(difference).collect::<Vec<_>>().concat();
+        self.comm.reduce(Reduce::Sum, &mut differences);
+        if differences.iter().any(|d| *d != 0) {
+            let why = format!("{} does not hold what was written to it", draft.part.display());
+            return Err(Error::failure(why).remedy("the disk or the file system is broken: write elsewhere"));
+        }
+        let hashes = self.comm.gather(0, hashes.as_flattened());
+        let published = hashes.map_or(Ok(()), |hashes| self.give_name(&draft, &hashes.concat(), files));
+        self.comm.agree(published)?;
+        self.written = (self.written.0 + 1, self.written.1 + draft.places.iter().map(Place::bytes).sum::<u64>());
+        Ok(())
+    }
+
+    /// On rank 0: puts the hashes in, gives the file its name, notes it, and drops the oldest.
+    fn give_name(&mut self, draft: &Draft, hashes: &[u8], files: Files) -> Result<()> {
+        let Draft { step, part, numbers, places, .. } = draft;
+        let mut hashes = hashes.as_chunks().0.iter().copied();
+        let of = |place: &Place| hashes.by_ref().take(tree::blocks(place.bytes()) as usize).collect();
+        let hashes: Vec<Vec<Hash>> = places.iter().map(of).collect();
+        let root = file::complete(part, numbers, places, &hashes)?;
+        durable::publish(part, &shelf::path(&self.dir, *step))?;
+        let Some(ledger) = &mut self.ledger else { return Ok(()) };
+        ledger.add(Entry { what: "checkpoint".into(), step: *step, root, files, ..Entry::default() })?;
+        shelf::drop_older(&self.dir, self.keep)
+    }
+
+    /// Notes what the run has written besides checkpoints. Those still under way come first.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub(crate) fn note(&mut self, what: &str, step: u64, files: &[String]) -> Result<()> {
+        self.settle()?;
+        let noted = self.ledger.as_mut().map_or(Ok(()), |ledger| {
+            let files = [ledger.new_segments(&self.streams), files.to_vec()].concat();
+            let files = ledger::hash_files(&self.dir, &files)?;
+            ledger.add(Entry { what: what.into(), step, files, ..Entry::default() })
+        });
+        self.comm.agree(noted)
+    }
+
+    fn discard(&self, part: &Path) {
+        if self.ledger.is_some() {
+            durable::discard(part);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Checks all that a run has written: the ledger, the files that it names, the blocks of all checkpoints.
+use super::file::Checkpoint;
+use super::ledger::{Ledger, hash_files};
+use super::shelf;
+use crate::{Error, Result};
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Checks the run in `dir`: a line for each file.
+///
+/// # Errors
+/// If something is missing or is not what was written: all of it, a line each.
+pub fn verify(dir: &Path) -> Result<String> {
+    let ledger = Ledger::read(dir)?;
+    let (mut good, mut bad) = (String::new(), vec![]);
+    if ledger.entries().next().is_none() {
+        bad.push(format!("{}: there is no ledger, so nothing can be checked but checkpoints", dir.display()));
+    }
+    for (name, expected) in ledger.files() {
+        match hash_files(dir, &[name.to_owned()]) {
+            Err(e) => bad.push(e.what().to_owned()),
+            Ok(found) if found[name] != expected => {
+                bad.push(format!("{}: its contents are not what was written", dir.join(name).display()));
+            }
+            Ok(_) => good += &format!("{name}: as written\n"),
+        }
+    }
+    for path in shelf::list(dir).iter().rev() {
+        let name = path.strip_prefix(dir).unwrap_or(path).display();
+        let checkpoint = match Checkpoint::open(path) {
+            Ok(checkpoint) => checkpoint,
+            Err(e) => {
+                bad.push(e.what().to_owned());
+                continue;
+            }
+        };
+        let noted = ledger.entries().rev().find(|e| e.what == "checkpoint" && e.step == checkpoint.header.step);
+        if noted.is_some_and(|e| e.root != checkpoint.root()) {
+            bad.push(format!("{}: it is another checkpoint than the one in the ledger", path.display()));
+            continue;
+        }
+        let blocks = checkpoint.all_blocks();
+        let damaged: Vec<String> =
+            blocks.par_iter().filter(|block| !checkpoint.is_whole(block)).map(|b| checkpoint.describe(b)).collect();
+        if damaged.is_empty() {
+            let (many, root) = (blocks.len(), &checkpoint.root()[..16]);
+            let blocks = if many == 1 { "its block is whole".into() } else { format!("all {many} blocks whole") };
+            good += &format!("{name}: {blocks}, root {root}…\n");
+        }
+        bad.extend(damaged);
+    }
+    if bad.is_empty() {
+        return Ok(good + "everything is as it was written\n");
+    }
+    Err(Error::failure(format!("{} of what was written is not as it was:\n{}", bad.len(), bad.join("\n")))
+        .remedy("`halocline resume` goes on from the newest checkpoint that is whole, and makes later output again"))
+}

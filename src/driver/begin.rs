@@ -1,0 +1,127 @@
+//! The beginning of a run: all is checked, then allocated, then the folder is claimed.
+use super::control::Control;
+use super::progress::Total;
+use super::pulse::Pulse;
+use super::streams::Recorder;
+use super::{Options, Run, check_streams, host, model, report, setup, trace};
+use crate::checkpoint::{self, Entry, Keeper, Ledger};
+use crate::comm::{Comm, thread_warning};
+use crate::config::{Cadence, JobFile, Span};
+use crate::engine::trace::Trace;
+use crate::engine::{Phase, Saved};
+use crate::error::Result;
+use crate::folder::{self, Life};
+use crate::job::JobEntry;
+use std::time::Instant;
+
+impl<'a> Run<'a> {
+    /// Begins a run, or goes on with one. Collective.
+    pub(super) fn begin(entry: &JobEntry, file: &'a JobFile, options: &'a Options, comm: Comm) -> Result<Run<'a>> {
+        let started = Instant::now();
+        let origin = options.trace.then(|| trace::origin(&comm));
+        if let (true, Some(warning)) = (comm.is_root(), thread_warning(&comm)) {
+            eprintln!("warning: {warning}");
+        }
+        let dir = &options.output;
+        let free =
+            || if options.resume.is_some() { folder::check_is_a_run(dir) } else { folder::check(dir, options.force) };
+        comm.agree(if comm.is_root() { free() } else { Ok(()) })?;
+        let model = model(entry, file, comm.clone())?;
+        check_streams(file, &model)?;
+        let clock = model.design.clock;
+        let mut simulation = model.compile()?;
+        let total = match (setup::steps(clock, file.time.end), file.time.end) {
+            (Some(n), _) => Total::Steps(n),
+            (None, Span::Seconds(end)) => Total::Seconds(end),
+            (None, Span::Steps(n)) => Total::Steps(n),
+        };
+        if let Total::Seconds(end) = total {
+            simulation.end_at(end);
+        }
+        let from = match &options.resume {
+            Some(_) => checkpoint::newest(&comm, dir)?,
+            None => None,
+        };
+        let resumed = from.as_ref().map(Saved::step);
+        if let Some(from) = &from {
+            simulation.restore(from)?;
+        }
+        let claimed = comm.is_root().then(|| claim(file, options, resumed)).transpose();
+        let (life, ledger) = comm.agree(claimed)?.unzip();
+        if comm.is_root() && options.resume.is_some() {
+            match resumed {
+                Some(step) => eprintln!("going on from the checkpoint after step {step}"),
+                None => eprintln!("{} has no checkpoint: the run begins anew", dir.display()),
+            }
+        }
+        let provenance = provenance(&comm, file);
+        let recorders = file.output.iter().filter(|(_, stream)| stream.every != Cadence::Never);
+        let recorders = recorders
+            .map(|(name, _)| {
+                let from = (options.resume.is_some(), from.as_ref().map(|from| from as &dyn Saved));
+                Recorder::begin(&comm, &simulation.store, file, name, dir, &provenance, from)
+            })
+            .collect::<Result<Vec<Recorder>>>()?;
+        let copy_gb_s = report::measure_copy(&comm, simulation.memory());
+        simulation.clockwork.trace = origin.map(Trace::new);
+        simulation.clockwork.spent(Phase::Setup, started);
+        let streams = file.output.keys().cloned().collect();
+        let keeper = Keeper::new(&comm, dir, file.checkpoint.keep.get(), streams, file.to_toml(), ledger);
+        let control = comm.is_root().then(|| Control::new(dir, file.checkpoint.wall));
+        Ok(Run {
+            file,
+            options,
+            comm,
+            simulation,
+            recorders,
+            pulse: Pulse::new(),
+            total,
+            copy_gb_s,
+            agreed: false,
+            keeper,
+            control,
+            life,
+            resumed,
+            saved: resumed,
+        })
+    }
+}
+
+/// On rank 0: makes the folder this run's own, and begins or goes on with its ledger.
+fn claim(file: &JobFile, options: &Options, resumed: Option<u64>) -> Result<(Life, Ledger)> {
+    let dir = &options.output;
+    let job = ["job.toml".to_owned()];
+    let Some(changed) = &options.resume else {
+        let life = folder::claim(dir, options.force, file)?;
+        let mut ledger = Ledger::read(dir)?;
+        let files = checkpoint::hash_files(dir, &job)?;
+        ledger.add(Entry { what: "begin".into(), files, ..Entry::default() })?;
+        return Ok((life, ledger));
+    };
+    let life = folder::claim_again(dir, file)?;
+    checkpoint::drop_later(dir, resumed)?;
+    let mut ledger = Ledger::read(dir).unwrap_or_else(|damage| {
+        eprintln!("warning: {}; a new one is begun", damage.what());
+        Ledger::new(dir)
+    });
+    ledger.go_back(resumed);
+    let (what, files) = (if resumed.is_some() { "resume" } else { "begin" }, checkpoint::hash_files(dir, &job)?);
+    let (step, changed) = (resumed.unwrap_or(0), changed.clone());
+    ledger.add(Entry { what: what.into(), step, files, changed, ..Entry::default() })?;
+    Ok((life, ledger))
+}
+
+/// What differs from run to run.
+fn provenance(comm: &Comm, file: &JobFile) -> Vec<(String, String)> {
+    let entry = |name: &str, value: String| (name.to_owned(), value);
+    vec![
+        entry("job_file", file.to_toml()),
+        entry("version", env!("CARGO_PKG_VERSION").into()),
+        entry("revision", option_env!("HALOCLINE_REVISION").unwrap_or("unknown").into()),
+        entry("host", host()),
+        entry("ranks", comm.size().to_string()),
+        entry("transport", comm.kind().into()),
+        entry("threads", comm.threads().count().to_string()),
+        entry("start", humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()),
+    ]
+}

@@ -1,0 +1,78 @@
+//! When a run saves its state.
+use super::control::{Control, Wishes};
+use super::{Run, is_due};
+use crate::engine::Phase;
+use crate::error::{Error, Result};
+use crate::folder::Life;
+use crate::supervise;
+use std::time::Instant;
+
+impl Run<'_> {
+    /// True if the job file asks for a checkpoint after this step.
+    pub(super) fn save_is_due(&self, step: u64, time: f64, dt: f64) -> bool {
+        is_due(self.file.checkpoint.every, step, time, dt)
+    }
+
+    /// Goes on with a checkpoint that is being written, and begins one if the job file or somebody asks for it. Collective.
+    pub(super) fn save_if_due(&mut self, step: u64, wishes: Wishes) -> Result<()> {
+        let (time, dt) = (self.simulation.time(), self.simulation.last_step());
+        if wishes.checkpoint || self.save_is_due(step, time, dt) {
+            self.save(step)?;
+        }
+        if wishes.ranks > 0 && self.comm.is_root() {
+            supervise::want(&self.options.output, wishes.ranks)?;
+        }
+        if wishes.stop || wishes.ranks > 0 {
+            return self.stop(step, "the control file");
+        }
+        Ok(())
+    }
+
+    /// Begins a checkpoint, unless there is one of this step or values are not finite. Collective.
+    pub(super) fn save(&mut self, step: u64) -> Result<()> {
+        if self.saved == Some(step) {
+            return Ok(());
+        }
+        let started = Instant::now();
+        if !self.all_is_finite(step) {
+            return Err(self.not_finite());
+        }
+        self.check_life()?;
+        let saved = self.save_all();
+        self.agreed |= saved.is_err();
+        saved?;
+        self.saved = Some(step);
+        self.control.iter_mut().for_each(Control::saved);
+        self.simulation.clockwork.spent_on("checkpoint", Phase::Output, started);
+        Ok(())
+    }
+
+    fn save_all(&mut self) -> Result<()> {
+        // What was written until here belongs to the state.
+        self.recorders.iter_mut().try_for_each(|recorder| recorder.seal())?;
+        // The one before gives its memory back.
+        self.keeper.settle()?;
+        let mut snapshot = self.simulation.snapshot(self.keeper.spare());
+        self.recorders.iter().for_each(|recorder| recorder.save(&self.simulation.store, &mut snapshot));
+        self.keeper.save(snapshot)
+    }
+
+    /// Saves the state, waits until it is on disk, and ends the run: another life goes on from there. Collective.
+    pub(super) fn stop(&mut self, step: u64, by: &str) -> Result<()> {
+        self.save(step)?;
+        let settled = self.keeper.settle();
+        self.agreed |= settled.is_err();
+        settled?;
+        let dir = self.options.output.display();
+        Err(Error::stopped(format!("stopped by {by} after step {step}"))
+            .remedy(format!("its state is saved: `halocline resume {dir}` goes on from there")))
+    }
+
+    /// # Errors
+    /// On all ranks, if another run has taken over the folder.
+    pub(super) fn check_life(&mut self) -> Result<()> {
+        let mine = self.comm.agree(self.life.as_ref().map_or(Ok(()), Life::check));
+        self.agreed |= mine.is_err();
+        mine
+    }
+}

@@ -1,0 +1,297 @@
+//! The state of a simulation, taken out and put back: all that a restart needs, derived from what is declared and from the
+//! schedule, so that nothing can be forgotten.
+//!
+//! A state is *numbers* by name and *parts*, global arrays of which each rank holds boxes. Nothing in it depends on how many
+//! ranks there are; a state can be put back on any number of them. What comes from elsewhere at each start is not in it:
+//! parameters, coefficients, and fields that no stage writes; of these there is a hash, so that others are not taken for them.
+use super::{Simulation, sources};
+use crate::comm::Comm;
+use crate::error::{Error, Result};
+use crate::field::{Array, Declaration};
+use crate::model::{Design, TIME};
+use crate::region::Region;
+use crate::schedule::Item;
+use crate::slab::{Number, Slab};
+use crate::state::state_hash;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// A state, as far as this rank holds it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// Steps done.
+    pub step: u64,
+    /// Simulated time in seconds.
+    pub time: f64,
+    /// Bits of numbers that all ranks have alike, by name.
+    pub numbers: BTreeMap<String, u64>,
+    /// Global arrays.
+    pub parts: Vec<Part>,
+}
+
+/// A global array, of which this rank holds boxes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Its name, with `/` between groups.
+    pub name: String,
+    /// What it is made of.
+    pub number: Number,
+    /// Its size along each axis.
+    pub shape: Vec<usize>,
+    /// What this rank holds. All ranks together hold each number once.
+    pub boxes: Vec<Slab>,
+}
+
+/// A state that can be put back, wherever it is kept.
+pub trait Saved {
+    /// Steps done.
+    fn step(&self) -> u64;
+    /// A number by name.
+    fn number(&self, name: &str) -> Option<u64>;
+    /// What an array is made of, and its size along each axis.
+    fn part(&self, name: &str) -> Option<(Number, Vec<usize>)>;
+    /// A box of an array, row-major.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn read(&self, part: &str, start: &[usize], count: &[usize]) -> Result<Vec<u8>>;
+}
+
+impl Snapshot {
+    /// Bytes of this rank's boxes.
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().flat_map(|part| &part.boxes).map(|slab| slab.bytes.len()).sum()
+    }
+}
+
+impl Simulation {
+    /// The state as it is. Memory of an older one is used again. Collective.
+    pub fn snapshot(&self, older: Option<Snapshot>) -> Snapshot {
+        let older = older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes).map(|slab| slab.bytes);
+        let mut older: Vec<Vec<u8>> = older.collect();
+        let mut room = |bytes: usize| match older.iter().position(|room| room.len() == bytes) {
+            Some(i) => older.swap_remove(i),
+            None => vec![0; bytes],
+        };
+        let mut parts: Vec<Part> = vec![];
+        for (f, d) in self.written_fields() {
+            let blocks = self.store.design.grids[d.grid].all_blocks();
+            for (b, block) in blocks.iter().enumerate() {
+                let mine = self.store.now[f].iter().zip(self.store.patches(f)).filter(|(_, patch)| patch.block == b);
+                let boxes = mine.map(|(array, patch)| {
+                    let (start, count) = place(d, &patch.region);
+                    let mut bytes = room(count.iter().product::<usize>() * number(d).size());
+                    copy_rows(&self.comm, array, &mut bytes);
+                    Slab { start, count, bytes }
+                });
+                let boxes = boxes.collect();
+                let shape = place(d, &Region::of(block.cells)).1;
+                parts.push(Part { name: part_name(d, blocks.len(), b), number: number(d), shape, boxes });
+            }
+        }
+        let (step, time) = (self.steps, self.store.scalars[TIME]);
+        let mut numbers = self.numbers();
+        for ((name, _), (many, bytes)) in self.store.design.bags.iter().zip(self.bags.bytes()) {
+            // Where each rank's share ends.
+            let shares = self.comm.all_gather(&[many, bytes.len()].map(|n| (n as u64).to_le_bytes()).concat());
+            let word = |share: &[u8], i: usize| {
+                u64::from_le_bytes(share[8 * i..][..8].try_into().expect("two numbers of eight bytes"))
+            };
+            let ends = |i| {
+                let mut all = 0;
+                shares.iter().map(move |share| {
+                    all += word(share, i);
+                    all
+                })
+            };
+            let ends: Vec<(u64, u64)> = ends(0).zip(ends(1)).collect();
+            let (records, total) = ends.last().copied().unwrap_or_default();
+            let start = ends[self.comm.rank()].1 as usize - bytes.len();
+            numbers.insert(format!("bags/{name}/record bytes"), total.checked_div(records).unwrap_or(0));
+            let boxes = vec![Slab { start: vec![start], count: vec![bytes.len()], bytes }];
+            let (name, number, shape) = (format!("bags/{name}/records"), Number::U8, vec![total as usize]);
+            parts.push(Part { name, number, shape, boxes });
+        }
+        Snapshot { step, time, numbers, parts }
+    }
+
+    /// Puts a state back, of a simulation with the same schedule on any number of ranks. Collective.
+    ///
+    /// Bags are dealt out anew, in order and in equal shares: a schedule sends records to their ranks before it counts on it.
+    ///
+    /// # Errors
+    /// If it is the state of something else, or cannot be read.
+    pub fn restore(&mut self, saved: &dyn Saved) -> Result<()> {
+        let (comm, mine) = (self.comm.clone(), self.numbers());
+        let restored = self.put_back(saved, mine);
+        comm.agree(restored)
+    }
+
+    fn put_back(&mut self, saved: &dyn Saved, mine: BTreeMap<String, u64>) -> Result<()> {
+        let fields: Vec<usize> = self.written_fields().map(|(f, _)| f).collect();
+        for f in fields {
+            let d = &self.store.design.declarations[f];
+            let blocks = self.store.design.grids[d.grid].all_blocks();
+            for (array, patch) in self.store.now[f].iter_mut().zip(&self.store.patches[f]) {
+                let name = part_name(d, blocks.len(), patch.block);
+                let shape = place(d, &Region::of(blocks[patch.block].cells)).1;
+                if saved.part(&name) != Some((number(d), shape.clone())) {
+                    return Err(unlike(&format!("`{name}` as {} numbers {shape:?}", number(d).name())));
+                }
+                let (start, count) = place(d, &patch.region);
+                put_rows(array, &saved.read(&name, &start, &count)?);
+            }
+        }
+        for (name, bits) in mine {
+            let found = saved.number(&name).ok_or_else(|| unlike(&format!("the number `{name}`")))?;
+            if name.starts_with("constant/") && found != bits {
+                let name = name.trim_start_matches("constant/");
+                return Err(Error::input(format!("`{name}` is not what it was when the checkpoint was written"))
+                    .remedy("the file that it is read from, or what it is computed from, has changed: restore it"));
+            }
+        }
+        let number = |name: String| saved.number(&name).unwrap_or_default();
+        for (scalar, (name, _)) in self.store.scalars.iter_mut().zip(&self.store.design.scalars) {
+            *scalar = f64::from_bits(number(format!("scalar/{name}")));
+        }
+        self.steps = saved.step();
+        self.started = number("started".into()) != 0;
+        self.once = once_items(&self.store.design)
+            .into_iter()
+            .enumerate()
+            .filter_map(|(i, item)| (number(format!("once/{i}")) != 0).then_some(item))
+            .collect();
+        let (rank, ranks) = (self.comm.rank(), self.comm.size());
+        for (bag, (name, _)) in self.store.design.bags.iter().enumerate() {
+            let part = format!("bags/{name}/records");
+            let (_, shape) = saved.part(&part).ok_or_else(|| unlike(&format!("the bag `{name}`")))?;
+            let record = (number(format!("bags/{name}/record bytes")) as usize).max(1);
+            let cut = |rank: usize| shape[0] / record * rank / ranks * record;
+            self.bags.refill(bag, &saved.read(&part, &[cut(rank)], &[cut(rank + 1) - cut(rank)])?);
+        }
+        for (i, (name, _)) in self.store.design.sources.iter().enumerate() {
+            let given = number(format!("source/{name}/given"));
+            let until = f64::from_bits(number(format!("source/{name}/until")));
+            self.taken[i] = sources::Taken { given, until };
+            let Some(source) = self.sources[i].as_mut().filter(|_| given > 0) else { continue };
+            let again = source.take(until)?.len() as u64;
+            if again != given {
+                return Err(Error::failure(format!(
+                    "the source `{name}` had given {given} records up to t = {until} s, and gives {again} now"
+                ))
+                .remedy("a source has to give the same records again for a run to go on"));
+            }
+        }
+        self.fresh = vec![vec![]; self.fresh.len()];
+        Ok(())
+    }
+
+    /// Fields that some stage writes; all others are as they were filled.
+    fn written_fields(&self) -> impl Iterator<Item = (usize, &Declaration)> {
+        let written = self.store.design.written();
+        self.store.design.declarations.iter().enumerate().filter(move |(f, _)| written.contains(f))
+    }
+
+    /// Scalars, what is done the first time only, what sources gave, hashes of what is constant. Collective.
+    fn numbers(&self) -> BTreeMap<String, u64> {
+        let design = &self.store.design;
+        let mut numbers = BTreeMap::from([("started".to_owned(), u64::from(self.started))]);
+        for ((name, _), value) in design.scalars.iter().zip(&self.store.scalars) {
+            numbers.insert(format!("scalar/{name}"), value.to_bits());
+        }
+        for (i, item) in once_items(design).into_iter().enumerate() {
+            numbers.insert(format!("once/{i}"), u64::from(self.once.contains(&item)));
+        }
+        for ((name, _), taken) in design.sources.iter().zip(&self.taken) {
+            numbers.insert(format!("source/{name}/given"), taken.given);
+            numbers.insert(format!("source/{name}/until"), taken.until.to_bits());
+        }
+        numbers.extend(self.constants.get_or_init(|| self.hash_constants()).clone());
+        numbers
+    }
+
+    /// Hashes of fields that no stage writes. Collective.
+    fn hash_constants(&self) -> Vec<(String, u64)> {
+        let (design, written) = (&self.store.design, self.store.design.written());
+        let constants = design.declarations.iter().enumerate().filter(|(f, _)| !written.contains(f));
+        let hashed = constants.map(|(f, d)| {
+            let hash = state_hash(&self.comm, &[(d.name.as_str(), self.field_hash(f))]);
+            (format!("constant/{}", d.name), u64::from_str_radix(&hash[..16], 16).unwrap_or_default())
+        });
+        hashed.collect()
+    }
+}
+
+fn unlike(what: &str) -> Error {
+    Error::input(format!("the checkpoint does not have {what}"))
+        .remedy("it was written by another job, grid, element type or version")
+}
+
+/// All items that are done the first time only, in the order of the schedule.
+fn once_items(design: &Design) -> Vec<*const Item> {
+    fn look(items: &[Item], found: &mut Vec<*const Item>) {
+        for item in items {
+            match item {
+                Item::Stage(_) => {}
+                Item::Once(body) => {
+                    found.push(std::ptr::from_ref(item));
+                    look(body, found);
+                }
+                Item::Repeat(_, body) | Item::Until(_, _, body) => look(body, found),
+            }
+        }
+    }
+    let mut found = vec![];
+    look(&design.start, &mut found);
+    look(&design.step, &mut found);
+    found
+}
+
+fn part_name(d: &Declaration, blocks: usize, block: usize) -> String {
+    if blocks == 1 { format!("fields/{}", d.name) } else { format!("fields/{}/{block}", d.name) }
+}
+
+/// What the parts of a field's numbers are.
+fn number(d: &Declaration) -> Number {
+    if d.element.size() / d.element.parts() == 4 { Number::F32 } else { Number::F64 }
+}
+
+/// A region of a field as a box of its part of a state: complex numbers have an axis of two more.
+fn place(d: &Declaration, region: &Region) -> (Vec<usize>, Vec<usize>) {
+    let (mut start, mut count) = (region.low.map(|i| i as usize).to_vec(), region.size().to_vec());
+    if d.element.parts() > 1 {
+        start.push(0);
+        count.push(d.element.parts());
+    }
+    (start, count)
+}
+
+/// Rows of the owned cells of an array: the first cell of each.
+fn rows(owned: Region) -> impl Fn(usize) -> [isize; 3] {
+    let ny = owned.size()[1].max(1);
+    move |row| [owned.low[0] + (row / ny) as isize, owned.low[1] + (row % ny) as isize, owned.low[2]]
+}
+
+/// Copies the owned cells of an array, row after row, on all threads.
+fn copy_rows(comm: &Comm, array: &Array, bytes: &mut [u8]) {
+    const PIECES: usize = 64;
+    let (owned, first) = (array.owned(), rows(array.owned()));
+    let [nz, ny, nx] = owned.size();
+    let row_bytes = nx * array.element().size();
+    let rows = (nz * ny).div_ceil(PIECES).max(1);
+    let pieces: Vec<Mutex<&mut [u8]>> = bytes.chunks_mut((rows * row_bytes).max(1)).map(Mutex::new).collect();
+    comm.threads().for_each(pieces.len(), |p| {
+        let mut piece = pieces[p].lock().unwrap_or_else(PoisonError::into_inner);
+        for (i, row) in piece.chunks_exact_mut(row_bytes).enumerate() {
+            row.copy_from_slice(array.row(first(p * rows + i), nx));
+        }
+    });
+}
+
+fn put_rows(array: &mut Array, bytes: &[u8]) {
+    let first = rows(array.owned());
+    let nx = array.owned().size()[2];
+    for (i, row) in bytes.chunks_exact(nx * array.element().size()).enumerate() {
+        array.row_mut(first(i), nx).copy_from_slice(row);
+    }
+}

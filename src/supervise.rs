@@ -1,0 +1,138 @@
+//! `halocline supervise`: starts a run, and starts it again for as long as it is cut short and gets ahead.
+use crate::checkpoint;
+use crate::signals::{self, Signal};
+use crate::{Error, Result};
+use std::fs;
+use std::num::NonZeroUsize;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::thread::sleep;
+use std::time::{Duration, SystemTime};
+
+/// Lives in a row that may end without a newer checkpoint.
+const IN_VAIN: usize = 3;
+/// Where in a command the number of ranks stands.
+const RANKS: &str = "{ranks}";
+/// Where a run leaves how many ranks it is to go on with.
+const WANTED: &str = ".ranks";
+
+/// What is to be watched over.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// The folder of the run.
+    pub output: PathBuf,
+    /// Ranks to begin with, where the command says `{ranks}`.
+    pub ranks: NonZeroUsize,
+    /// `mpirun -n {ranks} halocline run FILE …`, without `--output` and `--resume`.
+    pub command: Vec<String>,
+}
+
+/// How a life ended.
+enum End {
+    /// The run is over, well or not: this is its exit code.
+    Over(u8),
+    /// It was cut short.
+    CutShort(String),
+}
+
+impl Watch {
+    /// Starts lives of the run until one comes to its end: the exit code of that one.
+    ///
+    /// # Errors
+    /// If the command cannot be started, or several lives in a row got nowhere.
+    pub fn run(&self) -> Result<u8> {
+        signals::install()?;
+        let (mut ranks, mut reached, mut in_vain, mut told) = (self.ranks.get(), None, 0, false);
+        for life in 1.. {
+            let began = SystemTime::now();
+            let mut child = self.start(ranks)?;
+            let status = wait(&mut child, &mut told)?;
+            let wanted = take_wanted(&self.output);
+            let why = match (self.judge(status, began), wanted) {
+                (End::Over(75), Some(n)) if !told => {
+                    ranks = n;
+                    format!("goes on with {n} ranks, as it was asked to")
+                }
+                (End::Over(code), _) => return Ok(code),
+                (End::CutShort(_), _) if told => return Ok(75),
+                (End::CutShort(why), _) => why,
+            };
+            let now = checkpoint::newest_step(&self.output);
+            in_vain = if now > reached || wanted.is_some() { 0 } else { in_vain + 1 };
+            reached = now;
+            if in_vain == IN_VAIN {
+                return Err(Error::failure(format!("{IN_VAIN} lives in a row got nowhere; the last one {why}"))
+                    .remedy("look at what it printed; more frequent checkpoints help where lives are short"));
+            }
+            let from = now.map_or("the beginning".into(), |step| format!("the checkpoint after step {step}"));
+            eprintln!("supervise: life {life} {why}; the next begins from {from}");
+        }
+        unreachable!("lives are without end")
+    }
+
+    fn start(&self, ranks: usize) -> Result<Child> {
+        let command: Vec<String> = self.command.iter().map(|word| word.replace(RANKS, &ranks.to_string())).collect();
+        let (program, arguments) = command.split_first().ok_or_else(|| Error::input("there is no command to start"))?;
+        let child = Command::new(program).args(arguments).arg("--output").arg(&self.output).arg("--resume").spawn();
+        child.map_err(|e| Error::file("start", program, e).as_input())
+    }
+
+    /// An exit code alone is not trusted: launchers have ways of their own. What counts is what the run says itself.
+    fn judge(&self, status: ExitStatus, began: SystemTime) -> End {
+        let path = self.output.join("summary.json");
+        let new = fs::metadata(&path).and_then(|m| m.modified()).is_ok_and(|written| written >= began);
+        let outcome = fs::read_to_string(&path).ok().filter(|_| new);
+        let outcome = outcome.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+        let outcome = outcome.and_then(|summary| summary["outcome"].as_str().map(str::to_owned));
+        match (outcome.as_deref(), status.code(), status.signal()) {
+            (Some("done" | "converged"), ..) => End::Over(0),
+            (Some(outcome), ..) if outcome.starts_with("stopped by") => End::Over(75),
+            (Some(_), ..) => End::Over(1),
+            (None, Some(2), _) => End::Over(2),
+            (None, Some(code), _) => End::CutShort(format!("was cut short (exit code {code})")),
+            (None, None, signal) => End::CutShort(format!("was killed by signal {}", signal.unwrap_or(0))),
+        }
+    }
+}
+
+/// Waits for a life to end, and passes signals on to it; `told` once one of them asks for the end.
+fn wait(child: &mut Child, told: &mut bool) -> Result<ExitStatus> {
+    const SIGNALS: [(Signal, i32); 4] = [
+        (Signal::Terminate, libc::SIGTERM),
+        (Signal::Interrupt, libc::SIGINT),
+        (Signal::User1, libc::SIGUSR1),
+        (Signal::User2, libc::SIGUSR2),
+    ];
+    loop {
+        if let Some(status) = child.try_wait().map_err(|e| Error::failure(format!("cannot wait for the run: {e}")))? {
+            return Ok(status);
+        }
+        for (signal, number) in SIGNALS.into_iter().filter(|(signal, _)| signals::take(*signal)) {
+            *told |= signal != Signal::User2;
+            if let Some(pid) = rustix::process::Pid::from_raw(child.id() as i32)
+                && let Some(number) = rustix::process::Signal::from_named_raw(number)
+            {
+                // It may be over already.
+                let _ = rustix::process::kill_process(pid, number);
+            }
+        }
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// Notes with how many ranks a run is to go on.
+///
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn want(dir: &Path, ranks: u32) -> Result<()> {
+    let path = dir.join(WANTED);
+    fs::write(&path, ranks.to_string()).map_err(|e| Error::file("write", &path, e))
+}
+
+fn take_wanted(dir: &Path) -> Option<usize> {
+    let path = dir.join(WANTED);
+    let wanted = fs::read_to_string(&path).ok()?.parse().ok();
+    let _ = fs::remove_file(&path);
+    wanted
+}

@@ -1,0 +1,298 @@
+//! Runs that are cut short go on: on other ranks, with the same bits in the state and in all output, whatever ended them.
+//! `HALOCLINE_KILLS=100` kills as many lives of a run; it is 6 otherwise.
+mod support;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use support::Ranks::{self, Mpi, Threads};
+use support::{
+    Running, at_most, both, has_mpirun, lives, nothing_half_written, number, outcome, patient, resume, run, signal,
+    smoke, smokes, streams, verified, works,
+};
+
+/// Asserts that two runs have written the same, where and when apart.
+fn same_output(a: &Path, b: &Path) {
+    assert!(works("h5diff", "--version"), "h5diff is missing: scripts/setup test");
+    for stream in streams(&a.join("job.toml")) {
+        let files = [a, b].map(|dir| dir.join(format!("{stream}.h5")));
+        let differs = Command::new("h5diff").args(["--exclude-path", "/provenance"]).args(&files).output().unwrap();
+        let said = String::from_utf8_lossy(&differs.stdout);
+        assert!(differs.status.success(), "{stream}: {said}");
+    }
+}
+
+/// The steps of a run as the ledger has them noted.
+fn noted(dir: &Path, what: &str) -> Vec<u64> {
+    let text = fs::read_to_string(dir.join("ledger.jsonl")).unwrap_or_default();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.filter(|line| line["what"] == what).map(|line| line["step"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn every_job_goes_on_with_the_same_bits_on_other_ranks() {
+    for (job, file) in smokes() {
+        let top = tempfile::tempdir().unwrap();
+        let (whole, parts) = (top.path().join("whole"), top.path().join("parts"));
+        // What gathers over time is cut in between.
+        let mean = [
+            "output.mean={every='7 step', reduce='mean'}",
+            "output.corner={every='3 step', region={x=[0, 2], y=[1, 3]}, reduce='max'}",
+        ];
+        let expected = run(Threads(1), &file, &whole).with_all(mean).ends().state().to_owned();
+        let steps =
+            serde_json::from_slice::<serde_json::Value>(&fs::read(whole.join("summary.json")).unwrap()).unwrap();
+        let steps = steps["steps"].as_u64().unwrap();
+        let lives =
+            [(Threads(2), steps / 3), (Mpi(at_most(3)), steps / 2), (Threads(4), steps / 2 + 1), (Threads(1), steps)];
+        for (life, (ranks, end)) in lives.into_iter().enumerate() {
+            let ranks = if has_mpirun() { ranks } else { Threads(ranks.count()) };
+            let begun = match life {
+                0 => run(ranks, &file, &parts).with_all(mean),
+                _ => resume(ranks, &parts),
+            };
+            let cadence = ["checkpoint.every=5 step".to_owned(), format!("time.end={end} step")];
+            let ended = begun.with_all(cadence).ends();
+            if end == steps {
+                assert_eq!(ended.state(), expected, "{job}");
+            }
+            ended.state();
+        }
+        same_output(&whole, &parts);
+        let (whole, said) = verified(&parts);
+        assert!(whole, "{job}: {said}");
+        assert_eq!(noted(&parts, "resume"), [steps / 3, steps / 2, steps / 2 + 1]);
+        nothing_half_written(&parts);
+    }
+}
+
+/// A run of some seconds.
+fn long(ranks: Ranks, output: &Path) -> support::Run {
+    run(ranks, &smoke("diffusion"), output).with_all(LONG)
+}
+
+const LONG: [&str; 5] = [
+    "grid.cells=[48, 48, 48]",
+    "time.end=1500 step",
+    "output.fields.every=300 step",
+    "output.mean={every='500 step', reduce='mean'}",
+    "checkpoint.every=100 step",
+];
+
+fn processes(running: &mut Running, ranks: Ranks) -> Vec<u32> {
+    running.until("all ranks", |running| !running.ranks(ranks).is_empty());
+    running.ranks(ranks)
+}
+
+#[test]
+fn a_signal_saves_the_state() {
+    let top = tempfile::tempdir().unwrap();
+    let whole = top.path().join("whole");
+    let expected = long(Threads(1), &whole).ends().state().to_owned();
+    for ranks in both(at_most(3)) {
+        for name in ["TERM", "USR1"] {
+            let output = top.path().join(format!("{ranks:?}-{name}"));
+            let mut running = long(ranks, &output).with("checkpoint.every=never").starts();
+            running.until_file(&output.join("job.toml"));
+            let all = processes(&mut running, ranks);
+            signal(name, &all);
+            let ended = running.ends();
+            if ended.status.success() {
+                continue; // It was over before.
+            }
+            if let Threads(_) = ranks {
+                ended.stops(&["stopped by SIG", "halocline resume"]);
+            }
+            assert_eq!(noted(&output, "checkpoint").len(), 1, "{}", ended.err);
+            assert!(outcome(&output).unwrap().starts_with("stopped by SIG"));
+            assert_eq!(resume(Threads(2), &output).ends().state(), expected);
+            same_output(&whole, &output);
+        }
+    }
+}
+
+#[test]
+fn a_person_asks_through_the_control_file() {
+    let top = tempfile::tempdir().unwrap();
+    let output = top.path().join("run");
+    let mut running = long(Threads(2), &output)
+        .with_all(["time.end=1000000 step", "checkpoint.every=never", "output.mean.every=never"])
+        .starts();
+    running.until_file(&output.join("job.toml"));
+    fs::write(output.join("control"), "checkpoint_now\noutput_now\n").unwrap();
+    running.until("checkpoint", |_| noted(&output, "checkpoint").len() == 1);
+    assert!(!output.join("control").exists());
+    signal("USR2", &[running.process()]);
+    running.until("checkpoint", |_| noted(&output, "checkpoint").len() == 2);
+    fs::write(output.join("control"), "stop").unwrap();
+    let ended = running.ends();
+    ended.stops(&["stopped by the control file"]);
+    assert_eq!(noted(&output, "checkpoint").len(), 3);
+    assert!(verified(&output).0);
+}
+
+/// Kills lives of a run at random moments, until one comes to the end: on random ranks, any process.
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
+    let top = tempfile::tempdir().unwrap();
+    let (whole, output) = (top.path().join("whole"), top.path().join("run"));
+    let since = Instant::now();
+    let expected = long(Threads(1), &whole).ends().state().to_owned();
+    let takes = since.elapsed();
+    let (kills, mut killed, mut lost) = (number("HALOCLINE_KILLS").unwrap_or(6), 0, 0);
+    let mut last = 0;
+    while killed < kills {
+        let n = fastrand::usize(1..=at_most(4));
+        let ranks = if has_mpirun() && fastrand::bool() { Mpi(n) } else { Threads(n) };
+        let begun = if output.join("job.toml").exists() { resume(ranks, &output) } else { long(ranks, &output) };
+        let mut running = begun.starts();
+        std::thread::sleep(takes.mul_f64(0.6 * fastrand::f64()) + Duration::from_millis(50));
+        let all = running.ranks(ranks);
+        match all.get(fastrand::usize(..=all.len())) {
+            Some(&one) => signal("KILL", &[one]),
+            None => signal("KILL", &all),
+        }
+        let waiting = Instant::now();
+        while all.iter().any(|&process| lives(process)) {
+            assert!(waiting.elapsed() < patient(30), "a rank lives on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        running.is_stuck(patient(15));
+        let ended = running.ends();
+        if ended.status.success() {
+            // It came to its end: once more from the beginning.
+            assert_eq!(ended.state(), expected);
+            fs::remove_dir_all(&output).unwrap();
+            last = 0;
+            continue;
+        }
+        if output.join("ledger.jsonl").exists() {
+            // Nothing that was saved is lost, and all of it is whole.
+            let saved = noted(&output, "checkpoint").last().copied().unwrap_or(0);
+            assert!(saved >= last, "{saved} after {last}");
+            last = saved;
+            let (good, said) = verified(&output);
+            assert!(good, "{said}");
+        }
+        killed += 1;
+        lost += usize::from(last == 0);
+    }
+    assert_eq!(resume_or_begin(&output).state(), expected);
+    same_output(&whole, &output);
+    println!("{killed} lives were killed, {lost} of them before the first checkpoint: the same state, the same output");
+}
+
+fn resume_or_begin(output: &Path) -> support::Ended {
+    long(Threads(2), output).with("--resume").ends()
+}
+
+#[test]
+fn damage_is_named_and_the_checkpoint_before_is_taken() {
+    let top = tempfile::tempdir().unwrap();
+    let (whole, output) = (top.path().join("whole"), top.path().join("run"));
+    let expected = long(Threads(1), &whole).ends().state().to_owned();
+    long(Threads(2), &output).with("time.end=420 step").ends().state();
+    assert_eq!(noted(&output, "checkpoint"), [100, 200, 300, 400, 420]);
+    let newest = output.join("checkpoints/000000000420.h5");
+    let mut bytes = fs::read(&newest).unwrap();
+    // In the field, which lies first.
+    bytes[200_000] ^= 4;
+    fs::write(&newest, &bytes).unwrap();
+    let (good, said) = verified(&output);
+    assert!(!good && said.contains("000000000420.h5: block 0 of `temperature`"), "{said}");
+    let ended = resume(Threads(3), &output).with("time.end=1500 step").ends();
+    assert!(
+        ended.err.contains("000000000420.h5: block 0 of `temperature`, from [0, 0, 0] on, is not what"),
+        "{}",
+        ended.err
+    );
+    assert!(ended.err.contains("going on from the checkpoint after step 400"), "{}", ended.err);
+    assert_eq!(ended.state(), expected);
+    same_output(&whole, &output);
+
+    let segment = output.join("fields/000000.h5");
+    let mut bytes = fs::read(&segment).unwrap();
+    let last = bytes.len() - 9;
+    bytes[last] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let (good, said) = verified(&output);
+    assert!(!good && said.contains("fields/000000.h5: its contents are not what was written"), "{said}");
+}
+
+#[test]
+fn without_a_checkpoint_a_run_begins_anew() {
+    let top = tempfile::tempdir().unwrap();
+    let (whole, output) = (top.path().join("whole"), top.path().join("run"));
+    let often = ["output.fields.every=100 step", "output.fields.seal=0 s", "checkpoint.every=never"];
+    let expected = long(Threads(1), &whole).with_all(often).ends().state().to_owned();
+    let mut running = long(Threads(2), &output).with_all(often).starts();
+    running.until_file(&output.join("fields/000002.h5"));
+    signal("KILL", &[running.process()]);
+    running.ends();
+    fs::write(output.join("ledger.jsonl"), "{}").unwrap();
+    let ended = resume(Threads(3), &output).ends();
+    assert!(ended.err.contains("ledger.jsonl: line 1 is no line of a ledger; a new one"), "{}", ended.err);
+    assert!(ended.err.contains("has no checkpoint: the run begins anew"), "{}", ended.err);
+    assert_eq!(ended.state(), expected);
+    same_output(&whole, &output);
+    assert!(verified(&output).0);
+}
+
+#[test]
+fn what_would_change_results_is_refused_and_noted_if_forced() {
+    let top = tempfile::tempdir().unwrap();
+    let output = top.path().join("run");
+    run(Threads(1), &smoke("diffusion"), &output).with("checkpoint.every=10 step").ends().state();
+    let other = "parameters.kappa=0.02";
+    resume(Threads(1), &output).with(other).ends().fails(2, &["`parameters.kappa` was", "--force"]);
+    let longer = "time.end=60 step";
+    resume(Threads(1), &output).with_all([other, longer, "--force"]).ends().state();
+    let text = fs::read_to_string(output.join("ledger.jsonl")).unwrap();
+    assert!(text.contains(r#""parameters.kappa":["#), "{text}");
+    let nothing = top.path().join("none");
+    resume(Threads(1), &nothing).ends().fails(2, &["is not the folder of a run"]);
+    run(Threads(1), &smoke("diffusion"), &output).ends().fails(2, &["holds an earlier run", "halocline resume"]);
+    // In a batch script the same line begins and goes on.
+    run(Threads(1), &smoke("diffusion"), &nothing).with("--resume").ends().state();
+}
+
+/// `halocline supervise` of a run on MPI ranks, or where there are none, on threads.
+#[test]
+fn a_supervised_run_outlives_its_ranks_and_changes_their_number() {
+    let top = tempfile::tempdir().unwrap();
+    let (whole, output) = (top.path().join("whole"), top.path().join("run"));
+    let expected = long(Threads(1), &whole).ends().state().to_owned();
+    let program = env!("CARGO_BIN_EXE_halocline");
+    let command = match has_mpirun() {
+        true => vec!["mpirun", "-n", "{ranks}", program, "run"],
+        false => vec![program, "run", "--ranks", "{ranks}"],
+    };
+    let smoke = smoke("diffusion").display().to_string();
+    let supervise = support::Run::of(Threads(1), Path::new(program), "supervise")
+        .with_all(["supervise", &output.display().to_string(), "--ranks", "2", "--"])
+        .with_all(command)
+        .with(smoke)
+        .with_all(LONG)
+        .with_all(["--threads", "1"]);
+    let mut running = supervise
+        .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
+        .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+        .env("OMPI_MCA_rmaps_base_oversubscribe", "1")
+        .env("OMPI_MCA_hwloc_base_binding_policy", "none")
+        .starts();
+    running.until("first checkpoint", |_| !noted(&output, "checkpoint").is_empty());
+    signal("KILL", &running.workers());
+    running.until("second life", |_| noted(&output, "resume").len() == 1);
+    let saved = noted(&output, "checkpoint").len();
+    running.until("checkpoint", |_| noted(&output, "checkpoint").len() > saved);
+    fs::write(output.join("control"), "ranks = 3").unwrap();
+    let ended = running.ends();
+    assert!(
+        ended.err.contains("supervise: life 1 was ") && ended.err.contains("goes on with 3 ranks"),
+        "{}",
+        ended.err
+    );
+    assert_eq!(ended.state(), expected);
+    assert!(ended.out.contains(if has_mpirun() { "on 3 MPI ranks" } else { "on 3 in-process ranks" }), "{}", ended.out);
+    same_output(&whole, &output);
+}
