@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 /// The checkpoints of a run. All methods but [`Keeper::told`] are collective, and an error on one rank is an error on all.
 ///
-/// A checkpoint is written in two turns, each of which a thread of each rank does beside the run: writing, and reading back
-/// what others wrote. A turn is over when all ranks are done with it, which they find out by telling each other, now and
+/// A checkpoint is written in three turns, each of which threads do beside the run: all ranks write; all read back what
+/// others wrote; rank 0 brings the file to disk and gives it its name. A turn is over when all ranks are done with it, which they find out by telling each other, now and
 /// then, how many turns they have done ([`Keeper::told`], [`Keeper::heard`]).
 pub struct Keeper {
     comm: Comm,
@@ -25,7 +25,7 @@ pub struct Keeper {
     /// Of the output streams, whose segments are noted in the ledger.
     streams: Vec<String>,
     job_file: String,
-    /// On rank 0.
+    /// On rank 0, but while it is with the thread that adds a line.
     ledger: Option<Ledger>,
     under_way: Option<(Draft, Turn)>,
     /// Turns that all ranks have done.
@@ -51,6 +51,8 @@ type Files = BTreeMap<String, String>;
 enum Turn {
     Writing(Beside<(Snapshot, Sums)>),
     Reading(Beside<(Vec<Hash>, Sums, Files)>, Sums),
+    /// On rank 0 alone: the ledger comes back with a line more.
+    Naming(Option<Beside<Ledger>>),
 }
 
 impl Keeper {
@@ -119,6 +121,7 @@ impl Keeper {
         let done = |(_, turn): &(Draft, Turn)| match turn {
             Turn::Writing(work) => work.is_done(),
             Turn::Reading(work, _) => work.is_done(),
+            Turn::Naming(work) => work.as_ref().is_none_or(Beside::is_done),
         };
         self.turns + i64::from(self.under_way.as_ref().is_some_and(done))
     }
@@ -148,7 +151,8 @@ impl Keeper {
         let part = draft.part.clone();
         let done = match turn {
             Turn::Writing(work) => self.read_back(draft, work),
-            Turn::Reading(work, written) => self.publish(draft, work, &written),
+            Turn::Reading(work, written) => self.name(draft, work, &written),
+            Turn::Naming(work) => self.conclude(&draft, work),
         };
         done.inspect_err(|_| self.discard(&part))
     }
@@ -169,8 +173,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// All ranks have read back: rank 0 gives the file its name.
-    fn publish(&mut self, draft: Draft, work: Beside<(Vec<Hash>, Sums, Files)>, written: &Sums) -> Result<()> {
+    /// All ranks have read back: rank 0 puts the hashes in and gives the file its name.
+    fn name(&mut self, draft: Draft, work: Beside<(Vec<Hash>, Sums, Files)>, written: &Sums) -> Result<()> {
         let (hashes, read, files) = self.comm.agree(work.finish())?;
         let difference = |(w, r): (&[u64; 2], &[u64; 2])| [0, 1].map(|i| w[i].wrapping_sub(r[i]) as i64);
         let mut differences = written.iter().zip(&read).map(difference).collect::<Vec<_>>().concat();
@@ -180,23 +184,32 @@ impl Keeper {
             return Err(Error::failure(why).remedy("the disk or the file system is broken: write elsewhere"));
         }
         let hashes = self.comm.gather(0, hashes.as_flattened());
-        let published = hashes.map_or(Ok(()), |hashes| self.give_name(&draft, &hashes.concat(), files));
-        self.comm.agree(published)?;
-        self.written = (self.written.0 + 1, self.written.1 + draft.places.iter().map(Place::bytes).sum::<u64>());
+        let naming = hashes.map(|hashes| self.begin_naming(&draft, &hashes.concat(), files)).transpose();
+        self.under_way = Some((draft, Turn::Naming(self.comm.agree(naming)?)));
         Ok(())
     }
 
-    /// On rank 0: puts the hashes in, gives the file its name, notes it, and drops the oldest.
-    fn give_name(&mut self, draft: &Draft, hashes: &[u8], files: Files) -> Result<()> {
+    /// On rank 0: what calls HDF5 is done at once, what waits for the disk is not.
+    fn begin_naming(&mut self, draft: &Draft, hashes: &[u8], files: Files) -> Result<Beside<Ledger>> {
         let Draft { step, part, numbers, places, .. } = draft;
         let mut hashes = hashes.as_chunks().0.iter().copied();
         let of = |place: &Place| hashes.by_ref().take(tree::blocks(place.bytes()) as usize).collect();
         let hashes: Vec<Vec<Hash>> = places.iter().map(of).collect();
         let root = file::complete(part, numbers, places, &hashes)?;
-        durable::publish(part, &shelf::path(&self.dir, *step))?;
-        let Some(ledger) = &mut self.ledger else { return Ok(()) };
-        ledger.add(Entry { what: "checkpoint".into(), step: *step, root, files, ..Entry::default() })?;
-        shelf::drop_older(&self.dir, self.keep)
+        let (step, part, dir, keep) = (*step, part.clone(), self.dir.clone(), self.keep);
+        let mut ledger = self.ledger.take().expect("rank 0 has a ledger, and names one file at a time");
+        Beside::begin(move || {
+            durable::publish(&part, &shelf::path(&dir, step))?;
+            ledger.add(Entry { what: "checkpoint".into(), step, root, files, ..Entry::default() })?;
+            shelf::drop_older(&dir, keep).map(|()| ledger)
+        })
+    }
+
+    /// The checkpoint counts.
+    fn conclude(&mut self, draft: &Draft, work: Option<Beside<Ledger>>) -> Result<()> {
+        self.ledger = self.comm.agree(work.map(Beside::finish).transpose())?;
+        self.written = (self.written.0 + 1, self.written.1 + draft.places.iter().map(Place::bytes).sum::<u64>());
+        Ok(())
     }
 
     /// Notes what the run has written besides checkpoints. Those still under way come first.
@@ -214,7 +227,7 @@ impl Keeper {
     }
 
     fn discard(&self, part: &Path) {
-        if self.ledger.is_some() {
+        if self.comm.is_root() {
             durable::discard(part);
         }
     }

@@ -83,6 +83,7 @@ impl<'a> Run<'a> {
             life,
             resumed,
             saved: resumed,
+            stalled: 0.0,
         })
     }
 }

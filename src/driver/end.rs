@@ -26,9 +26,10 @@ impl Run<'_> {
         for recorder in std::mem::take(&mut self.recorders) {
             recorder.finish()?;
         }
-        let started = self.simulation.clockwork.spent(Phase::Output, started);
+        let settling = self.simulation.clockwork.spent(Phase::Output, started);
         self.keeper.settle()?;
-        let started = self.simulation.clockwork.spent_on("checkpoint", Phase::Output, started);
+        self.held_up(settling);
+        let started = Instant::now();
         let mut results = Map::new();
         let diagnostics = self.simulation.store.design.diagnostics.clone();
         for diagnostic in diagnostics {
@@ -97,6 +98,7 @@ impl Run<'_> {
             resumed_from: self.resumed,
             checkpoints,
             checkpoint_bytes,
+            checkpoint_s: self.stalled,
             time_s: simulation.time(),
             wall_s: wall,
             cells_per_s: cells * rate,

@@ -101,6 +101,8 @@ struct Run<'a> {
     resumed: Option<u64>,
     /// The step of the last checkpoint.
     saved: Option<u64>,
+    /// Seconds for which checkpoints have held the run up.
+    stalled: f64,
 }
 
 impl<'a> Run<'a> {
@@ -173,7 +175,7 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let written = self.keeper.heard(heard.written);
         self.agreed |= written.is_err();
-        self.simulation.clockwork.spent_on("checkpoint", Phase::Output, started);
+        self.held_up(started);
         written.map(|()| heard)
     }
 

@@ -43,8 +43,14 @@ impl Run<'_> {
         saved?;
         self.saved = Some(step);
         self.control.iter_mut().for_each(Control::saved);
-        self.simulation.clockwork.spent_on("checkpoint", Phase::Output, started);
+        self.held_up(started);
         Ok(())
+    }
+
+    /// Notes that the run waited for a checkpoint since then.
+    pub(super) fn held_up(&mut self, since: Instant) {
+        self.stalled += since.elapsed().as_secs_f64();
+        self.simulation.clockwork.spent_on("checkpoint", Phase::Output, since);
     }
 
     fn save_all(&mut self) -> Result<()> {

@@ -68,6 +68,8 @@ pub struct Summary {
     pub checkpoints: u64,
     /// Their bytes.
     pub checkpoint_bytes: u64,
+    /// Seconds for which they held rank 0 up: copying, naming, waiting at the end. Writing goes on beside the run.
+    pub checkpoint_s: f64,
     /// Simulated time in seconds.
     pub time_s: f64,
     /// Seconds of stepping, without set-up and output.
@@ -138,7 +140,8 @@ impl Summary {
         if self.checkpoints > 0 {
             let s = if self.checkpoints == 1 { "" } else { "s" };
             let size = indicatif::DecimalBytes(self.checkpoint_bytes / self.checkpoints);
-            let _ = writeln!(text, "  {} checkpoint{s} of {size}", self.checkpoints);
+            let each = self.checkpoint_s / self.checkpoints as f64;
+            let _ = writeln!(text, "  {} checkpoint{s} of {size} held it up for {each:.3} s each", self.checkpoints);
         }
         text += &self.time.text();
         if self.messages > 0 {
