@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use support::Ranks::{self, Mpi, Threads};
 use support::{
-    Run, both, has_mpirun, instants, lives, nothing_half_written, outcome, run, signal, skipped, smoke, soon,
+    Disk, Run, both, has_mpirun, instants, lives, nothing_half_written, outcome, run, signal, skipped, smoke, soon,
 };
 use tempfile::TempDir;
 
@@ -171,37 +171,13 @@ fn a_nan_in_an_input_file_is_found_in_its_cell() {
     }
 }
 
-/// A file system of this size, or the reason why there is none.
-struct Disk(TempDir);
-
-impl Disk {
-    fn of(size: &str) -> Option<Disk> {
-        let dir = tempfile::tempdir().unwrap();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(dir.path())
-            .output();
-        if mount.is_ok_and(|output| output.status.success()) {
-            return Some(Disk(dir));
-        }
-        skipped("a full disk", "only root may mount a small one");
-        None
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn a_full_disk_leaves_what_was_complete() {
     for ranks in both(3) {
         // Full at the first instant, and after some.
         for (size, some) in [("64k", false), ("1m", true)] {
             let Some(disk) = Disk::of(size) else { return };
-            let output = disk.0.path().join("run");
+            let output = disk.path().join("run");
             let ended = endless(ranks, &output).ends();
             ended.fails(1, &["No space left", "free space", "--output DIR"]);
             assert!(ended.waited < soon(), "{ranks:?}: {:?}", ended.waited);

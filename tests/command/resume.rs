@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use support::Ranks::{self, Mpi, Threads};
 use support::{
-    Running, at_most, both, has_mpirun, lives, nothing_half_written, number, outcome, patient, resume, run, signal,
-    smoke, smokes, streams, verified, works,
+    Disk, Running, at_most, both, has_mpirun, lives, nothing_half_written, number, outcome, patient, resume, run,
+    signal, smoke, smokes, streams, verified, works,
 };
 
 /// Asserts that two runs have written the same, where and when apart.
@@ -217,6 +217,28 @@ fn damage_is_named_and_the_checkpoint_before_is_taken() {
     fs::write(&segment, &bytes).unwrap();
     let (good, said) = verified(&output);
     assert!(!good && said.contains("fields/000000.h5: its contents are not what was written"), "{said}");
+}
+
+#[test]
+fn a_full_disk_costs_what_came_after_the_last_checkpoint() {
+    let top = tempfile::tempdir().unwrap();
+    let whole = top.path().join("whole");
+    let expected = long(Threads(1), &whole).ends().state().to_owned();
+    for ranks in both(at_most(3)) {
+        // Two checkpoints of 0.9 MB are kept while a third is written.
+        let Some(disk) = Disk::of("2300k") else { return };
+        let output = disk.path().join("run");
+        let ended = long(ranks, &output).with("output.fields.every=never").with("output.mean.every=never").ends();
+        ended.fails(1, &["No space left", "free space"]);
+        assert_eq!(noted(&output, "checkpoint"), [100, 200]);
+        disk.remount("ro");
+        let ended = resume(ranks, &output).ends();
+        assert!(!ended.status.success() && ended.err.contains("Read-only file system"), "{}", ended.err);
+        disk.remount("rw,size=20m");
+        assert_eq!(resume(ranks, &output).ends().state(), expected);
+        assert!(verified(&output).0);
+        nothing_half_written(&output);
+    }
 }
 
 #[test]

@@ -383,6 +383,40 @@ impl Ended {
     }
 }
 
+/// A file system of this size, or the reason why there is none.
+pub struct Disk(TempDir);
+
+impl Disk {
+    pub fn of(size: &str) -> Option<Disk> {
+        let dir = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(dir.path())
+            .output();
+        if mount.is_ok_and(|output| output.status.success()) {
+            return Some(Disk(dir));
+        }
+        skipped("a full disk", "only root may mount a small one");
+        None
+    }
+
+    /// Changes it: `size=20m`, `ro`.
+    pub fn remount(&self, options: &str) {
+        let mount = Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(self.0.path()).status();
+        assert!(mount.unwrap().success());
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
 /// Files that were being written, in a folder and those below it.
 pub fn half_written(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
