@@ -14,6 +14,38 @@ use std::sync::Arc;
 
 /// The checkpoints of a run. All methods but [`Keeper::told`] are collective, and an error on one rank is an error on all.
 ///
+/// ```
+/// use halocline::checkpoint::{self, Keeper};
+/// use halocline::prelude::*;
+/// use halocline_kernels::diffusion::Ftcs;
+///
+/// fn model(comm: Comm) -> Result<Model> {
+///     let mut model = Model::new(comm, Grid::new([16, 16]).periodic([true, true]));
+///     let t = model.field::<f64>("t").initial(|at| at.bell(0.2)).build()?;
+///     model.every_step(|s| {
+///         s.apply(Ftcs::new(0.1, 1.0, [f64::INFINITY, 1.0, 1.0]), [t], [t]);
+///     });
+///     Ok(model)
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let dir = tempfile::tempdir().unwrap();
+/// let mut run = model(Comm::alone())?.compile()?;
+/// run.advance(10)?;
+/// let mut keeper = Keeper::in_folder(run.comm(), dir.path(), 2)?;
+/// keeper.save(run.snapshot(keeper.spare()))?; // goes on beside the run
+/// run.advance(10)?;
+/// keeper.settle()?;
+///
+/// let mut again = model(Comm::alone())?.compile()?; // on any number of ranks
+/// let saved = checkpoint::newest(again.comm(), dir.path())?.expect("one was saved");
+/// again.restore(&saved)?;
+/// again.advance(10)?;
+/// assert_eq!(again.state()?, run.state()?);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// A checkpoint is written in three turns, each of which threads do beside the run: all ranks write; all read back what
 /// others wrote; rank 0 brings the file to disk and gives it its name. A turn is over when all ranks are done with it, which they find out by telling each other, now and
 /// then, how many turns they have done ([`Keeper::told`], [`Keeper::heard`]).
@@ -56,10 +88,16 @@ enum Turn {
 }
 
 impl Keeper {
-    /// Of the run in `dir`, which keeps so many; on rank 0 with its ledger.
+    /// Of a program of your own, which keeps so many in `dir/checkpoints`, and their ledger in `dir`. Collective.
     ///
     /// # Errors
-    /// If the folder of checkpoints cannot be made.
+    /// If there is a ledger that cannot be read.
+    pub fn in_folder(comm: &Comm, dir: &Path, keep: usize) -> Result<Keeper> {
+        let ledger = comm.agree(comm.is_root().then(|| Ledger::read(dir)).transpose())?;
+        Ok(Keeper::new(comm, dir, keep, vec![], String::new(), ledger))
+    }
+
+    /// Of the run in `dir`, which keeps so many; on rank 0 with its ledger.
     pub(crate) fn new(
         comm: &Comm,
         dir: &Path,

@@ -53,12 +53,6 @@ fn model(comm: &Comm) -> Result<Model> {
     Ok(model)
 }
 
-/// A keeper of `keep` checkpoints in a folder.
-fn keeper(comm: &Comm, dir: &Path, keep: usize) -> Result<Keeper> {
-    let ledger = comm.is_root().then(|| Ledger::read(dir)).transpose()?;
-    Ok(Keeper::new(comm, dir, keep, vec![], "job = 'x'".into(), ledger))
-}
-
 /// Steps on so many ranks to step `to`, from the newest checkpoint if there is one, with a checkpoint after each of `saves`;
 /// the state, and from where it went on.
 fn life(dir: &Path, on: usize, to: u64, saves: &[u64]) -> (String, u64) {
@@ -68,7 +62,7 @@ fn life(dir: &Path, on: usize, to: u64, saves: &[u64]) -> (String, u64) {
             run.restore(&checkpoint)?;
         }
         let from = run.steps();
-        let mut keeper = keeper(&comm, dir, 3)?;
+        let mut keeper = Keeper::in_folder(&comm, dir, 3)?;
         for step in from + 1..=to {
             run.advance(1)?;
             // All ranks say how far they are, as in the pulse of a run.
@@ -209,6 +203,21 @@ fn the_state_of_something_else_is_refused() {
     saved.numbers.insert("constant/speed".into(), bits + 1);
     let why = run.restore(&Memory(saved)).unwrap_err().to_string();
     assert!(why.starts_with("`speed` is not what it was"), "{why}");
+}
+
+#[test]
+fn a_simulation_that_has_gone_on_goes_back() {
+    let mut run = model(&Comm::alone()).unwrap().compile().unwrap();
+    run.advance(3).unwrap();
+    let saved = run.snapshot(None);
+    run.advance(6).unwrap();
+    let state = run.state().unwrap();
+    let again = run.snapshot(Some(saved.clone()));
+    assert!(again != saved && again == run.snapshot(None));
+    run.restore(&Memory(saved.clone())).unwrap();
+    assert_eq!(run.snapshot(None), saved);
+    run.advance(6).unwrap();
+    assert_eq!(run.state().unwrap(), state);
 }
 
 /// A state in memory, of a single rank.

@@ -169,11 +169,16 @@ impl Simulation {
             let cut = |rank: usize| shape[0] / record * rank / ranks * record;
             self.bags.refill(bag, &saved.read(&part, &[cut(rank)], &[cut(rank + 1) - cut(rank)])?);
         }
-        for (i, (name, _)) in self.store.design.sources.iter().enumerate() {
+        for (i, (name, open)) in self.store.design.sources.iter().enumerate() {
             let given = number(format!("source/{name}/given"));
             let until = f64::from_bits(number(format!("source/{name}/until")));
             self.taken[i] = sources::Taken { given, until };
-            let Some(source) = self.sources[i].as_mut().filter(|_| given > 0) else { continue };
+            // On the rank that has it: from its beginning.
+            let Some(source) = self.sources[i].as_mut() else { continue };
+            *source = open()?;
+            if given == 0 {
+                continue;
+            }
             let again = source.take(until)?.len() as u64;
             if again != given {
                 return Err(Error::failure(format!(
