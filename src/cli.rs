@@ -233,11 +233,16 @@ fn told(result: Result<String>) -> Reply {
     }
 }
 
-type Prepared<'a> = (&'a JobEntry, JobFile, driver::Options);
+/// Nothing for a run that is done already.
+type Prepared<'a> = Option<(&'a JobEntry, JobFile, driver::Options)>;
 
 fn start(prepared: Result<Prepared>) -> Reply {
     match prepared {
-        Ok((entry, file, options)) => Reply { code: driver::run(entry, file, options), ..Reply::default() },
+        Ok(None) if launched_rank() > 0 => Reply::default(),
+        Ok(None) => {
+            Reply { out: "it is done already, and nothing was asked for beyond that\n".into(), ..Reply::default() }
+        }
+        Ok(Some((entry, file, options))) => Reply { code: driver::run(entry, file, options), ..Reply::default() },
         // Every rank has read the same file: together they say it once, whatever the launcher does with ranks that fail.
         Err(e) if comm::launched() => Reply { code: Launch::default().run(|_| Err(e.clone())), ..Reply::default() },
         Err(e) => told(Err(e)),
@@ -258,7 +263,7 @@ fn prepare(jobs: &[JobEntry], arguments: RunArguments) -> Result<Prepared<'_>> {
         folder::check(&output, force)?;
     }
     let Machine { ranks, threads, trace } = on;
-    Ok((entry, file, driver::Options { ranks, threads, output, force, resume: None, trace }))
+    Ok(Some((entry, file, driver::Options { ranks, threads, output, force, resume: None, trace })))
 }
 
 /// The same for a run that goes on.
@@ -285,8 +290,11 @@ fn go_on<'a>(
         let what = format!("`{key}` was {before} and is {after} now: it changes what the run computes");
         return Err(file.source.error(key, what, "begin another run, or insist with `halocline resume DIR --force`"));
     }
+    if changed.is_empty() && driver::is_done(&output) {
+        return Ok(None);
+    }
     let Machine { ranks, threads, trace } = on;
-    Ok((entry, file, driver::Options { ranks, threads, output, force: false, resume: Some(changed), trace }))
+    Ok(Some((entry, file, driver::Options { ranks, threads, output, force: false, resume: Some(changed), trace })))
 }
 
 impl Machine {

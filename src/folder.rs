@@ -6,10 +6,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// What stands in a run's folder beside its streams.
-const FILES: [&str; 6] = ["summary.json", "trace.json", "ledger.jsonl", "control", ".ranks", LIFE];
+const FILES: [&str; 6] = ["summary.json", "trace.json", "ledger.jsonl", "control", RANKS, LIFE];
 const FOLDERS: [&str; 1] = ["checkpoints"];
 /// Which life of the run the folder belongs to.
 const LIFE: &str = ".life";
+/// With how many ranks it is to go on.
+const RANKS: &str = ".ranks";
 
 /// Checks that a run may write into `dir`, and touches nothing: it may if the folder is absent or empty, or, with
 /// `force`, if an earlier run made it.
@@ -141,6 +143,23 @@ fn clear(dir: &Path) -> Result<()> {
     }
     let job = dir.join("job.toml");
     remove(&job, fs::remove_file(&job))
+}
+
+/// Notes with how many ranks a run is to go on.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn want_ranks(dir: &Path, ranks: u32) -> Result<()> {
+    let path = dir.join(RANKS);
+    fs::write(&path, ranks.to_string()).map_err(|e| Error::file("write", &path, e))
+}
+
+/// With how many ranks the run was asked to go on, once.
+pub fn take_ranks(dir: &Path) -> Option<usize> {
+    let path = dir.join(RANKS);
+    let wanted = fs::read_to_string(&path).ok()?.parse().ok();
+    let _ = fs::remove_file(&path);
+    wanted
 }
 
 #[cfg(test)]

@@ -33,8 +33,8 @@ pub mod checkpoint;
 
 pub mod job;
 mod folder;
-pub mod supervise;
 pub mod driver;
+pub mod supervise;
 pub mod submit;
 pub mod cli;
 

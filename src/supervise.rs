@@ -1,11 +1,12 @@
 //! `halocline supervise`: starts a run, and starts it again for as long as it is cut short and gets ahead.
 use crate::checkpoint;
+use crate::folder;
 use crate::signals::{self, Signal};
 use crate::{Error, Result};
 use std::fs;
 use std::num::NonZeroUsize;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
@@ -14,8 +15,6 @@ use std::time::{Duration, SystemTime};
 const IN_VAIN: usize = 3;
 /// Where in a command the number of ranks stands.
 const RANKS: &str = "{ranks}";
-/// Where a run leaves how many ranks it is to go on with.
-const WANTED: &str = ".ranks";
 
 /// What is to be watched over.
 #[derive(Clone, Debug)]
@@ -48,7 +47,7 @@ impl Watch {
             let began = SystemTime::now();
             let mut child = self.start(ranks)?;
             let status = wait(&mut child, &mut told)?;
-            let wanted = take_wanted(&self.output);
+            let wanted = folder::take_ranks(&self.output);
             let why = match (self.judge(status, began), wanted) {
                 (End::Over(75), Some(n)) if !told => {
                     ranks = n;
@@ -82,9 +81,7 @@ impl Watch {
     fn judge(&self, status: ExitStatus, began: SystemTime) -> End {
         let path = self.output.join("summary.json");
         let new = fs::metadata(&path).and_then(|m| m.modified()).is_ok_and(|written| written >= began);
-        let outcome = fs::read_to_string(&path).ok().filter(|_| new);
-        let outcome = outcome.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
-        let outcome = outcome.and_then(|summary| summary["outcome"].as_str().map(str::to_owned));
+        let outcome = crate::driver::outcome(&self.output).filter(|_| new);
         match (outcome.as_deref(), status.code(), status.signal()) {
             (Some("done" | "converged"), ..) => End::Over(0),
             (Some(outcome), ..) if outcome.starts_with("stopped by") => End::Over(75),
@@ -119,20 +116,4 @@ fn wait(child: &mut Child, told: &mut bool) -> Result<ExitStatus> {
         }
         sleep(Duration::from_millis(50));
     }
-}
-
-/// Notes with how many ranks a run is to go on.
-///
-/// # Errors
-/// If it cannot be written.
-pub(crate) fn want(dir: &Path, ranks: u32) -> Result<()> {
-    let path = dir.join(WANTED);
-    fs::write(&path, ranks.to_string()).map_err(|e| Error::file("write", &path, e))
-}
-
-fn take_wanted(dir: &Path) -> Option<usize> {
-    let path = dir.join(WANTED);
-    let wanted = fs::read_to_string(&path).ok()?.parse().ok();
-    let _ = fs::remove_file(&path);
-    wanted
 }

@@ -14,7 +14,7 @@ mod trace;
 
 pub use report::{Report, Spread, StageReport};
 pub use setup::{check_streams, model};
-pub use summary::{Seconds, Summary};
+pub use summary::{Seconds, Summary, is_done, outcome};
 
 use crate::checkpoint::Keeper;
 use crate::comm::{Comm, Launch};

@@ -3,8 +3,7 @@ use super::control::{Control, Wishes};
 use super::{Run, is_due};
 use crate::engine::Phase;
 use crate::error::{Error, Result};
-use crate::folder::Life;
-use crate::supervise;
+use crate::folder::{self, Life};
 use std::time::Instant;
 
 impl Run<'_> {
@@ -20,7 +19,7 @@ impl Run<'_> {
             self.save(step)?;
         }
         if wishes.ranks > 0 && self.comm.is_root() {
-            supervise::want(&self.options.output, wishes.ranks)?;
+            folder::want_ranks(&self.options.output, wishes.ranks)?;
         }
         if wishes.stop || wishes.ranks > 0 {
             return self.stop(step, "the control file");

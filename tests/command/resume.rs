@@ -265,6 +265,8 @@ fn what_would_change_results_is_refused_and_noted_if_forced() {
     let top = tempfile::tempdir().unwrap();
     let output = top.path().join("run");
     run(Threads(1), &smoke("diffusion"), &output).with("checkpoint.every=10 step").ends().state();
+    let done = resume(Threads(1), &output).ends();
+    assert!(done.status.success() && done.out.starts_with("it is done already"), "{}{}", done.out, done.err);
     let other = "parameters.kappa=0.02";
     resume(Threads(1), &output).with(other).ends().fails(2, &["`parameters.kappa` was", "--force"]);
     let longer = "time.end=60 step";
