@@ -52,6 +52,12 @@ pub fn claim(dir: &Path, force: bool, file: &JobFile) -> Result<Life> {
 /// Goes on with the run whose folder is `dir`, with this job file. For rank 0 alone.
 pub fn claim_again(dir: &Path, file: &JobFile) -> Result<Life> {
     check_is_a_run(dir)?;
+    // It would say that the run is done.
+    let summary = dir.join("summary.json");
+    match fs::remove_file(&summary) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::file("remove", &summary, e)),
+        _ => {}
+    }
     write_job(dir, file)?;
     Life::begin(dir)
 }
@@ -63,7 +69,7 @@ fn write_job(dir: &Path, file: &JobFile) -> Result<()> {
 
 /// A life of a run: its folder belongs to the last one that began. One that was cut off, taken for dead, and has a
 /// successor must not write there any more.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Life {
     path: PathBuf,
     name: String,

@@ -125,12 +125,14 @@ pub(crate) struct Design {
 const DIRECT: usize = 24 << 10;
 
 impl Design {
-    /// The fields that some stage writes.
+    /// The fields that some stage writes, or that lie on walls whose values change.
     pub(crate) fn written(&self) -> BTreeSet<usize> {
         let mut stages = vec![];
         flatten(&self.start, &mut stages);
         flatten(&self.step, &mut stages);
-        stages.iter().flat_map(|stage| stage.writes.iter().copied()).collect()
+        let moved = |d: &Declaration| d.location.axis().is_some() && d.boundaries.iter().flatten().any(|b| b.varies());
+        let walls = self.declarations.iter().enumerate().filter(|(_, d)| moved(d)).map(|(f, _)| f);
+        stages.iter().flat_map(|stage| stage.writes.iter().copied()).chain(walls).collect()
     }
 
     /// Gives a scalar a value. An adaptive step does not go beyond the end.

@@ -83,6 +83,8 @@ impl Watch {
         let new = fs::metadata(&path).and_then(|m| m.modified()).is_ok_and(|written| written >= began);
         let outcome = crate::driver::outcome(&self.output).filter(|_| new);
         match (outcome.as_deref(), status.code(), status.signal()) {
+            // It was done before.
+            (None, Some(0), _) if crate::driver::is_done(&self.output) => End::Over(0),
             (Some("done" | "converged"), ..) => End::Over(0),
             (Some(outcome), ..) if outcome.starts_with("stopped by") => End::Over(75),
             (Some(_), ..) => End::Over(1),

@@ -78,7 +78,7 @@ pub(super) fn complete(
     let root = tree::root(numbers, arrays(places, hashes));
     let put = || -> hdf5::Result<()> {
         let file = hdf5::open_for_writing(path)?;
-        for (place, hashes) in places.iter().zip(hashes) {
+        for (place, hashes) in places.iter().zip(hashes).filter(|(_, hashes)| !hashes.is_empty()) {
             let data = file.dataset(&hashes_of(&place.name))?;
             let span = (vec![0, 0], vec![hashes.len(), size_of::<Hash>()]);
             hdf5::write(&data, &[span], hashes.as_flattened(), false)?;
@@ -219,7 +219,8 @@ fn read(path: &Path) -> hdf5::Result<Option<Header>> {
         if data.shape() != [blocks, size_of::<Hash>()] {
             return Ok(None);
         }
-        let bytes = hdf5::read_bytes(&data, &(vec![0, 0], vec![blocks, size_of::<Hash>()]))?;
+        let span = (vec![0, 0], vec![blocks, size_of::<Hash>()]);
+        let bytes = if blocks == 0 { vec![] } else { hdf5::read_bytes(&data, &span)? };
         hashes.push(bytes.as_chunks().0.to_vec());
         places.push(place);
     }

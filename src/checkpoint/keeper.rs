@@ -60,6 +60,8 @@ pub struct Keeper {
     /// On rank 0, but while it is with the thread that adds a line.
     ledger: Option<Ledger>,
     under_way: Option<(Draft, Turn)>,
+    /// Says no once the folder is another run's.
+    fence: Fence,
     /// Turns that all ranks have done.
     turns: i64,
     /// Memory of the last snapshot, for the next.
@@ -79,6 +81,7 @@ struct Draft {
 }
 
 type Files = BTreeMap<String, String>;
+type Fence = Arc<dyn Fn() -> Result<()> + Send + Sync>;
 
 enum Turn {
     Writing(Beside<(Snapshot, Sums)>),
@@ -107,7 +110,24 @@ impl Keeper {
         ledger: Option<Ledger>,
     ) -> Keeper {
         let (comm, dir) = (comm.clone(), dir.to_path_buf());
-        Keeper { comm, dir, keep, streams, job_file, ledger, under_way: None, turns: 0, spare: None, written: (0, 0) }
+        Keeper {
+            comm,
+            dir,
+            keep,
+            streams,
+            job_file,
+            ledger,
+            under_way: None,
+            fence: Arc::new(|| Ok(())),
+            turns: 0,
+            spare: None,
+            written: (0, 0),
+        }
+    }
+
+    /// Asks this before a checkpoint gets its name and before the ledger is written.
+    pub(crate) fn fence(&mut self, ask: impl Fn() -> Result<()> + Send + Sync + 'static) {
+        self.fence = Arc::new(ask);
     }
 
     /// Memory of an older snapshot, for [`crate::Simulation::snapshot`].
@@ -236,8 +256,11 @@ impl Keeper {
         let root = file::complete(part, numbers, places, &hashes)?;
         let (step, part, dir, keep) = (*step, part.clone(), self.dir.clone(), self.keep);
         let mut ledger = self.ledger.take().expect("rank 0 has a ledger, and names one file at a time");
+        let fence = self.fence.clone();
         Beside::begin(move || {
+            fence()?;
             durable::publish(&part, &shelf::path(&dir, step))?;
+            fence()?;
             ledger.add(Entry { what: "checkpoint".into(), step, root, files, ..Entry::default() })?;
             shelf::drop_older(&dir, keep).map(|()| ledger)
         })
@@ -256,7 +279,9 @@ impl Keeper {
     /// If the ledger cannot be written.
     pub(crate) fn note(&mut self, what: &str, step: u64, files: &[String]) -> Result<()> {
         self.settle()?;
+        let fence = self.fence.clone();
         let noted = self.ledger.as_mut().map_or(Ok(()), |ledger| {
+            fence()?;
             let files = [ledger.new_segments(&self.streams), files.to_vec()].concat();
             let files = ledger::hash_files(&self.dir, &files)?;
             ledger.add(Entry { what: what.into(), step, files, ..Entry::default() })

@@ -78,11 +78,16 @@ impl Ledger {
         self.entries().rev().find(|e| e.what == "checkpoint").map_or("", |e| &e.root)
     }
 
-    /// Forgets all that came after the checkpoint of a step; without one, everything.
-    pub fn go_back(&mut self, step: Option<u64>) {
-        let checkpoint = |(_, e): &(String, Entry)| e.what == "checkpoint" && Some(e.step) == step;
+    /// Forgets all that came after the checkpoint of a step (which a kill may have left without a line); without a step,
+    /// everything. Returns the keys that were changed in what is forgotten.
+    pub fn go_back(&mut self, step: Option<u64>) -> BTreeMap<String, [String; 2]> {
+        let checkpoint = |(_, e): &(String, Entry)| e.what == "checkpoint" && Some(e.step) <= step;
         let kept = self.lines.iter().rposition(checkpoint).map_or(0, |i| i + 1);
-        self.lines.truncate(kept);
+        let mut changed = BTreeMap::new();
+        for (key, [was, is]) in self.lines.drain(kept..).flat_map(|(_, entry)| entry.changed) {
+            changed.entry(key).or_insert([was, String::new()])[1] = is;
+        }
+        changed
     }
 
     /// Adds a line, and writes the ledger: beside, and renamed.
@@ -151,7 +156,15 @@ mod tests {
         again.go_back(Some(10));
         assert_eq!((again.files()["a"], again.last_root()), ("1", "r10"));
         again.go_back(Some(11));
+        assert_eq!(again.last_root(), "r10");
+        again.go_back(None);
         assert_eq!((again.lines.len(), again.last_root()), (0, ""));
+        let change = |was: &str, is: &str| BTreeMap::from([("k".to_owned(), [was.to_owned(), is.to_owned()])]);
+        again.add(Entry { changed: change("1", "2"), ..entry("resume", 10) }).unwrap();
+        again.add(Entry { changed: change("2", "3"), ..entry("resume", 10) }).unwrap();
+        assert_eq!(again.go_back(None), change("1", "3"));
+        fs::write(path(dir.path()), ledger.lines.iter().map(|(line, _)| format!("{line}\n")).collect::<String>())
+            .unwrap();
 
         let text = fs::read_to_string(path(dir.path())).unwrap();
         let lines: Vec<&str> = text.lines().collect();

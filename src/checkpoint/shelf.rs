@@ -42,14 +42,18 @@ pub(super) fn drop_older(dir: &Path, keep: usize) -> Result<()> {
     older.try_for_each(|path| remove(&path))
 }
 
-/// Removes those after a step, and what was cut short, which a run that goes on from there will write anew.
+/// Puts those after a step aside, which were found damaged, and removes what was cut short: a run that goes on from there
+/// writes them anew.
 pub(crate) fn drop_later(dir: &Path, step: Option<u64>) -> Result<()> {
     let folder = folder(dir);
     if folder.is_dir() {
         durable::clear(&folder).map_err(|e| Error::file("clear", &folder, e))?;
     }
     let mut later = list(dir).into_iter().filter(|path| step_of(path) > step);
-    later.try_for_each(|path| remove(&path))
+    later.try_for_each(|path| {
+        let aside = path.with_extension("h5.damaged");
+        fs::rename(&path, aside).map_err(|e| Error::file("rename", &path, e))
+    })
 }
 
 fn remove(path: &Path) -> Result<()> {

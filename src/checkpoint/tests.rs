@@ -31,6 +31,7 @@ fn model(comm: &Comm) -> Result<Model> {
     let phase = model.field::<Complex<f32>>("phase").location(Location::FaceX).initial(|at| at.uniform(3)).build()?;
     let (total, peak) = (model.scalar("total", 0.0), model.scalar("peak", 0.5));
     let keys = model.bag("keys", |rank, size| (0..40u64).filter(|k| *k as usize % size == rank).collect());
+    model.bag::<u32>("nothing", |_, _| vec![]);
     let rain = model.source("rain", || {
         let drop = |i: usize| Arrival { time: 0.3 * i as f64, block: 0, index: [i % 6, i % 9, i % 8], value: 0.01 };
         Ok(Replay::new((0..30).map(drop).collect()))

@@ -66,7 +66,10 @@ impl<'a> Run<'a> {
         simulation.clockwork.trace = origin.map(Trace::new);
         simulation.clockwork.spent(Phase::Setup, started);
         let streams = file.output.keys().cloned().collect();
-        let keeper = Keeper::new(&comm, dir, file.checkpoint.keep.get(), streams, file.to_toml(), ledger);
+        let mut keeper = Keeper::new(&comm, dir, file.checkpoint.keep.get(), streams, file.to_toml(), ledger);
+        if let Some(life) = life.clone() {
+            keeper.fence(move || life.check());
+        }
         let control = comm.is_root().then(|| Control::new(dir, file.checkpoint.wall));
         Ok(Run {
             file,
@@ -83,6 +86,7 @@ impl<'a> Run<'a> {
             life,
             resumed,
             saved: resumed,
+            lost: false,
             stalled: 0.0,
         })
     }
@@ -105,10 +109,14 @@ fn claim(file: &JobFile, options: &Options, resumed: Option<u64>) -> Result<(Lif
         eprintln!("warning: {}; a new one is begun", damage.what());
         Ledger::new(dir)
     });
-    ledger.go_back(resumed);
+    // What was changed by lives that left no checkpoint is not forgotten.
+    let mut before = ledger.go_back(resumed);
+    for (key, [was, is]) in changed {
+        before.entry(key.clone()).or_insert_with(|| [was.clone(), String::new()])[1] = is.clone();
+    }
     let (what, files) = (if resumed.is_some() { "resume" } else { "begin" }, checkpoint::hash_files(dir, &job)?);
-    let (step, changed) = (resumed.unwrap_or(0), changed.clone());
-    ledger.add(Entry { what: what.into(), step, files, changed, ..Entry::default() })?;
+    let step = resumed.unwrap_or(0);
+    ledger.add(Entry { what: what.into(), step, files, changed: before, ..Entry::default() })?;
     Ok((life, ledger))
 }
 

@@ -16,12 +16,20 @@ impl Run<'_> {
     pub(super) fn finish(mut self, outcome: Result<String>, wall: f64) -> Result<()> {
         let wall = (wall - self.simulation.clockwork.of(Phase::Output)).max(1e-9);
         let started = Instant::now();
+        let save = self.file.checkpoint.every != Cadence::Never;
+        let outcome = match outcome {
+            Ok(_) if save => outcome.and_then(|how| self.save(self.simulation.steps()).map(|()| how)),
+            other => other,
+        };
+        let outcome = if self.lost { outcome } else { outcome.and_then(|how| self.check_life().map(|()| how)) };
+        if self.lost {
+            // Not even to tidy up: what has the same name is another run's.
+            std::mem::forget(std::mem::take(&mut self.recorders));
+            return outcome.map(|_| ());
+        }
         let failed = outcome.as_ref().is_err_and(|e| e.kind() == crate::error::Kind::Failure);
         if failed && !self.agreed {
             return outcome.map(|_| ());
-        }
-        if outcome.is_ok() && self.file.checkpoint.every != Cadence::Never {
-            self.save(self.simulation.steps())?;
         }
         for recorder in std::mem::take(&mut self.recorders) {
             recorder.finish()?;

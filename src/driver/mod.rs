@@ -101,6 +101,8 @@ struct Run<'a> {
     resumed: Option<u64>,
     /// The step of the last checkpoint.
     saved: Option<u64>,
+    /// True once the folder is another run's: nothing may be written there any more.
+    lost: bool,
     /// Seconds for which checkpoints have held the run up.
     stalled: f64,
 }

@@ -18,8 +18,15 @@ impl Run<'_> {
         if wishes.checkpoint || self.save_is_due(step, time, dt) {
             self.save(step)?;
         }
-        if wishes.ranks > 0 && self.comm.is_root() {
-            folder::want_ranks(&self.options.output, wishes.ranks)?;
+        if wishes.ranks > 0 {
+            self.save(step)?;
+            let settled = self.keeper.settle();
+            self.agreed |= settled.is_err();
+            settled?;
+            let want = || folder::want_ranks(&self.options.output, wishes.ranks);
+            let wanted = self.comm.agree(if self.comm.is_root() { want() } else { Ok(()) });
+            self.agreed |= wanted.is_err();
+            wanted?;
         }
         if wishes.stop || wishes.ranks > 0 {
             return self.stop(step, "the control file");
@@ -77,7 +84,7 @@ impl Run<'_> {
     /// On all ranks, if another run has taken over the folder.
     pub(super) fn check_life(&mut self) -> Result<()> {
         let mine = self.comm.agree(self.life.as_ref().map_or(Ok(()), Life::check));
-        self.agreed |= mine.is_err();
+        self.lost |= mine.is_err();
         mine
     }
 }

@@ -188,6 +188,7 @@ impl Simulation {
             }
         }
         self.fresh = vec![vec![]; self.fresh.len()];
+        self.time_passes();
         Ok(())
     }
 

@@ -130,7 +130,11 @@ impl Stream {
         };
         if view.exists() {
             let earlier = hdf5::open(&view).and_then(|f| schema::lives(&f));
-            let mut lives = earlier.map_err(|e| hdf5::explain("read", &view, e))?;
+            let mut lives = earlier.unwrap_or_else(|e| {
+                // It is made anew from the segments; only who wrote them is forgotten.
+                eprintln!("warning: {}; it is made anew", hdf5::explain("read", &view, e).what());
+                vec![]
+            });
             lives.append(&mut self.lives);
             self.lives = lives;
         }

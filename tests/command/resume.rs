@@ -242,6 +242,40 @@ fn a_full_disk_costs_what_came_after_the_last_checkpoint() {
 }
 
 #[test]
+fn a_run_that_has_a_successor_leaves_the_folder_alone() {
+    let top = tempfile::tempdir().unwrap();
+    let output = top.path().join("run");
+    let endless = ["time.end=10000000 step", "output.mean.every=never"];
+    let mut first = long(Threads(2), &output).with_all(endless).starts();
+    first.until("checkpoints", |_| noted(&output, "checkpoint").len() > 1);
+    signal("STOP", &[first.process()]);
+    let from = noted(&output, "checkpoint");
+    let mut second = resume(Threads(2), &output).starts();
+    second.until("checkpoint", |_| noted(&output, "checkpoint").last() > from.last());
+    signal("CONT", &[first.process()]);
+    let ended = first.ends();
+    ended.fails(1, &["another run has taken over the folder"]);
+    let now = noted(&output, "checkpoint").len();
+    second.until("checkpoint", |_| noted(&output, "checkpoint").len() > now);
+    signal("TERM", &[second.process()]);
+    second.ends().stops(&["its state is saved"]);
+    assert_eq!(noted(&output, "resume").len(), 1);
+    let (good, said) = verified(&output);
+    assert!(good, "{said}");
+    // One that was longer than its first end is not done because it once was.
+    let longer = top.path().join("longer");
+    long(Threads(1), &longer).with("time.end=200 step").ends().state();
+    let mut killed = resume(Threads(1), &longer).with("time.end=10000000 step").starts();
+    killed.until("checkpoint", |_| noted(&longer, "checkpoint").len() > 3);
+    signal("KILL", &[killed.process()]);
+    killed.ends();
+    let again = resume(Threads(1), &longer).with("time.end=10000000 step").starts();
+    std::thread::sleep(Duration::from_millis(500));
+    signal("TERM", &[again.process()]);
+    again.ends().stops(&["stopped by SIGTERM"]);
+}
+
+#[test]
 fn without_a_checkpoint_a_run_begins_anew() {
     let top = tempfile::tempdir().unwrap();
     let (whole, output) = (top.path().join("whole"), top.path().join("run"));
