@@ -33,7 +33,8 @@ use std::sync::Arc;
 /// let mut run = model(Comm::alone())?.compile()?;
 /// run.advance(10)?;
 /// let mut keeper = Keeper::in_folder(run.comm(), dir.path(), 2)?;
-/// keeper.save(run.snapshot(keeper.spare()))?; // goes on beside the run
+/// let spare = keeper.spare(); // memory of an earlier one
+/// keeper.save(run.snapshot(spare))?; // goes on beside the run
 /// run.advance(10)?;
 /// keeper.settle()?;
 ///
