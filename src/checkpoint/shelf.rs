@@ -66,7 +66,8 @@ fn remove(path: &Path) -> Result<()> {
 /// # Errors
 /// If there are some, and none is whole.
 pub fn newest(comm: &Comm, dir: &Path) -> Result<Option<Checkpoint>> {
-    let names: Vec<String> = list(dir).iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    let paths = if comm.is_root() { list(dir) } else { vec![] };
+    let names: Vec<String> = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
     let mut names = names.join("\n").into_bytes();
     comm.broadcast(0, &mut names);
     let names = String::from_utf8_lossy(&names).into_owned();

@@ -34,8 +34,10 @@ pub fn verify(dir: &Path) -> Result<String> {
                 continue;
             }
         };
-        let noted = ledger.entries().rev().find(|e| e.what == "checkpoint" && e.step == checkpoint.header.step);
-        if noted.is_some_and(|e| e.root != checkpoint.root()) {
+        let mut noted = ledger.entries().rev().filter(|e| e.what == "checkpoint");
+        let own = noted.find(|e| e.step == checkpoint.header.step);
+        let parent = noted.next().map_or("", |e| &e.root);
+        if own.is_some_and(|e| e.root != checkpoint.root() || parent != checkpoint.header.parent) {
             bad.push(format!("{}: it is another checkpoint than the one in the ledger", path.display()));
             continue;
         }

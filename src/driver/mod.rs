@@ -176,9 +176,8 @@ impl<'a> Run<'a> {
         }
         let started = Instant::now();
         let written = self.keeper.heard(heard.written);
-        self.agreed |= written.is_err();
         self.held_up(started);
-        written.map(|()| heard)
+        self.all_know(written).map(|()| heard)
     }
 
     /// Acts on the last beat, before the run ends.
@@ -198,7 +197,7 @@ impl<'a> Run<'a> {
     /// Stops if it was asked to, with a checkpoint to go on from.
     fn judge(&mut self, verdict: Verdict, step: u64) -> Result<()> {
         let Verdict::Signal(signal) = verdict else { return Ok(()) };
-        self.stop(step, signal.name())
+        self.stop(step, signal.name(), 0)
     }
 
     fn not_finite(&mut self) -> Error {

@@ -18,18 +18,8 @@ impl Run<'_> {
         if wishes.checkpoint || self.save_is_due(step, time, dt) {
             self.save(step)?;
         }
-        if wishes.ranks > 0 {
-            self.save(step)?;
-            let settled = self.keeper.settle();
-            self.agreed |= settled.is_err();
-            settled?;
-            let want = || folder::want_ranks(&self.options.output, wishes.ranks);
-            let wanted = self.comm.agree(if self.comm.is_root() { want() } else { Ok(()) });
-            self.agreed |= wanted.is_err();
-            wanted?;
-        }
         if wishes.stop || wishes.ranks > 0 {
-            return self.stop(step, "the control file");
+            return self.stop(step, "the control file", wishes.ranks);
         }
         Ok(())
     }
@@ -45,8 +35,7 @@ impl Run<'_> {
         }
         self.check_life()?;
         let saved = self.save_all();
-        self.agreed |= saved.is_err();
-        saved?;
+        self.all_know(saved)?;
         self.saved = Some(step);
         self.control.iter_mut().for_each(Control::saved);
         self.held_up(started);
@@ -69,15 +58,26 @@ impl Run<'_> {
         self.keeper.save(snapshot)
     }
 
-    /// Saves the state, waits until it is on disk, and ends the run: another life goes on from there. Collective.
-    pub(super) fn stop(&mut self, step: u64, by: &str) -> Result<()> {
+    /// Saves the state, waits until it is on disk, and ends the run: another life goes on from there, on so many ranks if
+    /// that is not 0. Collective.
+    pub(super) fn stop(&mut self, step: u64, by: &str, ranks: u32) -> Result<()> {
         self.save(step)?;
         let settled = self.keeper.settle();
-        self.agreed |= settled.is_err();
-        settled?;
+        self.all_know(settled)?;
+        if ranks > 0 {
+            let wanted = if self.comm.is_root() { folder::want_ranks(&self.options.output, ranks) } else { Ok(()) };
+            let wanted = self.comm.agree(wanted);
+            self.all_know(wanted)?;
+        }
         let dir = self.options.output.display();
         Err(Error::stopped(format!("stopped by {by} after step {step}"))
             .remedy(format!("its state is saved: `halocline resume {dir}` goes on from there")))
+    }
+
+    /// Takes note if something failed on all ranks together, so that they may still act together.
+    pub(super) fn all_know<T>(&mut self, done: Result<T>) -> Result<T> {
+        self.agreed |= done.is_err();
+        done
     }
 
     /// # Errors
