@@ -1,9 +1,11 @@
 //! The folder of a run: who may write into it, and what an earlier run left there.
 use crate::config::{JobFile, WRITTEN_BY};
 use crate::{Error, Result};
-use std::fs;
+use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fs, process};
 
 /// What stands in a run's folder beside its streams.
 const FILES: [&str; 6] = ["summary.json", "trace.json", "ledger.jsonl", "control", RANKS, LIFE];
@@ -37,7 +39,7 @@ pub fn check(dir: &Path, force: bool) -> Result<()> {
 
 /// Makes `dir` the folder of this run: removes what an earlier run left there, writes `job.toml`. For rank 0 alone.
 /// Files that no run makes stay.
-pub fn claim(dir: &Path, force: bool, file: &JobFile) -> Result<Life> {
+pub fn claim(dir: &Path, force: bool, file: &JobFile) -> Result<Fence> {
     check(dir, force)?;
     fs::create_dir_all(dir).map_err(|e| {
         Error::file("create the output folder", dir, e).as_input().remedy("choose another with --output DIR")
@@ -46,12 +48,13 @@ pub fn claim(dir: &Path, force: bool, file: &JobFile) -> Result<Life> {
         clear(dir)?;
     }
     write_job(dir, file)?;
-    Life::begin(dir)
+    Life::first().begin(dir)
 }
 
-/// Goes on with the run whose folder is `dir`, with this job file. For rank 0 alone.
-pub fn claim_again(dir: &Path, file: &JobFile) -> Result<Life> {
+/// Goes on with the run whose folder is `dir`, with this job file, from a state in memory if there is one. For rank 0 alone.
+pub fn claim_again(dir: &Path, file: &JobFile, from: Option<Moment>) -> Result<Fence> {
     check_is_a_run(dir)?;
+    let last = last_life(dir);
     // It would say that the run is done.
     let summary = dir.join("summary.json");
     match fs::remove_file(&summary) {
@@ -59,7 +62,8 @@ pub fn claim_again(dir: &Path, file: &JobFile) -> Result<Life> {
         _ => {}
     }
     write_job(dir, file)?;
-    Life::begin(dir)
+    let next = |last: Life| Life { number: last.number + 1, from, process: process::id(), ..last };
+    last.map_or_else(Life::first, next).begin(dir)
 }
 
 fn write_job(dir: &Path, file: &JobFile) -> Result<()> {
@@ -69,26 +73,60 @@ fn write_job(dir: &Path, file: &JobFile) -> Result<()> {
 
 /// A life of a run: its folder belongs to the last one that began. One that was cut off, taken for dead, and has a
 /// successor must not write there any more.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Life {
-    path: PathBuf,
-    name: String,
+    /// The run, in all of its lives.
+    pub run: String,
+    /// Which of its lives, from 1.
+    pub number: u64,
+    process: u32,
+    /// The state in the memory of nodes that it goes on from.
+    pub from: Option<Moment>,
+}
+
+/// A moment in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Moment {
+    /// In which life.
+    pub life: u64,
+    /// After which step.
+    pub step: u64,
 }
 
 impl Life {
-    fn begin(dir: &Path) -> Result<Life> {
-        let (path, now) = (dir.join(LIFE), std::time::SystemTime::now());
-        let name =
-            format!("{:?} {}", now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default(), std::process::id());
-        fs::write(&path, &name).map_err(|e| Error::file("write", &path, e).as_input())?;
-        Ok(Life { path, name })
+    /// The first of a new run.
+    fn first() -> Life {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        Life { run: format!("{now:x}-{}", process::id()), number: 1, process: process::id(), from: None }
     }
 
+    fn begin(self, dir: &Path) -> Result<Fence> {
+        let (path, text) = (dir.join(LIFE), serde_json::to_string(&self).expect("numbers and a text"));
+        fs::write(&path, &text).map_err(|e| Error::file("write", &path, e).as_input())?;
+        Ok(Fence { life: self, path, text })
+    }
+}
+
+/// The last life of the run in a folder; none if it cannot be told.
+pub fn last_life(dir: &Path) -> Option<Life> {
+    serde_json::from_slice(&fs::read(dir.join(LIFE)).ok()?).ok()
+}
+
+/// Tells a life whether the folder is still its own.
+#[derive(Clone, Debug)]
+pub struct Fence {
+    /// Whose.
+    pub life: Life,
+    path: PathBuf,
+    text: String,
+}
+
+impl Fence {
     /// # Errors
     /// If another life of the run has begun.
     pub fn check(&self) -> Result<()> {
         match fs::read_to_string(&self.path) {
-            Ok(name) if name == self.name => Ok(()),
+            Ok(text) if text == self.text => Ok(()),
             Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file("read", &self.path, e)),
             _ => {
                 let dir = self.path.parent().unwrap_or(Path::new(".")).display();
@@ -212,12 +250,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = claim(dir.path(), false, &file()).unwrap();
         first.check().unwrap();
-        let second = claim_again(dir.path(), &file()).unwrap();
+        let from = Some(Moment { life: 1, step: 40 });
+        let second = claim_again(dir.path(), &file(), from).unwrap();
         second.check().unwrap();
+        assert_eq!((&second.life.run, second.life.number, second.life.from), (&first.life.run, 2, from));
+        assert_eq!(last_life(dir.path()), Some(second.life.clone()));
         assert!(first.check().unwrap_err().what().starts_with("another run has taken over"));
         claim(dir.path(), true, &file()).unwrap();
         assert!(second.check().is_err());
-        assert!(claim_again(&dir.path().join("none"), &file()).is_err());
+        assert_ne!(last_life(dir.path()).unwrap().run, first.life.run, "another run");
+        assert!(claim_again(&dir.path().join("none"), &file(), None).is_err());
     }
 
     #[test]

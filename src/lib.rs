@@ -3,8 +3,10 @@
 //! The modules, in dependency order: each may use those above it, never those below.
 pub mod error;
 pub mod region;
+pub mod bytes;
 pub mod slab;
 pub mod turn;
+mod beside;
 
 pub mod config;
 
@@ -29,10 +31,11 @@ pub mod model;
 pub mod engine;
 
 pub mod output;
+mod folder;
 pub mod checkpoint;
+mod replica;
 
 pub mod job;
-mod folder;
 pub mod driver;
 pub mod supervise;
 pub mod submit;

@@ -1,4 +1,5 @@
 //! Boxes of numbers in larger arrays: what a rank has of something that all ranks hold together.
+use crate::bytes::Bytes;
 use crate::{Error, Result};
 use halocline_kernels::ElementType;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,9 @@ impl Number {
     }
 }
 
+/// A box of an array: its first index and its size on each of the array's axes.
+pub type Extent = (Vec<usize>, Vec<usize>);
+
 /// Numbers at a place in an array, row-major, in the array's type and the machine's byte order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Slab {
@@ -55,7 +59,7 @@ pub struct Slab {
     /// Size on each of them.
     pub count: Vec<usize>,
     /// The numbers.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 impl Slab {
@@ -63,7 +67,7 @@ impl Slab {
     pub fn of<T: halocline_kernels::Real>(start: &[usize], count: &[usize], numbers: &[T]) -> Slab {
         // SAFETY: a `Real` is an f32 or an f64, without padding; the slice is only read.
         let bytes = unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast::<u8>(), size_of_val(numbers)) };
-        Slab { start: start.to_vec(), count: count.to_vec(), bytes: bytes.to_vec() }
+        Slab { start: start.to_vec(), count: count.to_vec(), bytes: bytes.to_vec().into() }
     }
 
     /// How many numbers of `size` bytes, if they are as many as the box has cells and the box lies within `shape`.

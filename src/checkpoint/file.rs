@@ -8,7 +8,7 @@ use super::tree::{self, Hash};
 use crate::comm::Comm;
 use crate::engine::{Part, Saved, Snapshot};
 use crate::output::{durable, hdf5};
-use crate::slab::{Number, Runs};
+use crate::slab::{Extent, Number, Runs};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -140,11 +140,8 @@ impl Checkpoint {
     /// As [`Checkpoint::open`].
     pub fn open_shared(comm: &Comm, path: &Path) -> Result<Checkpoint> {
         let header = if comm.is_root() { Checkpoint::header(path).map(Some) } else { Ok(None) };
-        let header = comm.agree(header)?;
-        let mut text = header.map_or(vec![], |h| serde_json::to_vec(&h).expect("texts, numbers and lists"));
-        comm.broadcast(0, &mut text);
-        let header = serde_json::from_slice(&text).map_err(|e| Error::file("read", path, e));
-        comm.agree(header.and_then(|header| Checkpoint::with(path, header)))
+        let header = comm.share(comm.agree(header)?);
+        comm.agree(Checkpoint::with(path, header))
     }
 
     fn header(path: &Path) -> Result<Header> {
@@ -257,15 +254,19 @@ impl Saved for Checkpoint {
         self.header.places.iter().find(|p| p.name == name).map(|p| (p.number, p.shape.clone()))
     }
 
-    fn read(&self, part: &str, start: &[usize], count: &[usize]) -> Result<Vec<u8>> {
+    fn read(&self, part: &str, boxes: &[Extent]) -> Result<Vec<Vec<u8>>> {
         let place = self.header.places.iter().find(|p| p.name == part).expect("an array that was asked for before");
-        let (runs, size) = (Runs::new(start, count, &place.shape), place.number.size());
-        let mut bytes = vec![0; runs.many * runs.length * size];
-        let length = runs.length * size;
-        for (at, piece) in runs.starts().zip(bytes.chunks_exact_mut(length.max(1))) {
-            let at = place.offset + (at * size) as u64;
-            self.data.read_exact_at(piece, at).map_err(|e| Error::file("read", &self.path, e))?;
-        }
-        Ok(bytes)
+        let size = place.number.size();
+        let read = |(start, count): &Extent| {
+            let runs = Runs::new(start, count, &place.shape);
+            let mut bytes = vec![0; runs.many * runs.length * size];
+            let length = runs.length * size;
+            for (at, piece) in runs.starts().zip(bytes.chunks_exact_mut(length.max(1))) {
+                let at = place.offset + (at * size) as u64;
+                self.data.read_exact_at(piece, at).map_err(|e| Error::file("read", &self.path, e))?;
+            }
+            Ok(bytes)
+        };
+        boxes.iter().map(read).collect()
     }
 }

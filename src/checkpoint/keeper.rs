@@ -3,7 +3,8 @@ use super::file::{self, Damage, Place};
 use super::ledger::{self, Entry, Ledger};
 use super::shelf;
 use super::tree::{self, Hash};
-use super::writer::{self, Beside, Sums};
+use super::writer::{self, Sums};
+use crate::beside::Beside;
 use crate::comm::{Comm, Reduce};
 use crate::engine::Snapshot;
 use crate::output::durable;
@@ -161,17 +162,12 @@ impl Keeper {
             places.map(|places| (places, ledger.new_segments(&self.streams)))
         });
         let made = self.comm.agree(made.transpose()).inspect_err(|_| self.discard(&part))?;
-        let (places, segments) = made.unwrap_or_default();
-        let mut places = serde_json::to_vec(&places).expect("texts and numbers only");
-        self.comm.broadcast(0, &mut places);
-        let places: Vec<Place> = serde_json::from_slice(&places).expect("as rank 0 has written it");
+        let (places, segments) = made.unzip();
+        let (places, segments): (Vec<Place>, _) = (self.comm.share(places), segments.unwrap_or_default());
         let (step, numbers, places) = (snapshot.step, snapshot.numbers.clone(), Arc::new(places));
-        let turn = {
-            let (part, places) = (part.clone(), places.clone());
-            Beside::begin(move || writer::write(&part, snapshot, &places)).map(Turn::Writing)
-        };
-        let turn = self.comm.agree(turn).inspect_err(|_| self.discard(&part))?;
-        self.under_way = Some((Draft { step, part, numbers, places, segments }, turn));
+        let (to, at) = (part.clone(), places.clone());
+        let writing = Beside::begin(move || writer::write(&to, snapshot, &at));
+        self.under_way = Some((Draft { step, part, numbers, places, segments }, Turn::Writing(writing)));
         Ok(())
     }
 
@@ -228,7 +224,7 @@ impl Keeper {
             let (hashes, sums) = writer::read_back(part, places, mine)?;
             Ok((hashes, sums, ledger::hash_files(&dir, &segments)?))
         });
-        self.under_way = Some((draft, Turn::Reading(self.comm.agree(work)?, sums)));
+        self.under_way = Some((draft, Turn::Reading(work, sums)));
         Ok(())
     }
 
@@ -258,13 +254,13 @@ impl Keeper {
         let (step, part, dir, keep) = (*step, part.clone(), self.dir.clone(), self.keep);
         let mut ledger = self.ledger.take().expect("rank 0 has a ledger, and names one file at a time");
         let fence = self.fence.clone();
-        Beside::begin(move || {
+        Ok(Beside::begin(move || {
             fence()?;
             durable::publish(&part, &shelf::path(&dir, step))?;
             fence()?;
             ledger.add(Entry { what: "checkpoint".into(), step, root, files, ..Entry::default() })?;
             shelf::drop_older(&dir, keep).map(|()| ledger)
-        })
+        }))
     }
 
     /// The checkpoint counts.

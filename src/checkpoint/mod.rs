@@ -20,7 +20,7 @@ mod verify;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use file::Checkpoint;
 pub use keeper::Keeper;

@@ -66,12 +66,8 @@ fn remove(path: &Path) -> Result<()> {
 /// # Errors
 /// If there are some, and none is whole.
 pub fn newest(comm: &Comm, dir: &Path) -> Result<Option<Checkpoint>> {
-    let paths = if comm.is_root() { list(dir) } else { vec![] };
-    let names: Vec<String> = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-    let mut names = names.join("\n").into_bytes();
-    comm.broadcast(0, &mut names);
-    let names = String::from_utf8_lossy(&names).into_owned();
-    for path in names.lines().map(Path::new) {
+    let paths: Vec<PathBuf> = comm.share(comm.is_root().then(|| list(dir)));
+    for path in &paths {
         let damage = match Checkpoint::open_shared(comm, path).and_then(|found| check(comm, &found).map(|()| found)) {
             Ok(found) => return Ok(Some(found)),
             Err(damage) => damage,
@@ -80,7 +76,7 @@ pub fn newest(comm: &Comm, dir: &Path) -> Result<Option<Checkpoint>> {
             eprintln!("warning: {}; the checkpoint before is taken", damage.what());
         }
     }
-    match names.lines().count() {
+    match paths.len() {
         0 => Ok(None),
         n => Err(Error::failure(format!("of {n} checkpoints in {}, none is whole", folder(dir).display()))
             .remedy("bring back a copy, or begin anew: `halocline run` with --force")),

@@ -21,7 +21,7 @@ impl Kernel<Complex<f32>> for Blur {
 }
 
 /// A model that has some of everything that a state is made of.
-fn model(comm: &Comm) -> Result<Model> {
+pub(crate) fn model(comm: &Comm) -> Result<Model> {
     let mut model = Model::new(comm.clone(), Grid::new([6, 9, 8]).periodic([true, false, true]));
     let dt = model.fixed_step(0.125);
     let heat = model.field::<f64>("heat").initial(|at| at.uniform(1)).build()?;
@@ -233,7 +233,8 @@ impl crate::engine::Saved for Memory {
     fn part(&self, name: &str) -> Option<(crate::slab::Number, Vec<usize>)> {
         self.0.parts.iter().find(|p| p.name == name).map(|p| (p.number, p.shape.clone()))
     }
-    fn read(&self, part: &str, _: &[usize], _: &[usize]) -> Result<Vec<u8>> {
-        Ok(self.0.parts.iter().find(|p| p.name == part).unwrap().boxes[0].bytes.clone())
+    fn read(&self, part: &str, _: &[crate::slab::Extent]) -> Result<Vec<Vec<u8>>> {
+        let part = self.0.parts.iter().find(|p| p.name == part).unwrap();
+        Ok(part.boxes.iter().map(|slab| slab.bytes.to_vec()).collect())
     }
 }

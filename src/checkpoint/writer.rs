@@ -11,31 +11,9 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 
 /// What of each array has been seen: equal sums over all ranks mean equal arrays.
 pub(super) type Sums = Vec<[u64; 2]>;
-
-/// Work on a thread of its own.
-pub(super) struct Beside<T>(JoinHandle<Result<T>>);
-
-impl<T: Send + 'static> Beside<T> {
-    /// Begins it; without a thread to be had, it is done at once.
-    pub fn begin(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Beside<T>> {
-        let thread = Builder::new().name("checkpoint".into()).spawn(work);
-        thread.map(Beside).map_err(|e| Error::failure(format!("cannot start a thread to write a checkpoint: {e}")))
-    }
-
-    /// True if [`Beside::finish`] would not wait.
-    pub fn is_done(&self) -> bool {
-        self.0.is_finished()
-    }
-
-    /// Waits for the result.
-    pub fn finish(self) -> Result<T> {
-        self.0.join().unwrap_or_else(|_| Err(Error::failure("the thread that writes a checkpoint has panicked")))
-    }
-}
 
 /// Writes this rank's boxes and brings them to disk: the snapshot, to be used again, and what was written.
 pub(super) fn write(path: &Path, snapshot: Snapshot, places: &[Place]) -> Result<(Snapshot, Sums)> {

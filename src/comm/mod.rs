@@ -22,12 +22,14 @@ pub use launch::Launch;
 pub use launcher::launched;
 pub use local::ranks;
 pub use mailbox::Aborted;
-pub use placement::{default_threads, thread_warning};
+pub use placement::{default_threads, node, thread_warning};
 #[doc(hidden)]
 pub use selftest::selftest;
 pub use threads::Threads;
 
 use crate::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -130,6 +132,8 @@ pub trait Direct {
     /// # Safety
     /// Until [`Direct::finish`], all spans are valid memory, nobody touches those received, and nobody writes to those sent.
     unsafe fn start(&mut self, sends: &[Span], receives: &[Span]);
+    /// Lets messages progress; true when [`Direct::finish`] would not wait.
+    fn poll(&mut self) -> bool;
     /// Waits for all messages of the last [`Direct::start`], if any.
     fn finish(&mut self);
 }
@@ -172,6 +176,18 @@ impl Comm {
     pub fn new_tag(&self) -> u32 {
         self.tags.update(|tag| tag + 1);
         self.tags.get()
+    }
+
+    /// What rank 0 has, on every rank. Collective.
+    ///
+    /// ```
+    /// let seen = halocline::comm::ranks(3, 1, |comm| comm.share(comm.is_root().then_some("it is noon".to_owned())));
+    /// assert_eq!(seen.unwrap(), ["it is noon"; 3]);
+    /// ```
+    pub fn share<T: Serialize + DeserializeOwned>(&self, on_root: Option<T>) -> T {
+        let mut text = serde_json::to_vec(&on_root).expect("rank 0 has something that can be written down");
+        self.broadcast(0, &mut text);
+        serde_json::from_slice::<Option<T>>(&text).ok().flatten().expect("as rank 0 has written it down")
     }
 
     /// The same outcome for all ranks: `result` if it is `Ok` everywhere, else the error of the lowest rank that has one,

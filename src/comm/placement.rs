@@ -38,6 +38,16 @@ fn places(comm: &dyn Transport, mine: &Place) -> Vec<Place> {
         .collect()
 }
 
+/// The node that this rank is on: as Slurm calls it, or the host's name. `HALOCLINE_NODE` gives it another.
+pub fn node() -> String {
+    let named = ["HALOCLINE_NODE", "SLURMD_NODENAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| read("/proc/sys/kernel/hostname"))
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(file).unwrap_or_default().trim().into()
+}
+
 impl Place {
     fn here(threads: usize) -> Place {
         let at_once = std::thread::available_parallelism().map_or(1, |n| n.get());
@@ -45,9 +55,8 @@ impl Place {
         let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
         // Elsewhere than on Linux: as if unbound.
         let cores = list.map(|list| parse(list.trim())).filter(|c| !c.is_empty()).unwrap_or((0..at_once).collect());
-        let read = |file| std::fs::read_to_string(file).unwrap_or_default().trim().to_string();
         let present = parse(&read("/sys/devices/system/cpu/online")).len().max(cores.len());
-        Place { host: read("/proc/sys/kernel/hostname"), at_once: at_once.min(cores.len()), present, cores, threads }
+        Place { host: node(), at_once: at_once.min(cores.len()), present, cores, threads }
     }
 
     fn encode(&self) -> String {

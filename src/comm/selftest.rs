@@ -202,7 +202,11 @@ fn memory_to_memory(comm: &Comm) -> Result<()> {
         let receives: Vec<_> = memory.iter_mut().map(|(_, from, _, _, into)| span(*from, into)).collect();
         // SAFETY: nobody looks at the memory until all has arrived.
         unsafe { messages.start(&sends, &receives) };
+        while round % 2 == 1 && !messages.poll() {
+            std::thread::yield_now();
+        }
         messages.finish();
+        same(comm, "poll when all has arrived", messages.poll(), true)?;
         for (_, from, i, _, got) in memory {
             same(comm, "a message from memory to memory", got, bytes(from, me, 10 * round + i, len(i)))?;
         }

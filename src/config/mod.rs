@@ -15,7 +15,7 @@ mod span;
 pub use parameters::{Row, check_parameters, describe};
 pub use sections::{
     CheckpointSection, EngineSection, Float, Fuse, GridKind, GridSection, InstructionSet, ParallelSection, Reduction,
-    RegionSection, StreamElement, StreamSection, TimeSection,
+    RegionSection, ReplicaSection, StreamElement, StreamSection, TimeSection,
 };
 pub use shape::{Key, Range, Shape};
 pub use source::{Source, nearest, suggestion};
@@ -62,6 +62,9 @@ pub struct JobFile {
     /// what a run that was cut short can go on from
     #[serde(default)]
     pub checkpoint: CheckpointSection,
+    /// what a run that lost a rank or a node goes on from
+    #[serde(default)]
+    pub replica: ReplicaSection,
     /// Where each key was given.
     #[serde(skip)]
     pub source: Source,
@@ -249,6 +252,7 @@ mod tests {
                 parallel: ParallelSection { ranks },
                 output: streams.into_iter().filter(|(name, _)| legal(name)).collect(),
                 checkpoint: CheckpointSection { every: save, ..CheckpointSection::default() },
+                replica: ReplicaSection { every: save, ..ReplicaSection::default() },
                 source: Source::default(),
             }
         }

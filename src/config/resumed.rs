@@ -5,8 +5,8 @@ use toml::{Table, Value};
 
 /// Keys, and sections with all of their keys, that a run may change on its way: when it ends, how it is computed and
 /// on what, when it writes.
-const FREE: [&str; 6] =
-    ["time.end", "engine.fuse", "engine.instruction_set", "engine.check_every", "parallel", "checkpoint"];
+const FREE: [&str; 7] =
+    ["time.end", "engine.fuse", "engine.instruction_set", "engine.check_every", "parallel", "checkpoint", "replica"];
 /// Keys of an output stream that may change; the others would change what its file holds.
 const FREE_OF_STREAMS: [&str; 3] = ["every", "seal", "picture"];
 
@@ -67,7 +67,13 @@ mod tests {
         };
         let physics = |set: &[&str]| file(set).changed_since(&file(&[])).1;
         assert_eq!(physics(&[]), [""; 0]);
-        let free = ["time.end=9 step", "engine.fuse=2", "parallel.ranks=[2, 1]", "checkpoint.every=1 step"];
+        let free = [
+            "time.end=9 step",
+            "engine.fuse=2",
+            "parallel.ranks=[2, 1]",
+            "checkpoint.every=1 step",
+            "replica.wall=9 s",
+        ];
         assert_eq!(physics(&free), [""; 0]);
         assert_eq!(physics(&["output.a.every=2 step", "output.b.every=1 step"]), [""; 0]);
         assert_eq!(physics(&["output.a.fields=['u']"]), ["output.a.fields"]);

@@ -241,3 +241,26 @@ impl Default for CheckpointSection {
         CheckpointSection { every: Cadence::Never, wall: WallCadence::Every(Duration::from_secs(3600)), keep }
     }
 }
+
+/// `[replica]`: the state in the memory of nodes, from which a run goes on that lost a rank or a node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReplicaSection {
+    /// how often each rank's part of the state is kept in the memory of its node and of another one
+    pub every: Cadence,
+    /// wall time after which it is kept if it was not in between, or "never"
+    pub wall: WallCadence,
+}
+
+impl Default for ReplicaSection {
+    fn default() -> ReplicaSection {
+        ReplicaSection { every: Cadence::Never, wall: WallCadence::Never }
+    }
+}
+
+impl ReplicaSection {
+    /// True if the state is kept in memory at all.
+    pub fn is_on(&self) -> bool {
+        *self != ReplicaSection::default()
+    }
+}

@@ -1,17 +1,19 @@
 //! The beginning of a run: all is checked, then allocated, then the folder is claimed.
 use super::control::Control;
+use super::latest::latest;
 use super::progress::Total;
 use super::pulse::Pulse;
 use super::streams::Recorder;
-use super::{Options, Run, check_streams, host, model, report, setup, trace};
+use super::{Options, Run, check_streams, model, report, setup, trace};
 use crate::checkpoint::{self, Entry, Keeper, Ledger};
-use crate::comm::{Comm, thread_warning};
+use crate::comm::{Comm, node, thread_warning};
 use crate::config::{Cadence, JobFile, Span};
+use crate::engine::Phase;
 use crate::engine::trace::Trace;
-use crate::engine::{Phase, Saved};
 use crate::error::Result;
-use crate::folder::{self, Life};
+use crate::folder::{self, Fence, Moment};
 use crate::job::JobEntry;
+use crate::replica::{Replicas, Room};
 use std::time::Instant;
 
 impl<'a> Run<'a> {
@@ -38,27 +40,26 @@ impl<'a> Run<'a> {
         if let Total::Seconds(end) = total {
             simulation.end_at(end);
         }
-        let from = match &options.resume {
-            Some(_) => checkpoint::newest(&comm, dir)?,
-            None => None,
-        };
-        let resumed = from.as_ref().map(Saved::step);
+        let latest = if options.resume.is_some() { latest(&comm, dir)? } else { None };
+        let (from, moment) = latest.map_or((None, None), |latest| (Some(latest.saved), latest.in_memory));
+        let resumed = from.as_ref().map(|from| from.step());
         if let Some(from) = &from {
-            simulation.restore(from)?;
+            simulation.restore(&**from)?;
         }
-        let claimed = comm.is_root().then(|| claim(file, options, resumed)).transpose();
-        let (life, ledger) = comm.agree(claimed)?.unzip();
+        let claimed = comm.is_root().then(|| claim(file, options, resumed, moment)).transpose();
+        let (fence, ledger) = comm.agree(claimed)?.unzip();
         if comm.is_root() && options.resume.is_some() {
-            match resumed {
-                Some(step) => eprintln!("going on from the checkpoint after step {step}"),
-                None => eprintln!("{} has no checkpoint: the run begins anew", dir.display()),
+            match (resumed, moment) {
+                (Some(step), Some(_)) => eprintln!("going on from the state after step {step} in the memory of nodes"),
+                (Some(step), None) => eprintln!("going on from the checkpoint after step {step}"),
+                (None, _) => eprintln!("{} has no checkpoint: the run begins anew", dir.display()),
             }
         }
         let provenance = provenance(&comm, file);
         let recorders = file.output.iter().filter(|(_, stream)| stream.every != Cadence::Never);
         let recorders = recorders
             .map(|(name, _)| {
-                let from = (options.resume.is_some(), from.as_ref().map(|from| from as &dyn Saved));
+                let from = (options.resume.is_some(), from.as_deref());
                 Recorder::begin(&comm, &simulation.store, file, name, dir, &provenance, from)
             })
             .collect::<Result<Vec<Recorder>>>()?;
@@ -66,11 +67,21 @@ impl<'a> Run<'a> {
         simulation.clockwork.trace = origin.map(Trace::new);
         simulation.clockwork.spent(Phase::Setup, started);
         let streams = file.output.keys().cloned().collect();
-        let mut keeper = Keeper::new(&comm, dir, file.checkpoint.keep.get(), streams, file.to_toml(), ledger);
-        if let Some(life) = life.clone() {
-            keeper.fence(move || life.check());
+        drop(from);
+        let life = comm.share(fence.as_ref().map(|fence| fence.life.clone()));
+        let room = Room::of(&comm, &life.run, dir);
+        room.retain(life.number, moment);
+        let replicas = file.replica.is_on().then(|| Replicas::new(&comm, room.clone(), life.number)).transpose()?;
+        if let (true, Some(false)) = (comm.is_root(), replicas.as_ref().map(Replicas::has_partners)) {
+            eprintln!(
+                "warning: there is one node only: the state in its memory survives the loss of a rank, not that of the node"
+            );
         }
-        let control = comm.is_root().then(|| Control::new(dir, file.checkpoint.wall));
+        let mut keeper = Keeper::new(&comm, dir, file.checkpoint.keep.get(), streams, file.to_toml(), ledger);
+        if let Some(fence) = fence.clone() {
+            keeper.fence(move || fence.check());
+        }
+        let control = comm.is_root().then(|| Control::new(dir, file.checkpoint.wall, file.replica.wall));
         Ok(Run {
             file,
             options,
@@ -83,27 +94,30 @@ impl<'a> Run<'a> {
             agreed: false,
             keeper,
             control,
-            life,
+            fence,
             resumed,
-            saved: resumed,
+            room,
+            replicas,
+            // What is in memory alone is not saved.
+            saved: resumed.filter(|_| moment.is_none()),
             lost: false,
-            stalled: 0.0,
+            stalled: [0.0; 2],
         })
     }
 }
 
 /// On rank 0: makes the folder this run's own, and begins or goes on with its ledger.
-fn claim(file: &JobFile, options: &Options, resumed: Option<u64>) -> Result<(Life, Ledger)> {
+fn claim(file: &JobFile, options: &Options, resumed: Option<u64>, from: Option<Moment>) -> Result<(Fence, Ledger)> {
     let dir = &options.output;
     let job = ["job.toml".to_owned()];
     let Some(changed) = &options.resume else {
-        let life = folder::claim(dir, options.force, file)?;
+        let fence = folder::claim(dir, options.force, file)?;
         let mut ledger = Ledger::read(dir)?;
         let files = checkpoint::hash_files(dir, &job)?;
         ledger.add(Entry { what: "begin".into(), files, ..Entry::default() })?;
-        return Ok((life, ledger));
+        return Ok((fence, ledger));
     };
-    let life = folder::claim_again(dir, file)?;
+    let fence = folder::claim_again(dir, file, from)?;
     checkpoint::drop_later(dir, resumed)?;
     let mut ledger = Ledger::read(dir).unwrap_or_else(|damage| {
         eprintln!("warning: {}; a new one is begun", damage.what());
@@ -117,7 +131,7 @@ fn claim(file: &JobFile, options: &Options, resumed: Option<u64>) -> Result<(Lif
     let (what, files) = (if resumed.is_some() { "resume" } else { "begin" }, checkpoint::hash_files(dir, &job)?);
     let step = resumed.unwrap_or(0);
     ledger.add(Entry { what: what.into(), step, files, changed: before, ..Entry::default() })?;
-    Ok((life, ledger))
+    Ok((fence, ledger))
 }
 
 /// What differs from run to run.
@@ -127,7 +141,7 @@ fn provenance(comm: &Comm, file: &JobFile) -> Vec<(String, String)> {
         entry("job_file", file.to_toml()),
         entry("version", env!("CARGO_PKG_VERSION").into()),
         entry("revision", option_env!("HALOCLINE_REVISION").unwrap_or("unknown").into()),
-        entry("host", host()),
+        entry("host", node()),
         entry("ranks", comm.size().to_string()),
         entry("transport", comm.kind().into()),
         entry("threads", comm.threads().count().to_string()),

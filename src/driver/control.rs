@@ -13,6 +13,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Wishes {
     /// A checkpoint.
     pub checkpoint: bool,
+    /// The state in the memory of nodes.
+    pub replica: bool,
     /// An instant of all output streams.
     pub output: bool,
     /// A clean end.
@@ -27,12 +29,14 @@ impl Wishes {
         i64::from(self.checkpoint)
             | i64::from(self.output) << 1
             | i64::from(self.stop) << 2
-            | i64::from(self.ranks) << 3
+            | i64::from(self.replica) << 3
+            | i64::from(self.ranks) << 4
     }
 
     /// From such a number.
     pub fn of_bits(bits: i64) -> Wishes {
-        Wishes { checkpoint: bits & 1 != 0, output: bits & 2 != 0, stop: bits & 4 != 0, ranks: (bits >> 3) as u32 }
+        let bit = |i: u32| bits >> i & 1 != 0;
+        Wishes { checkpoint: bit(0), output: bit(1), stop: bit(2), replica: bit(3), ranks: (bits >> 4) as u32 }
     }
 
     fn add(&mut self, line: &str) {
@@ -49,19 +53,37 @@ impl Wishes {
     }
 }
 
+/// Something that is due when so much time has passed.
+struct Timer {
+    every: WallCadence,
+    last: Instant,
+}
+
+impl Timer {
+    /// True if it is due; the next time is counted from now.
+    fn rings(&mut self) -> bool {
+        let due = matches!(self.every, WallCadence::Every(every) if self.last.elapsed() >= every);
+        if due {
+            self.last = Instant::now();
+        }
+        due
+    }
+}
+
 /// The ear of rank 0.
 pub struct Control {
     path: PathBuf,
     looked: Instant,
-    wall: WallCadence,
-    saved: Instant,
+    checkpoint: Timer,
+    replica: Timer,
 }
 
 impl Control {
-    /// Of the run in `dir`, which saves its state at least so often.
-    pub fn new(dir: &Path, wall: WallCadence) -> Control {
-        let now = Instant::now();
-        Control { path: dir.join("control"), looked: now, wall, saved: now }
+    /// Of the run in `dir`, which saves its state at least so often, and keeps it in memory so often.
+    pub fn new(dir: &Path, checkpoint: WallCadence, replica: WallCadence) -> Control {
+        let last = Instant::now();
+        let [checkpoint, replica] = [checkpoint, replica].map(|every| Timer { every, last });
+        Control { path: dir.join("control"), looked: last, checkpoint, replica }
     }
 
     /// What was asked for since it last listened. The file is gone afterwards.
@@ -76,19 +98,19 @@ impl Control {
                 }
             }
         }
-        wishes.checkpoint |= signals::take(Signal::User2);
-        if let WallCadence::Every(every) = self.wall
-            && self.saved.elapsed() >= every
-        {
-            wishes.checkpoint = true;
-            self.saved = Instant::now();
-        }
+        wishes.checkpoint |= signals::take(Signal::User2) | self.checkpoint.rings();
+        wishes.replica = self.replica.rings();
         wishes
     }
 
     /// A checkpoint was begun: the next is due that much later.
     pub fn saved(&mut self) {
-        self.saved = Instant::now();
+        self.checkpoint.last = Instant::now();
+    }
+
+    /// The same for the state in memory.
+    pub fn kept(&mut self) {
+        self.replica.last = Instant::now();
     }
 }
 
@@ -99,17 +121,19 @@ mod tests {
     #[test]
     fn the_file_is_read_once() {
         let dir = tempfile::tempdir().unwrap();
-        let mut control = Control::new(dir.path(), WallCadence::Never);
+        let mut control = Control::new(dir.path(), WallCadence::Never, WallCadence::Never);
         fs::write(dir.path().join("control"), "output_now\n\n stop \nranks = six\nranks = 6\n").unwrap();
         assert_eq!(control.listen(), Wishes::default(), "not again so soon");
         std::thread::sleep(PAUSE);
         let heard = control.listen();
-        assert_eq!(heard, Wishes { checkpoint: false, output: true, stop: true, ranks: 6 });
+        assert_eq!(heard, Wishes { output: true, stop: true, ranks: 6, ..Wishes::default() });
         assert!(!dir.path().join("control").exists());
         for bits in 0..64 {
             assert_eq!(Wishes::of_bits(bits).bits(), bits);
         }
-        let mut clock = Control::new(dir.path(), WallCadence::Every(Duration::ZERO));
-        assert!(clock.listen().checkpoint);
+        let mut clock = Control::new(dir.path(), WallCadence::Every(Duration::ZERO), WallCadence::Never);
+        assert_eq!(clock.listen(), Wishes { checkpoint: true, ..Wishes::default() });
+        let mut clock = Control::new(dir.path(), WallCadence::Never, WallCadence::Every(Duration::ZERO));
+        assert_eq!(clock.listen(), Wishes { replica: true, ..Wishes::default() });
     }
 }

@@ -1,6 +1,7 @@
 //! The end of a run: what was written is sealed, the rest is measured, hashed, drawn and reported.
 use super::summary::{self, Seconds};
-use super::{Report, Run, Summary, host, pictures, trace};
+use super::{Report, Run, Summary, pictures, trace};
+use crate::comm;
 use crate::config::Cadence;
 use crate::engine::Phase;
 use crate::engine::trace::MOST;
@@ -37,6 +38,7 @@ impl Run<'_> {
         let settling = self.simulation.clockwork.spent(Phase::Output, started);
         self.keeper.settle()?;
         self.held_up(settling);
+        self.end_replicas()?;
         let started = Instant::now();
         let mut results = Map::new();
         let diagnostics = self.simulation.store.design.diagnostics.clone();
@@ -90,6 +92,7 @@ impl Run<'_> {
         let simulation = &self.simulation;
         let cells = simulation.store.design.grids.first().map_or(0, |g| g.total_cells()) as f64;
         let (checkpoints, checkpoint_bytes) = self.keeper.written();
+        let (replicas, replica_bytes) = self.replicas.as_ref().map_or((0, 0), |replicas| replicas.kept());
         let rate = (simulation.steps() - self.resumed.unwrap_or(0)) as f64 / wall;
         Summary {
             job: self.file.job.clone(),
@@ -106,7 +109,10 @@ impl Run<'_> {
             resumed_from: self.resumed,
             checkpoints,
             checkpoint_bytes,
-            checkpoint_s: self.stalled,
+            checkpoint_s: self.stalled[0],
+            replicas,
+            replica_bytes,
+            replica_s: self.stalled[1],
             time_s: simulation.time(),
             wall_s: wall,
             cells_per_s: cells * rate,
@@ -125,7 +131,7 @@ impl Run<'_> {
     fn write_trace(&self) -> Result<Option<String>> {
         let Some(trace) = &self.simulation.clockwork.trace else { return Ok(None) };
         let path = self.options.output.join("trace.json");
-        let full = trace::write(&self.comm, trace, &host(), &path)?;
+        let full = trace::write(&self.comm, trace, &comm::node(), &path)?;
         let until = full
             .map_or(String::new(), |s| format!(", which ends after {s:.3} s: at most {MOST} spans of a rank are kept"));
         Ok(Some(format!("{}{until}", path.display())))

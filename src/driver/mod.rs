@@ -2,9 +2,11 @@
 mod begin;
 mod control;
 mod end;
+mod latest;
 mod pictures;
 mod progress;
 mod pulse;
+mod replicas;
 mod report;
 mod saving;
 mod setup;
@@ -21,9 +23,10 @@ use crate::comm::{Comm, Launch};
 use crate::config::{Cadence, JobFile};
 use crate::engine::{Finding, Phase, Simulation};
 use crate::error::{Error, Result};
-use crate::folder::Life;
+use crate::folder::Fence;
 use crate::job::JobEntry;
 use crate::model::Model;
+use crate::replica::{Replicas, Room};
 use control::{Control, Wishes};
 use progress::{Progress, Total};
 use pulse::{Heard, Pulse, Verdict};
@@ -96,15 +99,18 @@ struct Run<'a> {
     keeper: Keeper,
     /// On rank 0: what people ask for, and whether the folder still belongs to this run.
     control: Option<Control>,
-    life: Option<Life>,
+    fence: Option<Fence>,
     /// The step from which it goes on.
     resumed: Option<u64>,
+    /// The run's folder in the node's memory, and what this life keeps there.
+    room: Room,
+    replicas: Option<Replicas>,
     /// The step of the last checkpoint.
     saved: Option<u64>,
     /// True once the folder is another run's: nothing may be written there any more.
     lost: bool,
-    /// Seconds for which checkpoints have held the run up.
-    stalled: f64,
+    /// Seconds for which checkpoints, and states kept in memory, have held the run up.
+    stalled: [f64; 2],
 }
 
 impl<'a> Run<'a> {
@@ -116,6 +122,7 @@ impl<'a> Run<'a> {
         if self.resumed.is_none() {
             self.look(0, Wishes::default())?;
         }
+        self.replicate(from.0)?;
         loop {
             let (step, time) = (self.simulation.steps(), self.simulation.time());
             let over = match self.total {
@@ -138,6 +145,7 @@ impl<'a> Run<'a> {
             let heard = self.watch(step)?;
             self.look(step, heard.wishes)?;
             self.save_if_due(step, heard.wishes)?;
+            self.replicate_if_due(step, heard.wishes)?;
             self.judge(heard.verdict, step)?;
             progress.step(step, after);
         }
@@ -151,7 +159,8 @@ impl<'a> Run<'a> {
         let to_be_seen = |n: &u64| {
             let (step, time) = (step + n, self.simulation.time_after(*n));
             let recorder = self.recorders.iter().any(|r| r.wants(step, time));
-            recorder || self.check_is_due(step, time, dt) || self.save_is_due(step, time, dt)
+            let saved = self.save_is_due(step, time, dt) || self.replica_is_due(step, time, dt);
+            saved || self.check_is_due(step, time, dt) || recorder
         };
         self.simulation.steps_at_once((1..most).find(to_be_seen).unwrap_or(most))
     }
@@ -169,15 +178,22 @@ impl<'a> Run<'a> {
             self.pulse.report(step, finding);
         }
         let wishes = self.control.as_mut().map_or(Wishes::default(), Control::listen);
-        let heard = self.pulse.beat(&self.comm, wishes, self.keeper.told());
+        let done = self.done();
+        let heard = self.pulse.beat(&self.comm, wishes, done);
         self.simulation.clockwork.spent(Phase::Watch, started);
         if heard.verdict == Verdict::NotFinite {
             return Err(self.not_finite());
         }
         let started = Instant::now();
-        let written = self.keeper.heard(heard.written);
+        let written = self.keeper.heard(heard.done[0]);
         self.held_up(started);
-        self.all_know(written).map(|()| heard)
+        self.all_know(written)?;
+        self.hear_replicas(heard.done[1]).map(|()| heard)
+    }
+
+    /// How far this rank is with saving the state.
+    fn done(&mut self) -> [i64; 2] {
+        [self.keeper.told(), self.replicas.as_mut().map_or(0, Replicas::told)]
     }
 
     /// Acts on the last beat, before the run ends.
@@ -186,7 +202,8 @@ impl<'a> Run<'a> {
             let finding = self.simulation.not_finite();
             self.pulse.report(step, finding);
         }
-        let before = self.pulse.beat(&self.comm, Wishes::default(), self.keeper.told()).verdict;
+        let done = self.done();
+        let before = self.pulse.beat(&self.comm, Wishes::default(), done).verdict;
         // Whoever asks it to stop comes too late: it is over.
         match [before, self.pulse.last().verdict].contains(&Verdict::NotFinite) {
             true => Err(self.not_finite()),
@@ -253,9 +270,4 @@ fn is_due(every: Cadence, step: u64, time: f64, dt: f64) -> bool {
         Cadence::Steps(n) => step.is_multiple_of(n),
         Cadence::Seconds(s) => (time / s).floor() > ((time - dt) / s).floor(),
     }
-}
-
-/// The machine that this rank is on.
-fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().into()
 }

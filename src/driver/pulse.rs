@@ -24,8 +24,8 @@ pub struct Heard {
     pub verdict: Verdict,
     /// What rank 0 asks for.
     pub wishes: Wishes,
-    /// The least that a rank has done of writing checkpoints.
-    pub written: i64,
+    /// The least that a rank has done of writing checkpoints, and of keeping the state in memory.
+    pub done: [i64; 2],
 }
 
 /// The pulse of a run.
@@ -53,18 +53,18 @@ impl Pulse {
         self.found.as_ref()
     }
 
-    /// Says what this rank knows and wishes, and how far it is with writing; hears what all said a block ago. Collective.
-    pub fn beat(&mut self, comm: &Comm, wishes: Wishes, written: i64) -> Heard {
+    /// Says what this rank knows and wishes, and how far it is with saving the state; hears what all said a block ago. Collective.
+    pub fn beat(&mut self, comm: &Comm, wishes: Wishes, done: [i64; 2]) -> Heard {
         let heard = self.last();
         let signal = signals::pending().map_or(0, code);
-        let mine = vec![i64::from(self.found.is_some()), signal, wishes.bits(), -written];
+        let mine = vec![i64::from(self.found.is_some()), signal, wishes.bits(), -done[0], -done[1]];
         self.under_way = Some(comm.begin_reduce(Reduce::Max, mine));
         heard
     }
 
     /// Hears what was said last. Collective.
     pub fn last(&mut self) -> Heard {
-        let nothing = Heard { verdict: Verdict::Continue, wishes: Wishes::default(), written: 0 };
+        let nothing = Heard { verdict: Verdict::Continue, wishes: Wishes::default(), done: [0; 2] };
         self.under_way.take().map_or(nothing, |pending| heard(&pending.finish()))
     }
 }
@@ -86,5 +86,5 @@ fn heard(all: &[i64]) -> Heard {
         (_, 1) => Verdict::Signal(Signal::User1),
         _ => Verdict::Continue,
     };
-    Heard { verdict, wishes: Wishes::of_bits(all[2]), written: -all[3] }
+    Heard { verdict, wishes: Wishes::of_bits(all[2]), done: [-all[3], -all[4]] }
 }

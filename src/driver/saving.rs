@@ -1,10 +1,18 @@
 //! When a run saves its state.
 use super::control::{Control, Wishes};
+use super::streams::Recorder;
 use super::{Run, is_due};
-use crate::engine::Phase;
+use crate::engine::{Phase, Simulation, Snapshot};
 use crate::error::{Error, Result};
-use crate::folder::{self, Life};
+use crate::folder::{self, Fence};
 use std::time::Instant;
+
+/// The state as it is, with what streams have gathered. Collective.
+pub(super) fn take(simulation: &Simulation, recorders: &[Recorder], older: Option<Snapshot>) -> Snapshot {
+    let mut snapshot = simulation.snapshot(older);
+    recorders.iter().for_each(|recorder| recorder.save(&simulation.store, &mut snapshot));
+    snapshot
+}
 
 impl Run<'_> {
     /// True if the job file asks for a checkpoint after this step.
@@ -44,7 +52,7 @@ impl Run<'_> {
 
     /// Notes that the run waited for a checkpoint since then.
     pub(super) fn held_up(&mut self, since: Instant) {
-        self.stalled += since.elapsed().as_secs_f64();
+        self.stalled[0] += since.elapsed().as_secs_f64();
         self.simulation.clockwork.spent_on("checkpoint", Phase::Output, since);
     }
 
@@ -53,9 +61,8 @@ impl Run<'_> {
         self.recorders.iter_mut().try_for_each(|recorder| recorder.seal())?;
         // The one before gives its memory back.
         self.keeper.settle()?;
-        let mut snapshot = self.simulation.snapshot(self.keeper.spare());
-        self.recorders.iter().for_each(|recorder| recorder.save(&self.simulation.store, &mut snapshot));
-        self.keeper.save(snapshot)
+        let spare = self.keeper.spare();
+        self.keeper.save(take(&self.simulation, &self.recorders, spare))
     }
 
     /// Saves the state, waits until it is on disk, and ends the run: another life goes on from there, on so many ranks if
@@ -83,7 +90,7 @@ impl Run<'_> {
     /// # Errors
     /// On all ranks, if another run has taken over the folder.
     pub(super) fn check_life(&mut self) -> Result<()> {
-        let mine = self.comm.agree(self.life.as_ref().map_or(Ok(()), Life::check));
+        let mine = self.comm.agree(self.fence.as_ref().map_or(Ok(()), Fence::check));
         self.lost |= mine.is_err();
         mine
     }

@@ -8,7 +8,7 @@ use crate::field::Declaration;
 use crate::grid::{AXES, Grid, Location};
 use crate::output::{Axis, Layout, Seal, Slab, Stream, Variable};
 use crate::region::Region;
-use crate::slab::Number;
+use crate::slab::{Extent, Number};
 use halocline_kernels::{Element, ElementType};
 use std::path::Path;
 
@@ -166,12 +166,11 @@ impl Recorder {
             if saved.part(&part) != Some((Number::F64, self.shape())) {
                 return Err(Error::input(format!("the checkpoint does not hold what `{part}` has gathered")));
             }
-            let boxes = self.boxes(store, column.field).into_iter().map(|(_, region, point)| {
-                let (start, count) = self.place(&region, point);
-                let bytes = saved.read(&part, &start, &count)?;
-                Ok(bytes.as_chunks().0.iter().map(|b| f64::from_ne_bytes(*b)).collect())
-            });
-            boxes.collect::<Result<Vec<Vec<f64>>>>()
+            let boxes =
+                self.boxes(store, column.field).into_iter().map(|(_, region, point)| self.place(&region, point));
+            let read = saved.read(&part, &boxes.collect::<Vec<_>>())?;
+            let numbers = |bytes: &Vec<u8>| bytes.as_chunks().0.iter().map(|b| f64::from_ne_bytes(*b)).collect();
+            Ok(read.iter().map(numbers).collect::<Vec<Vec<f64>>>())
         });
         self.gathered = gathered.collect::<Result<_>>()?;
         Ok(())
@@ -190,7 +189,7 @@ impl Recorder {
     }
 
     /// A box of an instant: its first index and its size.
-    fn place(&self, region: &Region, point: usize) -> (Vec<usize>, Vec<usize>) {
+    fn place(&self, region: &Region, point: usize) -> Extent {
         match &self.pieces {
             Pieces::Points(_) => (vec![point], vec![1]),
             Pieces::Region(whole, kept) => {

@@ -70,6 +70,12 @@ pub struct Summary {
     pub checkpoint_bytes: u64,
     /// Seconds for which they held rank 0 up: copying, naming, waiting at the end. Writing goes on beside the run.
     pub checkpoint_s: f64,
+    /// How often this life has kept its state in the memory of nodes.
+    pub replicas: u64,
+    /// Bytes that rank 0 keeps of it, its own and those of other ranks; while a new state is being kept, twice as many.
+    pub replica_bytes: u64,
+    /// Seconds for which that held rank 0 up.
+    pub replica_s: f64,
     /// Simulated time in seconds.
     pub time_s: f64,
     /// Seconds of stepping, without set-up and output.
@@ -154,6 +160,16 @@ impl Summary {
             let size = indicatif::DecimalBytes(self.checkpoint_bytes / self.checkpoints);
             let each = self.checkpoint_s / self.checkpoints as f64;
             let _ = writeln!(text, "  {} checkpoint{s} of {size} held it up for {each:.3} s each", self.checkpoints);
+        }
+        if self.replicas > 0 {
+            let s = if self.replicas == 1 { "" } else { "s" };
+            let size = indicatif::DecimalBytes(self.replica_bytes);
+            let each = self.replica_s / self.replicas as f64;
+            let _ = writeln!(
+                text,
+                "  {} replica{s} in memory, {size} with rank 0, held it up for {each:.3} s each",
+                self.replicas
+            );
         }
         text += &self.time.text();
         if self.messages > 0 {

@@ -5,13 +5,14 @@
 //! ranks there are; a state can be put back on any number of them. What comes from elsewhere at each start is not in it:
 //! parameters, coefficients, and fields that no stage writes; of these there is a hash, so that others are not taken for them.
 use super::{Simulation, sources};
+use crate::bytes::Rooms;
 use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::field::{Array, Declaration};
 use crate::model::{Design, TIME};
 use crate::region::Region;
 use crate::schedule::Item;
-use crate::slab::{Number, Slab};
+use crate::slab::{Extent, Number, Slab};
 use crate::state::state_hash;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -50,11 +51,12 @@ pub trait Saved {
     fn number(&self, name: &str) -> Option<u64>;
     /// What an array is made of, and its size along each axis.
     fn part(&self, name: &str) -> Option<(Number, Vec<usize>)>;
-    /// A box of an array, row-major.
+    /// Boxes of an array, each row-major. Collective: all ranks ask for the same arrays in the same order, each for the boxes
+    /// that it needs.
     ///
     /// # Errors
-    /// If it cannot be read.
-    fn read(&self, part: &str, start: &[usize], count: &[usize]) -> Result<Vec<u8>>;
+    /// If one cannot be read.
+    fn read(&self, part: &str, boxes: &[Extent]) -> Result<Vec<Vec<u8>>>;
 }
 
 impl Snapshot {
@@ -67,12 +69,7 @@ impl Snapshot {
 impl Simulation {
     /// The state as it is. Memory of an older one is used again. Collective.
     pub fn snapshot(&self, older: Option<Snapshot>) -> Snapshot {
-        let older = older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes).map(|slab| slab.bytes);
-        let mut older: Vec<Vec<u8>> = older.collect();
-        let mut room = |bytes: usize| match older.iter().position(|room| room.len() == bytes) {
-            Some(i) => older.swap_remove(i),
-            None => vec![0; bytes],
-        };
+        let mut rooms = Rooms::of(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes));
         let mut parts: Vec<Part> = vec![];
         for (f, d) in self.written_fields() {
             let blocks = self.store.design.grids[d.grid].all_blocks();
@@ -80,7 +77,7 @@ impl Simulation {
                 let mine = self.store.now[f].iter().zip(self.store.patches(f)).filter(|(_, patch)| patch.block == b);
                 let boxes = mine.map(|(array, patch)| {
                     let (start, count) = place(d, &patch.region);
-                    let mut bytes = room(count.iter().product::<usize>() * number(d).size());
+                    let mut bytes = rooms.take(count.iter().product::<usize>() * number(d).size());
                     copy_rows(&self.comm, array, &mut bytes);
                     Slab { start, count, bytes }
                 });
@@ -108,7 +105,7 @@ impl Simulation {
             let (records, total) = ends.last().copied().unwrap_or_default();
             let start = ends[self.comm.rank()].1 as usize - bytes.len();
             numbers.insert(format!("bags/{name}/record bytes"), total.checked_div(records).unwrap_or(0));
-            let boxes = vec![Slab { start: vec![start], count: vec![bytes.len()], bytes }];
+            let boxes = vec![Slab { start: vec![start], count: vec![bytes.len()], bytes: bytes.into() }];
             let (name, number, shape) = (format!("bags/{name}/records"), Number::U8, vec![total as usize]);
             parts.push(Part { name, number, shape, boxes });
         }
@@ -132,14 +129,18 @@ impl Simulation {
         for f in fields {
             let d = &self.store.design.declarations[f];
             let blocks = self.store.design.grids[d.grid].all_blocks();
-            for (array, patch) in self.store.now[f].iter_mut().zip(&self.store.patches[f]) {
-                let name = part_name(d, blocks.len(), patch.block);
-                let shape = place(d, &Region::of(blocks[patch.block].cells)).1;
+            for (b, block) in blocks.iter().enumerate() {
+                let (name, shape) = (part_name(d, blocks.len(), b), place(d, &Region::of(block.cells)).1);
                 if saved.part(&name) != Some((number(d), shape.clone())) {
                     return Err(unlike(&format!("`{name}` as {} numbers {shape:?}", number(d).name())));
                 }
-                let (start, count) = place(d, &patch.region);
-                put_rows(array, &saved.read(&name, &start, &count)?);
+                let mine = self.store.now[f].iter_mut().zip(&self.store.patches[f]);
+                let (arrays, boxes): (Vec<_>, Vec<_>) = mine
+                    .filter(|(_, patch)| patch.block == b)
+                    .map(|(array, patch)| (array, place(d, &patch.region)))
+                    .unzip();
+                let read = saved.read(&name, &boxes)?;
+                arrays.into_iter().zip(read).for_each(|(array, bytes)| put_rows(array, &bytes));
             }
         }
         for (name, bits) in mine {
@@ -167,7 +168,8 @@ impl Simulation {
             let (_, shape) = saved.part(&part).ok_or_else(|| unlike(&format!("the bag `{name}`")))?;
             let record = (number(format!("bags/{name}/record bytes")) as usize).max(1);
             let cut = |rank: usize| shape[0] / record * rank / ranks * record;
-            self.bags.refill(bag, &saved.read(&part, &[cut(rank)], &[cut(rank + 1) - cut(rank)])?);
+            let mine = (vec![cut(rank)], vec![cut(rank + 1) - cut(rank)]);
+            self.bags.refill(bag, &saved.read(&part, &[mine])?[0]);
         }
         for (i, (name, open)) in self.store.design.sources.iter().enumerate() {
             let given = number(format!("source/{name}/given"));
@@ -263,7 +265,7 @@ fn number(d: &Declaration) -> Number {
 }
 
 /// A region of a field as a box of its part of a state: complex numbers have an axis of two more.
-fn place(d: &Declaration, region: &Region) -> (Vec<usize>, Vec<usize>) {
+fn place(d: &Declaration, region: &Region) -> Extent {
     let (mut start, mut count) = (region.low.map(|i| i as usize).to_vec(), region.size().to_vec());
     if d.element.parts() > 1 {
         start.push(0);

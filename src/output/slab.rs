@@ -51,7 +51,7 @@ pub(super) fn decode(mut message: &[u8]) -> Vec<Slab> {
         let count = (0..axes).map(|_| number()).collect();
         let (bytes, rest) = message.split_at(length);
         message = rest;
-        slabs.push(Slab { start, count, bytes: bytes.to_vec() });
+        slabs.push(Slab { start, count, bytes: bytes.to_vec().into() });
     }
     slabs
 }
@@ -66,7 +66,7 @@ mod tests {
         let whole: Vec<f32> = (0..12).map(|i| i as f32).collect();
         let right = Slab::of(&[0, 0, 1], &[2, 2, 2], &[1.0f32, 2.0, 4.0, 5.0, 7.0, 8.0, 10.0, 11.0]);
         let left = Slab::of(&[0, 0, 0], &[2, 2, 1], &[0.0f32, 3.0, 6.0, 9.0]);
-        let slabs = [right, Slab { start: vec![0; 3], count: vec![0; 3], bytes: vec![] }, left];
+        let slabs = [right, Slab { start: vec![0; 3], count: vec![0; 3], bytes: vec![].into() }, left];
         let ordered = in_file_order(&slabs, &[2, 2, 3], 4).unwrap();
         assert_eq!(*ordered, *Slab::of(&[0, 0, 0], &[2, 2, 3], &whole).bytes);
         assert_eq!(decode(&encode(&slabs)), slabs);

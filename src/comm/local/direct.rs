@@ -26,6 +26,10 @@ impl Direct for LocalDirect {
         }
     }
 
+    fn poll(&mut self) -> bool {
+        self.tag.have_come(self.receives.iter().map(|span| span.peer))
+    }
+
     fn finish(&mut self) {
         for Span { peer, at, bytes } in self.receives.drain(..) {
             for (message, home) in self.tag.take(std::iter::once(peer)) {

@@ -1,5 +1,5 @@
 //! Messages straight from memory to memory.
-use super::{Owned, count, null_request, pieces, wait_all};
+use super::{Owned, count, null_request, pieces, test_all, wait_all};
 use crate::comm::{Direct, Span};
 use mpi::ffi::*;
 use std::os::raw::{c_int, c_void};
@@ -42,6 +42,10 @@ impl Direct for MpiDirect {
         self.each(sends, |at, n, peer, request| unsafe {
             MPI_Isend(at, n, RSMPI_UINT8_T, peer, tag, comm, request);
         });
+    }
+
+    fn poll(&mut self) -> bool {
+        test_all(&mut self.requests)
     }
 
     fn finish(&mut self) {
