@@ -57,17 +57,23 @@ impl Watch {
                 (End::CutShort(_), _) if told => return Ok(75),
                 (End::CutShort(why), _) => why,
             };
-            let now = checkpoint::newest_step(&self.output);
+            let now = self.reached();
             in_vain = if now > reached || wanted.is_some() { 0 } else { in_vain + 1 };
             reached = now;
             if in_vain == IN_VAIN {
                 return Err(Error::failure(format!("{IN_VAIN} lives in a row got nowhere; the last one {why}"))
                     .remedy("look at what it printed; more frequent checkpoints help where lives are short"));
             }
-            let from = now.map_or("the beginning".into(), |step| format!("the checkpoint after step {step}"));
+            let from = now.map_or("the beginning".into(), |step| format!("step {step} or later"));
             eprintln!("supervise: life {life} {why}; the next begins from {from}");
         }
         unreachable!("lives are without end")
+    }
+
+    /// The last step that is known to be saved: on disk, or as the last life found it in the memory of nodes.
+    fn reached(&self) -> Option<u64> {
+        let in_memory = folder::last_life(&self.output).and_then(|life| life.from).map(|from| from.step);
+        checkpoint::newest_step(&self.output).max(in_memory)
     }
 
     fn start(&self, ranks: usize) -> Result<Child> {

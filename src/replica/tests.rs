@@ -142,7 +142,7 @@ fn what_a_life_did_after_it_was_taken_for_dead_does_not_count() {
     play.steps(&["a", "b"], 3, &[2, 3]);
     let first = play.life.clone();
     assert_eq!(play.steps(&["a", "b"], 4, &[]).1, at(1, 3));
-    let second = std::mem::replace(&mut play.life, None);
+    let second = play.life.take();
     // The first goes on, unseen, and so do its files.
     play.steps(&["a", "b"], 9, &[8, 9]);
     assert_eq!(first, play.life);

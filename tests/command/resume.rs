@@ -1,33 +1,16 @@
 //! Runs that are cut short go on: on other ranks, with the same bits in the state and in all output, whatever ended them.
 //! `HALOCLINE_KILLS=100` kills as many lives of a run; it is 6 otherwise.
+mod lives;
 mod support;
+use lives::{LONG, long, noted, processes, same_output};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
-use support::Ranks::{self, Mpi, Threads};
+use support::Ranks::{Mpi, Threads};
 use support::{
-    Disk, Running, at_most, both, has_mpirun, lives, nothing_half_written, number, outcome, patient, resume, run,
-    signal, smoke, smokes, streams, verified, works,
+    Disk, at_most, both, has_mpirun, lives, nothing_half_written, number, outcome, patient, resume, run, signal, smoke,
+    smokes, verified,
 };
-
-/// Asserts that two runs have written the same, where and when apart.
-fn same_output(a: &Path, b: &Path) {
-    assert!(works("h5diff", "--version"), "h5diff is missing: scripts/setup test");
-    for stream in streams(&a.join("job.toml")) {
-        let files = [a, b].map(|dir| dir.join(format!("{stream}.h5")));
-        let differs = Command::new("h5diff").args(["--exclude-path", "/provenance"]).args(&files).output().unwrap();
-        let said = String::from_utf8_lossy(&differs.stdout);
-        assert!(differs.status.success(), "{stream}: {said}");
-    }
-}
-
-/// The steps of a run as the ledger has them noted.
-fn noted(dir: &Path, what: &str) -> Vec<u64> {
-    let text = fs::read_to_string(dir.join("ledger.jsonl")).unwrap_or_default();
-    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    lines.filter(|line| line["what"] == what).map(|line| line["step"].as_u64().unwrap()).collect()
-}
 
 #[test]
 fn every_job_goes_on_with_the_same_bits_on_other_ranks() {
@@ -64,24 +47,6 @@ fn every_job_goes_on_with_the_same_bits_on_other_ranks() {
         assert_eq!(noted(&parts, "resume"), [steps / 3, steps / 2, steps / 2 + 1]);
         nothing_half_written(&parts);
     }
-}
-
-/// A run of some seconds.
-fn long(ranks: Ranks, output: &Path) -> support::Run {
-    run(ranks, &smoke("diffusion"), output).with_all(LONG)
-}
-
-const LONG: [&str; 5] = [
-    "grid.cells=[48, 48, 48]",
-    "time.end=1500 step",
-    "output.fields.every=300 step",
-    "output.mean={every='500 step', reduce='mean'}",
-    "checkpoint.every=100 step",
-];
-
-fn processes(running: &mut Running, ranks: Ranks) -> Vec<u32> {
-    running.until("all ranks", |running| !running.ranks(ranks).is_empty());
-    running.ranks(ranks)
 }
 
 #[test]

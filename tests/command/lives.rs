@@ -1,0 +1,41 @@
+//! What suites about runs in several lives share.
+use crate::support::{self, Ranks, Running, run, smoke, streams, works};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Asserts that two runs have written the same, where and when apart.
+pub fn same_output(a: &Path, b: &Path) {
+    assert!(works("h5diff", "--version"), "h5diff is missing: scripts/setup test");
+    for stream in streams(&a.join("job.toml")) {
+        let files = [a, b].map(|dir| dir.join(format!("{stream}.h5")));
+        let differs = Command::new("h5diff").args(["--exclude-path", "/provenance"]).args(&files).output().unwrap();
+        let said = String::from_utf8_lossy(&differs.stdout);
+        assert!(differs.status.success(), "{stream}: {said}");
+    }
+}
+
+/// The steps of a run as the ledger has them noted.
+pub fn noted(dir: &Path, what: &str) -> Vec<u64> {
+    let text = fs::read_to_string(dir.join("ledger.jsonl")).unwrap_or_default();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.filter(|line| line["what"] == what).map(|line| line["step"].as_u64().unwrap()).collect()
+}
+
+/// A run of some seconds.
+pub fn long(ranks: Ranks, output: &Path) -> support::Run {
+    run(ranks, &smoke("diffusion"), output).with_all(LONG)
+}
+
+pub const LONG: [&str; 5] = [
+    "grid.cells=[48, 48, 48]",
+    "time.end=1500 step",
+    "output.fields.every=300 step",
+    "output.mean={every='500 step', reduce='mean'}",
+    "checkpoint.every=100 step",
+];
+
+pub fn processes(running: &mut Running, ranks: Ranks) -> Vec<u32> {
+    running.until("all ranks", |running| !running.ranks(ranks).is_empty());
+    running.ranks(ranks)
+}
