@@ -112,6 +112,17 @@ pub fn last_life(dir: &Path) -> Option<Life> {
     serde_json::from_slice(&fs::read(dir.join(LIFE)).ok()?).ok()
 }
 
+/// When rank 0 has last been seen to step.
+pub fn last_sign(dir: &Path) -> Option<SystemTime> {
+    fs::metadata(dir.join(LIFE)).and_then(|file| file.modified()).ok()
+}
+
+/// Rank 0 still steps. Where this cannot be told, nobody hears it.
+pub fn give_sign(dir: &Path) {
+    let file = fs::File::options().append(true).open(dir.join(LIFE));
+    let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
+}
+
 /// Tells a life whether the folder is still its own.
 #[derive(Clone, Debug)]
 pub struct Fence {

@@ -15,6 +15,8 @@ pub struct Batch {
     pub name: String,
     /// Nodes, ranks on each, cores of each rank.
     pub nodes: usize,
+    /// Further nodes, not used until one fails.
+    pub spare: usize,
     /// Ranks on each node.
     pub ranks_per_node: usize,
     /// Cores of each rank.
@@ -44,7 +46,7 @@ impl Batch {
         let (nodes, ranks, cores) = (self.nodes, self.ranks_per_node, self.cores_per_rank);
         let ours: [(&str, String); 7] = [
             ("job-name", self.name.clone()),
-            ("nodes", nodes.to_string()),
+            ("nodes", (nodes + self.spare).to_string()),
             ("ntasks-per-node", ranks.to_string()),
             ("cpus-per-task", cores.to_string()),
             ("time", self.time.clone()),
@@ -60,6 +62,9 @@ impl Batch {
         }
         if let Some((_, values)) = &self.array {
             let _ = writeln!(text, "#SBATCH --array=0-{}", values.len() - 1);
+        }
+        if self.spare > 0 {
+            text += "#SBATCH --no-kill\n";
         }
         self.site.iter().for_each(|line| _ = writeln!(text, "#SBATCH {line}"));
         text.push('\n');
@@ -77,7 +82,7 @@ impl Batch {
         }
         let _ = writeln!(text, "HALOCLINE=${{HALOCLINE:-{}}}", quoted(&program.display().to_string()));
         let rest = TEMPLATE.split_once("arguments=(\"$@\")\n").map_or("", |(_, rest)| rest);
-        text + rest
+        text + &rest.replace("${SPARE:-0}", &self.spare.to_string())
     }
 
     /// Writes the script into the folder of the run, and gives it to `sbatch` unless it is only to be looked at: what to
@@ -140,6 +145,7 @@ mod tests {
         Batch {
             name: "heat".into(),
             nodes: 2,
+            spare: 0,
             ranks_per_node: 8,
             cores_per_rank: 4,
             time: "02:00:00".into(),
@@ -168,7 +174,8 @@ mod tests {
             "#SBATCH --partition=long",
             "arguments=(heat.toml 'time.end=40 step' --output runs/heat)",
             "HALOCLINE=${HALOCLINE:-/opt/halocline}",
-            "$launch \"$halocline\" run \"${arguments[@]}\" --resume",
+            "spare=0",
+            "\"$halocline\" supervise \"${watch[@]}\" -- $launch \"$halocline\" run \"${arguments[@]}\"",
             "    scontrol requeue \"$SLURM_JOB_ID\"",
         ] {
             assert!(script.lines().any(|l| l == line), "{line} in\n{script}");
@@ -178,6 +185,14 @@ mod tests {
         let lines: Vec<&str> = script.lines().collect();
         let last = lines.iter().rposition(|l| l.starts_with("#SBATCH")).unwrap();
         assert!(lines[..last].iter().all(|l| l.starts_with('#')));
+    }
+
+    #[test]
+    fn spare_nodes_are_asked_for_and_not_used() {
+        let script = Batch { spare: 1, ..batch() }.script(Path::new("h"));
+        for line in ["#SBATCH --nodes=3", "#SBATCH --no-kill", "spare=1", "nodes=$((SLURM_JOB_NUM_NODES - spare))"] {
+            assert!(script.lines().any(|l| l == line), "{line} in\n{script}");
+        }
     }
 
     #[test]

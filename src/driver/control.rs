@@ -1,5 +1,6 @@
 //! What a person asks of a run that is under way: lines in the file `DIR/control`, or a signal.
 use crate::config::WallCadence;
+use crate::folder;
 use crate::signals::{self, Signal};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,11 +87,14 @@ impl Control {
         Control { path: dir.join("control"), looked: last, checkpoint, replica }
     }
 
-    /// What was asked for since it last listened. The file is gone afterwards.
+    /// What was asked for since it last listened. The file is gone afterwards. Whoever watches over the run sees that it steps.
     pub fn listen(&mut self) -> Wishes {
         let mut wishes = Wishes::default();
         if self.looked.elapsed() >= PAUSE {
             self.looked = Instant::now();
+            if let Some(dir) = self.path.parent() {
+                folder::give_sign(dir);
+            }
             if let Ok(text) = fs::read_to_string(&self.path) {
                 text.lines().for_each(|line| wishes.add(line));
                 if fs::remove_file(&self.path).is_err() {

@@ -18,8 +18,8 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster of two nodes; none where Slurm or MPI is not there.
-    fn up() -> Option<Cluster> {
+    /// A cluster of so many nodes; none where Slurm or MPI is not there.
+    fn up(nodes: &str) -> Option<Cluster> {
         let cluster = Cluster { folder: tempfile::tempdir().unwrap() };
         let here = |path: &str| Path::new(path).exists();
         if !["/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/bin/sbatch"].into_iter().all(here) {
@@ -29,7 +29,7 @@ impl Cluster {
         if !has_mpirun() || cfg!(not(feature = "mpi")) {
             return None;
         }
-        let up = cluster.script(&["up"], &["2", "2"]);
+        let up = cluster.script(&["up"], &[nodes, "2"]);
         if !up.status.success() {
             skipped("everything under Slurm", &String::from_utf8_lossy(&up.stderr));
             return None;
@@ -52,6 +52,7 @@ impl Cluster {
         let mut command = Command::new(program);
         command.env("SLURM_CONF", self.folder.path().join("slurm/slurm.conf")).current_dir(self.folder.path());
         command.env("OMPI_MCA_rmaps_base_oversubscribe", "1").env("OMPI_MCA_hwloc_base_binding_policy", "none");
+        command.env("HALOCLINE_MEMORY", self.output("memory"));
         command.env("RUST_BACKTRACE", "0").env("HDF5_USE_FILE_LOCKING", "FALSE");
         command
     }
@@ -60,7 +61,7 @@ impl Cluster {
     fn submit(&self, output: &str, arguments: &[&str]) -> String {
         let mut command = self.command(env!("CARGO_BIN_EXE_halocline"));
         command.arg("submit").arg(smoke("diffusion")).args(LONG).args(["--output", output, "--time", "60"]);
-        let said = command.args(["--ranks-per-node", "2"]).args(arguments).output().unwrap();
+        let said = command.args(arguments).output().unwrap();
         let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
         assert!(said.status.success(), "{out}{err}");
         let line = out.lines().find_map(|line| line.strip_prefix("submitted as job ")).expect("the number of the job");
@@ -123,16 +124,16 @@ fn checkpoints(output: &Path) -> usize {
 #[test]
 fn jobs_that_are_cut_short_go_on_by_themselves() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let Some(cluster) = Cluster::up() else { return };
+    let Some(cluster) = Cluster::up("2") else { return };
     let expected = expected(&[]);
     let output = cluster.output("run");
-    let job = cluster.submit("run", &["--nodes", "1"]);
+    let job = cluster.submit("run", &["--nodes", "1", "--ranks-per-node", "2"]);
     // What Slurm sends before the time limit.
     cluster.until("checkpoint", || checkpoints(&output) > 0);
     cluster.ask("scancel", &["--signal=USR1", &job]);
     cluster.until("second life", || cluster.logs().contains("life 1 ended with 75: queued again"));
     cluster.until("going on", || cluster.logs().contains("going on from the checkpoint after step"));
-    // A rank dies.
+    // A rank dies: the run goes on within the job.
     let saved = checkpoints(&output);
     cluster.until("checkpoint", || checkpoints(&output) > saved);
     let ranks = Command::new("pgrep").args(["-f", &format!("halocline run .*--output {}", "run")]).output().unwrap();
@@ -140,17 +141,43 @@ fn jobs_that_are_cut_short_go_on_by_themselves() {
     let last: u32 = ranks.lines().last().expect("a rank").parse().unwrap();
     support::signal("KILL", &[last]);
     cluster.until_over(&job);
+    assert!(cluster.logs().contains("supervise: life 1 was cut short"), "{}", cluster.logs());
     assert_eq!(state(&output), expected, "{}", cluster.logs());
+    assert!(verified(&output).0);
+}
+
+#[test]
+fn a_spare_node_takes_the_place_of_another_from_memory() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Some(cluster) = Cluster::up("3") else { return };
+    let more = ["time.end=5000 step", "checkpoint.every=never", "checkpoint.wall=never", "replica.every=20 step"];
+    let expected = expected(&more);
+    let output = cluster.output("run");
+    let spare = ["--nodes", "2", "--spare", "1", "--ranks-per-node", "1"];
+    let job = cluster.submit("run", &[&more[..], &spare].concat());
+    cluster.until("segment", || output.join("fields/000000.h5").exists());
+    std::thread::sleep(Duration::from_secs(1));
+    // The second of the two that are used, and its memory.
+    cluster.script(&["cut"], &["node2"]);
+    let runs = fs::read_dir(cluster.output("memory")).unwrap().flatten();
+    let mut runs = runs.flat_map(|user| fs::read_dir(user.path()).unwrap().flatten());
+    fs::remove_dir_all(runs.next().expect("a run").path().join("node2")).unwrap();
+    cluster.until_over(&job);
+    let logs = cluster.logs();
+    assert!(logs.contains("supervise: no answer from node2"), "{logs}");
+    assert!(logs.contains("in the memory of nodes"), "{logs}");
+    assert_eq!(state(&output), expected, "{logs}");
+    assert_eq!(checkpoints(&output), 0);
     assert!(verified(&output).0);
 }
 
 #[test]
 fn a_job_outlives_its_node() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let Some(cluster) = Cluster::up() else { return };
+    let Some(cluster) = Cluster::up("2") else { return };
     let expected = expected(&[]);
     let output = cluster.output("run");
-    let job = cluster.submit("run", &["--nodes", "1"]);
+    let job = cluster.submit("run", &["--nodes", "1", "--ranks-per-node", "2"]);
     cluster.until("checkpoint", || checkpoints(&output) > 1);
     let node = cluster.ask("squeue", &["-h", "-j", &job, "-o", "%N"]);
     // In between, the newest checkpoint is damaged too.
@@ -169,9 +196,9 @@ fn a_job_outlives_its_node() {
 #[test]
 fn an_array_runs_each_value() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let Some(cluster) = Cluster::up() else { return };
+    let Some(cluster) = Cluster::up("2") else { return };
     let short = "time.end=300 step";
-    let job = cluster.submit("sweep", &["--array", "parameters.order=2,4", short]);
+    let job = cluster.submit("sweep", &["--ranks-per-node", "2", "--array", "parameters.order=2,4", short]);
     cluster.until("end of both", || {
         cluster.ask("squeue", &["-h", "-j", &job, "-t", "all", "-o", "%T"]).lines().all(|state| state == "COMPLETED")
     });

@@ -1,20 +1,28 @@
 //! `halocline supervise`: starts a run, and starts it again for as long as it is cut short and gets ahead.
+mod hosts;
+mod stall;
+
+pub use hosts::Hosts;
+
 use crate::checkpoint;
 use crate::folder;
 use crate::signals::{self, Signal};
 use crate::{Error, Result};
+use rustix::process::Signal as Number;
+use stall::Stall;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::thread::sleep;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Lives in a row that may end without a newer checkpoint.
 const IN_VAIN: usize = 3;
-/// Where in a command the number of ranks stands.
+/// Where in a command the number of ranks stands, and the machines, with commas between them.
 const RANKS: &str = "{ranks}";
+const HOSTS: &str = "{hosts}";
 
 /// What is to be watched over.
 #[derive(Clone, Debug)]
@@ -23,6 +31,10 @@ pub struct Watch {
     pub output: PathBuf,
     /// Ranks to begin with, where the command says `{ranks}`.
     pub ranks: NonZeroUsize,
+    /// The machines, where the command says `{hosts}`.
+    pub hosts: Option<Hosts>,
+    /// A life that gives no sign for so long is ended.
+    pub patience: Duration,
     /// `mpirun -n {ranks} halocline run FILE …`, without `--output` and `--resume`.
     pub command: Vec<String>,
 }
@@ -46,7 +58,8 @@ impl Watch {
         for life in 1.. {
             let began = SystemTime::now();
             let mut child = self.start(ranks)?;
-            let status = wait(&mut child, &mut told)?;
+            let stall = Stall::new(self.output.clone(), self.patience);
+            let status = wait(&mut child, stall, &mut told)?;
             let wanted = folder::take_ranks(&self.output);
             let why = match (self.judge(status, began), wanted) {
                 (End::Over(75), Some(n)) if !told => {
@@ -64,8 +77,7 @@ impl Watch {
                 return Err(Error::failure(format!("{IN_VAIN} lives in a row got nowhere; the last one {why}"))
                     .remedy("look at what it printed; more frequent checkpoints help where lives are short"));
             }
-            let from = now.map_or("the beginning".into(), |step| format!("step {step} or later"));
-            eprintln!("supervise: life {life} {why}; the next begins from {from}");
+            eprintln!("supervise: life {life} {why}; the next goes on from what is saved");
         }
         unreachable!("lives are without end")
     }
@@ -77,7 +89,9 @@ impl Watch {
     }
 
     fn start(&self, ranks: usize) -> Result<Child> {
-        let command: Vec<String> = self.command.iter().map(|word| word.replace(RANKS, &ranks.to_string())).collect();
+        let hosts = self.hosts.as_ref().map_or(Ok(vec![]), Hosts::choose)?.join(",");
+        let filled = |word: &String| word.replace(RANKS, &ranks.to_string()).replace(HOSTS, &hosts);
+        let command: Vec<String> = self.command.iter().map(filled).collect();
         let (program, arguments) = command.split_first().ok_or_else(|| Error::input("there is no command to start"))?;
         let child = Command::new(program).args(arguments).arg("--output").arg(&self.output).arg("--resume").spawn();
         child.map_err(|e| Error::file("start", program, e).as_input())
@@ -102,26 +116,45 @@ impl Watch {
 }
 
 /// Waits for a life to end, and passes signals on to it; `told` once one of them asks for the end.
-fn wait(child: &mut Child, told: &mut bool) -> Result<ExitStatus> {
-    const SIGNALS: [(Signal, i32); 4] = [
-        (Signal::Terminate, libc::SIGTERM),
-        (Signal::Interrupt, libc::SIGINT),
-        (Signal::User1, libc::SIGUSR1),
-        (Signal::User2, libc::SIGUSR2),
+fn wait(child: &mut Child, mut stall: Stall, told: &mut bool) -> Result<ExitStatus> {
+    const SIGNALS: [(Signal, Number); 4] = [
+        (Signal::Terminate, Number::TERM),
+        (Signal::Interrupt, Number::INT),
+        (Signal::User1, Number::USR1),
+        (Signal::User2, Number::USR2),
     ];
+    // What is next done to a life that has stalled, and when.
+    let mut ending: Option<(usize, Instant)> = None;
     loop {
         if let Some(status) = child.try_wait().map_err(|e| Error::failure(format!("cannot wait for the run: {e}")))? {
             return Ok(status);
         }
         for (signal, number) in SIGNALS.into_iter().filter(|(signal, _)| signals::take(*signal)) {
             *told |= signal != Signal::User2;
-            if let Some(pid) = rustix::process::Pid::from_raw(child.id() as i32)
-                && let Some(number) = rustix::process::Signal::from_named_raw(number)
-            {
-                // It may be over already.
-                let _ = rustix::process::kill_process(pid, number);
-            }
+            send(child, number);
+        }
+        if ending.is_none() && stall.is_there() {
+            eprintln!("supervise: no step for a long time: it is ended");
+            ending = Some((0, Instant::now()));
+        }
+        if let Some((next, when)) = &mut ending
+            && let Some((after, number)) = ENDING.get(*next)
+            && when.elapsed() >= *after
+        {
+            send(child, *number);
+            *next += 1;
         }
         sleep(Duration::from_millis(50));
+    }
+}
+
+/// Ranks that get a second SIGTERM end at once; a launcher that is killed may leave some behind.
+const ENDING: [(Duration, Number); 3] =
+    [(Duration::ZERO, Number::TERM), (Duration::from_secs(2), Number::TERM), (Duration::from_secs(30), Number::KILL)];
+
+fn send(child: &Child, number: Number) {
+    if let Some(pid) = rustix::process::Pid::from_raw(child.id() as i32) {
+        // It may be over already.
+        let _ = rustix::process::kill_process(pid, number);
     }
 }

@@ -1,15 +1,16 @@
 //! The command line. `list`, `describe`, `check`, `verify` and `pack` never start MPI: login nodes forbid it.
-use crate::comm::{self, Comm, Launch};
+mod start;
+
+use crate::comm::Comm;
 use crate::config::{self, JobFile, Row};
 use crate::engine::Plan;
 use crate::field::Declaration;
 use crate::job::JobEntry;
-use crate::submit::Batch;
-use crate::supervise::Watch;
-use crate::{Error, Result, checkpoint, driver, folder, output};
+use crate::{Result, checkpoint, driver, folder, output};
 use clap::{Args, Parser, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::DecimalBytes;
+use start::{ResumeArguments, RunArguments, SubmitArguments, SuperviseArguments};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -48,16 +49,7 @@ enum Command {
     /// Start a run, and start it again whenever it is cut short, until it is done
     ///
     /// DIR/control can ask for another number of ranks on the way: `ranks = 6`.
-    Supervise {
-        /// The output folder of the run
-        dir: PathBuf,
-        /// Ranks to begin with, where the command says {ranks}
-        #[arg(long, value_name = "N", default_value = "1")]
-        ranks: NonZeroUsize,
-        /// What starts the run, without --output and --resume: mpirun -n {ranks} halocline run FILE
-        #[arg(last = true, required = true)]
-        command: Vec<String>,
-    },
+    Supervise(SuperviseArguments),
     /// Write a batch script for Slurm, print it, and submit it: the run goes on by itself until it is done
     Submit(SubmitArguments),
     /// List the jobs, a line each
@@ -89,83 +81,6 @@ struct JobArguments {
     /// Set a key of the job file. A value is TOML and, where it is not, a text: grid.cells=[64,64] or time.end="40 step"
     #[arg(value_name = "KEY=VALUE")]
     set: Vec<String>,
-}
-
-#[derive(Args)]
-struct RunArguments {
-    #[command(flatten)]
-    job: JobArguments,
-    #[command(flatten)]
-    on: Machine,
-    /// Folder for the results [default: runs/ and the name of the job file]
-    #[arg(long, value_name = "DIR")]
-    output: Option<PathBuf>,
-    /// Overwrite the results of an earlier run; files that no run made are never touched
-    #[arg(long)]
-    force: bool,
-    /// Go on with the run in the folder, if there is one: what a batch script that is queued again says
-    #[arg(long, conflicts_with = "force")]
-    resume: bool,
-}
-
-#[derive(Args)]
-struct ResumeArguments {
-    /// The output folder of the run
-    dir: PathBuf,
-    /// Set a key of the job file, such as time.end="80 step"
-    #[arg(value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    #[command(flatten)]
-    on: Machine,
-    /// Accept keys that change what the run computes; the ledger keeps what they were
-    #[arg(long)]
-    force: bool,
-}
-
-#[derive(Args)]
-struct SubmitArguments {
-    #[command(flatten)]
-    job: JobArguments,
-    /// Nodes
-    #[arg(long, value_name = "N", default_value = "1")]
-    nodes: NonZeroUsize,
-    /// Ranks on each node
-    #[arg(long, value_name = "N", default_value = "1")]
-    ranks_per_node: NonZeroUsize,
-    /// Cores of each rank
-    #[arg(long, value_name = "N", default_value = "1")]
-    cores_per_rank: NonZeroUsize,
-    /// Time limit of one life of the job, as Slurm writes it: 01:30:00 or 90 (minutes)
-    #[arg(long, value_name = "TIME")]
-    time: String,
-    /// Seconds before the time limit at which the run is told to save its state; Slurm may be half a minute late or early
-    #[arg(long, value_name = "SECONDS", default_value = "120")]
-    margin: u32,
-    /// A job for each of several values of a key: parameters.kappa=0.1,0.2,0.4
-    #[arg(long, value_name = "KEY=A,B,C")]
-    array: Option<String>,
-    /// Folder for the results [default: runs/ and the name of the job file]
-    #[arg(long, value_name = "DIR")]
-    output: Option<PathBuf>,
-    /// Print the script, and no more
-    #[arg(long)]
-    look: bool,
-    /// Options of the site for sbatch, passed on as they are: -- --partition=long --account=a1
-    #[arg(last = true)]
-    site: Vec<String>,
-}
-
-#[derive(Args)]
-struct Machine {
-    /// Ranks as threads of this process, without an MPI launcher [default: 1]
-    #[arg(long, value_name = "N")]
-    ranks: Option<NonZeroUsize>,
-    /// Threads of each rank [default: the cores that the launcher gave it]
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
-    /// Write trace.json: what each rank did when, for ui.perfetto.dev or chrome://tracing; a short run is enough
-    #[arg(long)]
-    trace: bool,
 }
 
 /// What a command prints, and its exit code.
@@ -209,14 +124,14 @@ fn reply(jobs: &[JobEntry], arguments: impl IntoIterator<Item = OsString>) -> Re
         }
     };
     let result = match command {
-        Command::Run(arguments) => return start(prepare(jobs, arguments)),
-        Command::Resume(arguments) => return start(prepare_again(jobs, arguments)),
+        Command::Run(arguments) => return start::start(start::prepare(jobs, arguments)),
+        Command::Resume(arguments) => return start::start(start::prepare_again(jobs, arguments)),
         Command::Verify { dir } => folder::check_is_a_run(&dir).and_then(|()| checkpoint::verify(&dir)),
-        Command::Supervise { dir: output, ranks, command } => match (Watch { output, ranks, command }).run() {
+        Command::Supervise(arguments) => match arguments.watch().and_then(|watch| watch.run()) {
             Ok(code) => return Reply { code, ..Reply::default() },
             Err(e) => Err(e),
         },
-        Command::Submit(arguments) => submit(jobs, arguments),
+        Command::Submit(arguments) => start::submit(jobs, arguments),
         Command::List => Ok(list(jobs)),
         Command::Describe { job: None } => Ok(manual()),
         Command::Describe { job: Some(job) } => JobEntry::find(jobs, &job).map(describe),
@@ -233,116 +148,9 @@ fn told(result: Result<String>) -> Reply {
     }
 }
 
-/// Nothing for a run that is done already.
-type Prepared<'a> = Option<(&'a JobEntry, JobFile, driver::Options)>;
-
-fn start(prepared: Result<Prepared>) -> Reply {
-    match prepared {
-        Ok(None) if launched_rank() > 0 => Reply::default(),
-        Ok(None) => {
-            Reply { out: "it is done already, and nothing was asked for beyond that\n".into(), ..Reply::default() }
-        }
-        Ok(Some((entry, file, options))) => Reply { code: driver::run(entry, file, options), ..Reply::default() },
-        // Every rank has read the same file: together they say it once, whatever the launcher does with ranks that fail.
-        Err(e) if comm::launched() => Reply { code: Launch::default().run(|_| Err(e.clone())), ..Reply::default() },
-        Err(e) => told(Err(e)),
-    }
-}
-
-/// All of a run that can be checked before ranks exist.
-fn prepare(jobs: &[JobEntry], arguments: RunArguments) -> Result<Prepared<'_>> {
-    let RunArguments { job, on, output, force, resume } = arguments;
-    let (entry, file) = read(jobs, &job)?;
-    let output = output.unwrap_or_else(|| of_file(&job.file));
-    if resume && folder::is_a_run(&output) {
-        return go_on(jobs, file, entry, output, on, false);
-    }
-    on.check(&file)?;
-    // Under a launcher the ranks check it together, before one of them begins to write.
-    if !comm::launched() {
-        folder::check(&output, force)?;
-    }
-    let Machine { ranks, threads, trace } = on;
-    Ok(Some((entry, file, driver::Options { ranks, threads, output, force, resume: None, trace })))
-}
-
-/// The same for a run that goes on.
-fn prepare_again(jobs: &[JobEntry], arguments: ResumeArguments) -> Result<Prepared<'_>> {
-    let ResumeArguments { dir, set, on, force } = arguments;
-    folder::check_is_a_run(&dir)?;
-    let (entry, file) = read(jobs, &JobArguments { file: dir.join("job.toml"), set })?;
-    go_on(jobs, file, entry, dir, on, force)
-}
-
-fn go_on<'a>(
-    jobs: &[JobEntry],
-    file: JobFile,
-    entry: &'a JobEntry,
-    output: PathBuf,
-    on: Machine,
-    force: bool,
-) -> Result<Prepared<'a>> {
-    on.check(&file)?;
-    let (_, earlier) = read(jobs, &JobArguments { file: output.join("job.toml"), set: vec![] })?;
-    let (changed, physics) = file.changed_since(&earlier);
-    if let (Some(key), false) = (physics.first(), force) {
-        let [before, after] = &changed[key];
-        let what = format!("`{key}` was {before} and is {after} now: it changes what the run computes");
-        return Err(file.source.error(key, what, "begin another run, or insist with `halocline resume DIR --force`"));
-    }
-    if changed.is_empty() && driver::is_done(&output) {
-        return Ok(None);
-    }
-    let Machine { ranks, threads, trace } = on;
-    Ok(Some((entry, file, driver::Options { ranks, threads, output, force: false, resume: Some(changed), trace })))
-}
-
-impl Machine {
-    fn check(&self, file: &JobFile) -> Result<()> {
-        if let (Some(ranks), Some(split)) = (self.ranks, file.parallel.ranks)
-            && split.iter().product::<usize>() != ranks.get()
-        {
-            let parts = split.iter().product::<usize>();
-            let why = format!("is {parts} ranks, but --ranks is {ranks}\nleave one of them out");
-            return Err(file.source.wrong("parallel.ranks", format!("{split:?}"), &why));
-        }
-        Ok(())
-    }
-}
-
 fn read<'a>(jobs: &'a [JobEntry], arguments: &JobArguments) -> Result<(&'a JobEntry, JobFile)> {
     let mut file = JobFile::read(&arguments.file, &arguments.set)?;
     Ok((JobEntry::of_file(jobs, &mut file)?, file))
-}
-
-/// Checks all that can be checked here, so that nothing waits in a queue to fail at once.
-fn submit(jobs: &[JobEntry], arguments: SubmitArguments) -> Result<String> {
-    let SubmitArguments { job, nodes, ranks_per_node, cores_per_rank, time, margin, array, output, look, site } =
-        arguments;
-    let ranks = nodes.saturating_mul(ranks_per_node);
-    let array = array.map(|text| match text.split_once('=') {
-        Some((key, values)) => Ok((key.to_owned(), values.split(',').map(str::to_owned).collect::<Vec<_>>())),
-        None => Err(Error::input(format!("--array {text}")).remedy("give a key and its values: --array KEY=A,B,C")),
-    });
-    let array = array.transpose()?;
-    let output = output.unwrap_or_else(|| of_file(&job.file));
-    let cases: Vec<Vec<String>> = match &array {
-        Some((key, values)) => values.iter().map(|v| [&job.set[..], &[format!("{key}={v}")]].concat()).collect(),
-        None => vec![job.set.clone()],
-    };
-    for set in cases {
-        check(jobs, &JobArguments { file: job.file.clone(), set }, Some(ranks))?;
-    }
-    let name = job.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let arguments = [vec![job.file.display().to_string()], job.set].concat();
-    let [nodes, ranks_per_node, cores_per_rank] = [nodes, ranks_per_node, cores_per_rank].map(NonZeroUsize::get);
-    let batch = Batch { name, nodes, ranks_per_node, cores_per_rank, time, margin, arguments, output, array, site };
-    batch.submit(look)
-}
-
-/// The folder of a run whose user names none.
-fn of_file(file: &Path) -> PathBuf {
-    PathBuf::from("runs").join(file.file_stem().unwrap_or_default())
 }
 
 fn list(jobs: &[JobEntry]) -> String {
@@ -455,7 +263,7 @@ fn launched_rank() -> usize {
 }
 
 #[cfg(doc)]
-#[doc = include_str!("cli/bad_inputs.md")]
+#[doc = include_str!("bad_inputs.md")]
 pub mod bad_inputs {}
 
 #[cfg(test)]
