@@ -13,6 +13,7 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -145,13 +146,15 @@ impl Checkpoint {
     }
 
     fn header(path: &Path) -> Result<Header> {
+        // HDF5 does not tell what cannot be read from what is damaged.
+        File::open(path).and_then(|file| file.read_at(&mut [0], 0)).map_err(|e| unreadable(path, e))?;
         let header = read(path).map_err(|e| hdf5::explain("read", path, e))?;
         let whole = |h: &Header| tree::root(&h.numbers, arrays(&h.places, &h.hashes)) == h.root;
         header.filter(whole).ok_or_else(|| Error::file("read", path, DAMAGED))
     }
 
     fn with(path: &Path, header: Header) -> Result<Checkpoint> {
-        let data = File::open(path).map_err(|e| Error::file("read", path, e))?;
+        let data = File::open(path).map_err(|e| unreadable(path, e))?;
         Ok(Checkpoint { path: path.to_path_buf(), header, data })
     }
 
@@ -171,10 +174,17 @@ impl Checkpoint {
     }
 
     /// True if a block is what it was.
-    pub(super) fn is_whole(&self, Damage { array, block }: &Damage) -> bool {
+    ///
+    /// # Errors
+    /// If that cannot be told, since the file cannot be read.
+    pub(super) fn is_whole(&self, Damage { array, block }: &Damage) -> Result<bool> {
         let Header { places, hashes, .. } = &self.header;
         let (place, expected) = (&places[*array as usize], &hashes[*array as usize][*block as usize]);
-        hash_block(&self.data, place, *block).is_ok_and(|(hash, _)| hash == *expected)
+        match hash_block(&self.data, place, *block) {
+            Ok((hash, _)) => Ok(hash == *expected),
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof => Ok(false),
+            Err(e) => Err(unreadable(&self.path, e)),
+        }
     }
 
     /// For people: which block that is.
@@ -189,6 +199,13 @@ impl Checkpoint {
         let path = self.path.display();
         format!("{path}: block {block} of `{name}`, from {index:?} on, is not what was written")
     }
+}
+
+/// The file may be whole, but the system does not give it out.
+fn unreadable(path: &Path, why: std::io::Error) -> Error {
+    Error::file("read", path, why)
+        .as_input()
+        .remedy("see that it can be read, or move it elsewhere to go on from the one before")
 }
 
 const DAMAGED: &str = "it is damaged: its contents do not agree with its hash";

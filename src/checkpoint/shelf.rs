@@ -1,6 +1,7 @@
 //! The checkpoints of a run: which there are, and which is the newest that can be trusted.
 use super::file::Checkpoint;
 use crate::comm::Comm;
+use crate::error::Kind;
 use crate::output::durable;
 use crate::{Error, Result};
 use std::fs;
@@ -64,12 +65,14 @@ fn remove(path: &Path) -> Result<()> {
 /// Collective.
 ///
 /// # Errors
-/// If there are some, and none is whole.
+/// If one cannot be read, or there are some and none is whole.
 pub fn newest(comm: &Comm, dir: &Path) -> Result<Option<Checkpoint>> {
     let paths: Vec<PathBuf> = comm.share(comm.is_root().then(|| list(dir)));
     for path in &paths {
         let damage = match Checkpoint::open_shared(comm, path).and_then(|found| check(comm, &found).map(|()| found)) {
             Ok(found) => return Ok(Some(found)),
+            // What cannot be read now may be whole: nothing is decided on that.
+            Err(e) if e.kind() == Kind::Input => return Err(e),
             Err(damage) => damage,
         };
         if comm.is_root() {
@@ -87,8 +90,11 @@ fn check(comm: &Comm, checkpoint: &Checkpoint) -> Result<()> {
     let blocks = checkpoint.all_blocks();
     let mine = share(blocks.len(), comm);
     let whole = comm.threads().map(mine.len(), |i| checkpoint.is_whole(&blocks[mine.start + i]));
-    let damaged = whole.iter().position(|whole| !whole).map(|i| &blocks[mine.start + i]);
-    comm.agree(damaged.map_or(Ok(()), |damage| Err(Error::failure(checkpoint.describe(damage)))))
+    let whole = whole.into_iter().zip(&blocks[mine]).try_for_each(|(whole, damage)| match whole? {
+        true => Ok(()),
+        false => Err(Error::failure(checkpoint.describe(damage))),
+    });
+    comm.agree(whole)
 }
 
 /// This rank's part of 0..n.

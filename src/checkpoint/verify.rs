@@ -42,8 +42,11 @@ pub fn verify(dir: &Path) -> Result<String> {
             continue;
         }
         let blocks = checkpoint.all_blocks();
-        let damaged: Vec<String> =
-            blocks.par_iter().filter(|block| !checkpoint.is_whole(block)).map(|b| checkpoint.describe(b)).collect();
+        let wrong = |block| match checkpoint.is_whole(block) {
+            Ok(whole) => (!whole).then(|| checkpoint.describe(block)),
+            Err(e) => Some(e.what().to_owned()),
+        };
+        let damaged: Vec<String> = blocks.par_iter().filter_map(wrong).collect();
         if damaged.is_empty() {
             let (many, root) = (blocks.len(), &checkpoint.root()[..16]);
             let blocks = if many == 1 { "its block is whole".into() } else { format!("all {many} blocks whole") };

@@ -242,7 +242,7 @@ fn a_run_gets_what_the_command_line_says() {
     let parse = |more: &[&str]| {
         let all = ["halocline", "run", file].into_iter().chain(more.iter().copied());
         match Arguments::try_parse_from(all).unwrap().command {
-            Command::Run(arguments) => prepare(jobs, arguments).unwrap().unwrap(),
+            Command::Run(arguments) => start::prepare(jobs, arguments).unwrap().unwrap(),
             _ => panic!("another command"),
         }
     };

@@ -2,6 +2,9 @@
 use super::hdf5;
 use super::schema::Instant;
 use crate::{Error, Result};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A sealed segment.
@@ -23,17 +26,28 @@ pub(super) fn file_name(i: usize) -> String {
     format!("{i:06}.h5")
 }
 
-/// Reads which instants the segments on disk hold, up to the first number that is missing.
-pub(super) fn scan(folder: &Path) -> Result<Vec<Sealed>> {
-    let mut sealed: Vec<Sealed> = vec![];
-    loop {
-        let path = folder.join(file_name(sealed.len()));
-        if !path.try_exists().map_err(|e| Error::file("look for", &path, e))? {
-            break;
+/// Reads which instants the segments on disk hold. One that is missing or cannot be read holds none; why not, and which it
+/// is, comes second.
+pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<(usize, Error)>)> {
+    let mut found: BTreeSet<usize> = BTreeSet::new();
+    match fs::read_dir(folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => {}
+        entries => {
+            let names = entries.map_err(|e| Error::file("read", folder, e))?.flatten().map(|entry| entry.file_name());
+            found.extend(names.filter_map(|name| number(name.to_str()?)));
         }
-        let instants = instants(&path).map_err(|e| hdf5::explain("read", &path, e))?;
-        let held = instants.len();
-        sealed.push(Sealed { instants, held });
+    }
+    let (mut sealed, mut wrong): (Vec<Sealed>, _) = (vec![], vec![]);
+    for i in 0..found.last().map_or(0, |last| last + 1) {
+        let path = folder.join(file_name(i));
+        let instants = match instants(&path) {
+            Ok(instants) => instants,
+            Err(e) => {
+                wrong.push((i, hdf5::explain("read", &path, e)));
+                vec![]
+            }
+        };
+        sealed.push(Sealed { held: instants.len(), instants });
     }
     // Steps grow along a run. A segment that begins before the last one's end was written after a restart from between.
     let mut end = u64::MAX;
@@ -41,7 +55,12 @@ pub(super) fn scan(folder: &Path) -> Result<Vec<Sealed>> {
         segment.instants.retain(|&(step, _)| step < end);
         end = end.min(segment.instants.first().map_or(u64::MAX, |i| i.0));
     }
-    Ok(sealed)
+    Ok((sealed, wrong))
+}
+
+/// The number of a segment, if this is the name of one.
+fn number(name: &str) -> Option<usize> {
+    name.strip_suffix(".h5")?.parse().ok().filter(|i| file_name(*i) == name)
 }
 
 fn instants(path: &Path) -> hdf5::Result<Vec<Instant>> {
@@ -57,7 +76,7 @@ pub(super) fn keep_until(mut sealed: Vec<Sealed>, step: Option<u64>) -> (Vec<Sea
     for segment in &mut sealed {
         segment.instants.retain(|i| Some(i.0) <= step);
     }
-    let kept = sealed.iter().take_while(|s| !s.instants.is_empty()).count();
+    let kept = sealed.iter().rposition(|s| !s.instants.is_empty()).map_or(0, |last| last + 1);
     sealed.truncate(kept);
     (sealed, (kept..all).rev().collect())
 }
@@ -99,6 +118,11 @@ mod tests {
         assert_eq!((kept.len(), dropped), (2, vec![2]));
         assert_eq!(keep_until(all.clone(), Some(99)), (all.clone(), vec![]));
         assert_eq!(keep_until(all.clone(), Some(0)).1, [2, 1]);
-        assert_eq!(keep_until(all, None), (vec![], vec![2, 1, 0]));
+        assert_eq!(keep_until(all.clone(), None), (vec![], vec![2, 1, 0]));
+        // One that is lost in between leaves a gap.
+        let gap = vec![segment(&[0, 10]), segment(&[]), segment(&[40]), segment(&[])];
+        let (kept, dropped) = keep_until(gap, Some(40));
+        assert_eq!((kept, dropped), (vec![segment(&[0, 10]), segment(&[]), segment(&[40])], vec![3]));
+        assert_eq!(["000012.h5", "12.h5", "000012.h5.damaged", "x.h5"].map(number), [Some(12), None, None, None]);
     }
 }

@@ -12,28 +12,30 @@ use std::path::{Path, PathBuf};
 /// No such stream, a segment that is missing or cannot be read, a disk that is full.
 pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
     let (folder, view) = (catalogue::folder(dir, stream), view::path(dir, stream));
-    let sealed = catalogue::scan(&folder)?;
-    if sealed.is_empty() {
+    let (sealed, _) = catalogue::scan(&folder)?;
+    let segments = || sealed.iter().enumerate().filter(|(_, segment)| !segment.instants.is_empty());
+    let Some((first, _)) = segments().next() else {
         return Err(Error::input(format!("no sealed segment of output stream {stream:?} in {}", dir.display()))
             .remedy(format!(
                 "{} should hold {}; is this the directory of a run?",
                 folder.display(),
                 catalogue::file_name(0)
             )));
-    }
+    };
     let described = hdf5::open(&view).and_then(|f| Ok((f.dataset("time")?.size(), schema::lives(&f)?)));
     let (instants, lives) = described.map_err(|e| hdf5::explain("read", &view, e))?;
     let found: usize = sealed.iter().map(|s| s.instants.len()).sum();
     if found < instants {
-        let next = folder.join(catalogue::file_name(sealed.len()));
+        let gap = sealed.iter().position(|segment| segment.instants.is_empty()).unwrap_or(sealed.len());
+        let next = folder.join(catalogue::file_name(gap));
         return Err(Error::failure(format!("{} shows {instants} instants, the segments hold {found}", view.display()))
-            .remedy(format!("{} is missing: copy the whole directory", next.display())));
+            .remedy(format!("{} is missing or damaged: copy the whole directory", next.display())));
     }
     let packed = dir.join(format!("{stream}.packed.h5"));
     durable::replace(&packed, |part| {
         // The first segment has all that the whole has, but the later instants and lives.
-        let first = folder.join(catalogue::file_name(0));
-        fs::copy(&first, part).map_err(|e| Error::file("copy", &first, e))?;
+        let first_path = folder.join(catalogue::file_name(first));
+        fs::copy(&first_path, part).map_err(|e| Error::file("copy", &first_path, e))?;
         let append = || -> hdf5::Result<()> {
             let file = hdf5::open_for_writing(part)?;
             let all = sealed.iter().flat_map(|s| s.instants.iter().copied()).collect::<Vec<_>>();
@@ -43,8 +45,8 @@ pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
                 hdf5::resize(v, all.len())?;
             }
             let mut start = 0;
-            for (i, segment) in sealed.iter().enumerate() {
-                if i > 0 {
+            for (i, segment) in segments() {
+                if i != first {
                     copy(
                         &hdf5::open(&folder.join(catalogue::file_name(i)))?,
                         &variables,

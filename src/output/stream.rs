@@ -95,7 +95,7 @@ impl Stream {
     /// stream begins. Collective.
     ///
     /// # Errors
-    /// As [`Stream::create`], and segments that cannot be read.
+    /// As [`Stream::create`]. Segments that cannot be read are named on stderr and put aside.
     pub fn resume(comm: &Comm, dir: &Path, layout: Layout, seal: Seal, from: Option<u64>) -> Result<Stream> {
         Stream::begin(comm, dir, layout, seal, Start::From(from))
     }
@@ -120,7 +120,7 @@ impl Stream {
         fs::create_dir_all(&folder).map_err(|e| durable::why("create", &folder, e))?;
         durable::clear(&folder).map_err(|e| Error::file("clear", &folder, e))?;
         let view = self.view_path();
-        let sealed = catalogue::scan(&folder)?;
+        let (sealed, wrong) = catalogue::scan(&folder)?;
         let Start::From(step) = start else {
             if let Some(there) = if sealed.is_empty() { view.exists().then_some(&view) } else { Some(&folder) } {
                 return Err(Error::input(format!("output stream {:?} exists: {}", self.layout.name, there.display()))
@@ -140,11 +140,23 @@ impl Stream {
         }
         let (kept, dropped) = catalogue::keep_until(sealed, step);
         self.sealed = kept;
+        // A run goes on without what is lost, and whoever looks will find out.
+        for (i, why) in wrong {
+            let path = folder.join(catalogue::file_name(i));
+            eprintln!("warning: {}; its instants are lost, and the file is put aside", why.what());
+            match fs::rename(&path, path.with_extension("h5.damaged")) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("rename", &path, e)),
+                _ => {}
+            }
+        }
         // First the view, then the files that it no longer names: a kill in between leaves nothing that misses.
         self.renew_view()?;
         for i in dropped {
             let path = folder.join(catalogue::file_name(i));
-            fs::remove_file(&path).map_err(|e| Error::file("remove", &path, e))?;
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("remove", &path, e)),
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -184,7 +196,7 @@ impl Stream {
             }
             let last = match &self.open {
                 Some(segment) => segment.last(),
-                None => self.sealed.last().and_then(|s| s.instants.last().copied()),
+                None => self.sealed.iter().rev().find_map(|s| s.instants.last().copied()),
             };
             if let Some((last, _)) = last.filter(|&(last, _)| last >= step) {
                 return Err(Error::failure(format!("step {step} after step {last} in output stream {name:?}")));

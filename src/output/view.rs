@@ -17,7 +17,7 @@ pub(super) fn path(dir: &Path, name: &str) -> PathBuf {
 /// Renews both files, so that they show exactly the instants of these segments. Without any, they are removed.
 pub(super) fn renew(dir: &Path, layout: &Layout, lives: &[Life], sealed: &[Sealed]) -> Result<()> {
     let (view, scene) = (path(dir, &layout.name), dir.join(format!("{}.xdmf", layout.name)));
-    if sealed.is_empty() {
+    if sealed.iter().all(|segment| segment.instants.is_empty()) {
         for path in [view, scene] {
             match fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("remove", &path, e)),
@@ -52,7 +52,7 @@ fn write_virtual(part: &Path, layout: &Layout, lives: &[Life], sealed: &[Sealed]
             start += count;
             Source { file, start: start - count, count, instants: s.held }
         };
-        Storage::Virtual(sealed.iter().enumerate().map(source).collect())
+        Storage::Virtual(sealed.iter().enumerate().map(source).filter(|source| source.count > 0).collect())
     })?
     .close()
 }

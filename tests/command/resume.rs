@@ -5,6 +5,7 @@ mod support;
 use lives::{LONG, long, noted, processes, same_output};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use support::Ranks::{Mpi, Threads};
 use support::{
@@ -182,6 +183,31 @@ fn damage_is_named_and_the_checkpoint_before_is_taken() {
     fs::write(&segment, &bytes).unwrap();
     let (good, said) = verified(&output);
     assert!(!good && said.contains("fields/000000.h5: its contents are not what was written"), "{said}");
+}
+
+#[test]
+fn output_that_is_damaged_does_not_keep_a_run_from_going_on() {
+    let top = tempfile::tempdir().unwrap();
+    let output = top.path().join("run");
+    let often = ["output.fields.every=100 step", "output.fields.seal=0 s"];
+    long(Threads(2), &output).with_all(often).with("time.end=420 step").ends().state();
+    let segment = output.join("fields/000002.h5");
+    fs::write(&segment, b"no HDF5").unwrap();
+    let ended = resume(Threads(3), &output).with("time.end=700 step").ends();
+    assert!(ended.err.contains("fields/000002.h5") && ended.err.contains("its instants are lost"), "{}", ended.err);
+    ended.state();
+    assert_eq!(fs::read(output.join("fields/000002.h5.damaged")).unwrap(), b"no HDF5");
+    let steps = Command::new("h5dump").args(["-d", "/step", "-y"]).arg(output.join("fields.h5")).output().unwrap();
+    let steps = String::from_utf8_lossy(&steps.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(steps.contains("DATA { 0, 100, 300, 400, 500, 600, 700 }"), "{steps}");
+    let (good, said) = verified(&output);
+    assert!(!good && said.contains("fields/000002.h5"), "{said}");
+    // What cannot be read is not taken for damaged.
+    let newest = output.join("checkpoints/000000000700.h5");
+    fs::rename(&newest, output.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(output.join("nowhere"), &newest).unwrap();
+    resume(Threads(2), &output).with("time.end=800 step").ends().fails(2, &["cannot read", "No such file"]);
+    assert!(newest.is_symlink());
 }
 
 #[test]
