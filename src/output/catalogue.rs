@@ -26,9 +26,11 @@ pub(super) fn file_name(i: usize) -> String {
     format!("{i:06}.h5")
 }
 
-/// Reads which instants the segments on disk hold. One that is missing or cannot be read holds none; why not, and which it
-/// is, comes second.
-pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<(usize, Error)>)> {
+/// A segment that is missing or cannot be read, and why not.
+pub(super) type Lost = (usize, Error);
+
+/// Reads which instants the segments on disk hold: those that are lost hold none.
+pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<Lost>)> {
     let mut found: BTreeSet<usize> = BTreeSet::new();
     match fs::read_dir(folder) {
         Err(e) if e.kind() == ErrorKind::NotFound => {}
@@ -37,13 +39,13 @@ pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<(usize, Error)>)> 
             found.extend(names.filter_map(|name| number(name.to_str()?)));
         }
     }
-    let (mut sealed, mut wrong): (Vec<Sealed>, _) = (vec![], vec![]);
+    let (mut sealed, mut lost): (Vec<Sealed>, _) = (vec![], vec![]);
     for i in 0..found.last().map_or(0, |last| last + 1) {
         let path = folder.join(file_name(i));
         let instants = match instants(&path) {
             Ok(instants) => instants,
             Err(e) => {
-                wrong.push((i, hdf5::explain("read", &path, e)));
+                lost.push((i, hdf5::explain("read", &path, e)));
                 vec![]
             }
         };
@@ -55,7 +57,7 @@ pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<(usize, Error)>)> 
         segment.instants.retain(|&(step, _)| step < end);
         end = end.min(segment.instants.first().map_or(u64::MAX, |i| i.0));
     }
-    Ok((sealed, wrong))
+    Ok((sealed, lost))
 }
 
 /// The number of a segment, if this is the name of one.

@@ -120,7 +120,7 @@ impl Stream {
         fs::create_dir_all(&folder).map_err(|e| durable::why("create", &folder, e))?;
         durable::clear(&folder).map_err(|e| Error::file("clear", &folder, e))?;
         let view = self.view_path();
-        let (sealed, wrong) = catalogue::scan(&folder)?;
+        let (sealed, lost) = catalogue::scan(&folder)?;
         let Start::From(step) = start else {
             if let Some(there) = if sealed.is_empty() { view.exists().then_some(&view) } else { Some(&folder) } {
                 return Err(Error::input(format!("output stream {:?} exists: {}", self.layout.name, there.display()))
@@ -141,7 +141,7 @@ impl Stream {
         let (kept, dropped) = catalogue::keep_until(sealed, step);
         self.sealed = kept;
         // A run goes on without what is lost, and whoever looks will find out.
-        for (i, why) in wrong {
+        for (i, why) in lost {
             let path = folder.join(catalogue::file_name(i));
             eprintln!("warning: {}; its instants are lost, and the file is put aside", why.what());
             match fs::rename(&path, path.with_extension("h5.damaged")) {
