@@ -12,6 +12,7 @@ use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The checkpoints of a run. All methods but [`Keeper::told`] are collective, and an error on one rank is an error on all.
 ///
@@ -70,11 +71,14 @@ pub struct Keeper {
     spare: Option<Snapshot>,
     /// Checkpoints written, and bytes of all ranks.
     written: (u64, u64),
+    /// How long the slowest of them took.
+    longest: Option<Duration>,
 }
 
 /// A checkpoint that is being written.
 struct Draft {
     step: u64,
+    began: Instant,
     part: PathBuf,
     numbers: BTreeMap<String, u64>,
     places: Arc<Vec<Place>>,
@@ -124,6 +128,7 @@ impl Keeper {
             turns: 0,
             spare: None,
             written: (0, 0),
+            longest: None,
         }
     }
 
@@ -140,6 +145,11 @@ impl Keeper {
     /// Checkpoints written so far, and their bytes on all ranks.
     pub fn written(&self) -> (u64, u64) {
         self.written
+    }
+
+    /// How long the slowest checkpoint so far took, from the snapshot until it counted.
+    pub fn longest(&self) -> Option<Duration> {
+        self.longest
     }
 
     /// True while one is being written.
@@ -167,7 +177,8 @@ impl Keeper {
         let (step, numbers, places) = (snapshot.step, snapshot.numbers.clone(), Arc::new(places));
         let (to, at) = (part.clone(), places.clone());
         let writing = Beside::begin(move || writer::write(&to, snapshot, &at));
-        self.under_way = Some((Draft { step, part, numbers, places, segments }, Turn::Writing(writing)));
+        self.under_way =
+            Some((Draft { step, began: Instant::now(), part, numbers, places, segments }, Turn::Writing(writing)));
         Ok(())
     }
 
@@ -266,6 +277,7 @@ impl Keeper {
     /// The checkpoint counts.
     fn conclude(&mut self, draft: &Draft, work: Option<Beside<Ledger>>) -> Result<()> {
         self.ledger = self.comm.agree(work.map(Beside::finish).transpose())?;
+        self.longest = self.longest.max(Some(draft.began.elapsed()));
         self.written = (self.written.0 + 1, self.written.1 + draft.places.iter().map(Place::bytes).sum::<u64>());
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The beginning of a run: all is checked, then allocated, then the folder is claimed.
 use super::control::Control;
+use super::deadline::Deadline;
 use super::latest::latest;
 use super::progress::Total;
 use super::pulse::Pulse;
@@ -30,7 +31,7 @@ impl<'a> Run<'a> {
         comm.agree(if comm.is_root() { free() } else { Ok(()) })?;
         let model = model(entry, file, comm.clone())?;
         check_streams(file, &model)?;
-        let clock = model.design.clock;
+        let (clock, bytes_of_state) = (model.design.clock, super::bytes_of_state(&model));
         let mut simulation = model.compile()?;
         let total = match (setup::steps(clock, file.time.end), file.time.end) {
             (Some(n), _) => Total::Steps(n),
@@ -81,7 +82,9 @@ impl<'a> Run<'a> {
         if let Some(fence) = fence.clone() {
             keeper.fence(move || fence.check());
         }
-        let control = comm.is_root().then(|| Control::new(dir, file.checkpoint.wall, file.replica.wall));
+        let control = comm
+            .is_root()
+            .then(|| Control::new(dir, file.checkpoint.wall, file.replica.wall, Deadline::of_job(bytes_of_state)));
         Ok(Run {
             file,
             options,

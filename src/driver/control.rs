@@ -1,4 +1,5 @@
 //! What a person asks of a run that is under way: lines in the file `DIR/control`, or a signal.
+use super::deadline::Deadline;
 use crate::config::WallCadence;
 use crate::folder;
 use crate::signals::{self, Signal};
@@ -20,6 +21,8 @@ pub struct Wishes {
     pub output: bool,
     /// A clean end.
     pub stop: bool,
+    /// The same, since the batch system will end the run soon.
+    pub time_up: bool,
     /// The same, and to be gone on with by so many ranks; 0 if nobody asks for it.
     pub ranks: u32,
 }
@@ -31,13 +34,15 @@ impl Wishes {
             | i64::from(self.output) << 1
             | i64::from(self.stop) << 2
             | i64::from(self.replica) << 3
-            | i64::from(self.ranks) << 4
+            | i64::from(self.time_up) << 4
+            | i64::from(self.ranks) << 5
     }
 
     /// From such a number.
     pub fn of_bits(bits: i64) -> Wishes {
         let bit = |i: u32| bits >> i & 1 != 0;
-        Wishes { checkpoint: bit(0), output: bit(1), stop: bit(2), replica: bit(3), ranks: (bits >> 4) as u32 }
+        let ranks = (bits >> 5) as u32;
+        Wishes { checkpoint: bit(0), output: bit(1), stop: bit(2), replica: bit(3), time_up: bit(4), ranks }
     }
 
     fn add(&mut self, line: &str) {
@@ -77,18 +82,21 @@ pub struct Control {
     looked: Instant,
     checkpoint: Timer,
     replica: Timer,
+    deadline: Option<Deadline>,
 }
 
 impl Control {
-    /// Of the run in `dir`, which saves its state at least so often, and keeps it in memory so often.
-    pub fn new(dir: &Path, checkpoint: WallCadence, replica: WallCadence) -> Control {
+    /// Of the run in `dir`, which saves its state at least so often, keeps it in memory so often, and may have to end.
+    pub fn new(dir: &Path, checkpoint: WallCadence, replica: WallCadence, deadline: Option<Deadline>) -> Control {
         let last = Instant::now();
         let [checkpoint, replica] = [checkpoint, replica].map(|every| Timer { every, last });
-        Control { path: dir.join("control"), looked: last, checkpoint, replica }
+        Control { path: dir.join("control"), looked: last, checkpoint, replica, deadline }
     }
 
     /// What was asked for since it last listened. The file is gone afterwards. Whoever watches over the run sees that it steps.
-    pub fn listen(&mut self) -> Wishes {
+    ///
+    /// `longest`: how long the slowest checkpoint so far took.
+    pub fn listen(&mut self, longest: Option<Duration>) -> Wishes {
         let mut wishes = Wishes::default();
         if self.looked.elapsed() >= PAUSE {
             self.looked = Instant::now();
@@ -104,6 +112,7 @@ impl Control {
         }
         wishes.checkpoint |= signals::take(Signal::User2) | self.checkpoint.rings();
         wishes.replica = self.replica.rings();
+        wishes.time_up = self.deadline.as_mut().is_some_and(|deadline| deadline.is_near(longest));
         wishes
     }
 
@@ -125,19 +134,19 @@ mod tests {
     #[test]
     fn the_file_is_read_once() {
         let dir = tempfile::tempdir().unwrap();
-        let mut control = Control::new(dir.path(), WallCadence::Never, WallCadence::Never);
+        let mut control = Control::new(dir.path(), WallCadence::Never, WallCadence::Never, None);
         fs::write(dir.path().join("control"), "output_now\n\n stop \nranks = six\nranks = 6\n").unwrap();
-        assert_eq!(control.listen(), Wishes::default(), "not again so soon");
+        assert_eq!(control.listen(None), Wishes::default(), "not again so soon");
         std::thread::sleep(PAUSE);
-        let heard = control.listen();
+        let heard = control.listen(None);
         assert_eq!(heard, Wishes { output: true, stop: true, ranks: 6, ..Wishes::default() });
         assert!(!dir.path().join("control").exists());
-        for bits in 0..64 {
+        for bits in 0..128 {
             assert_eq!(Wishes::of_bits(bits).bits(), bits);
         }
-        let mut clock = Control::new(dir.path(), WallCadence::Every(Duration::ZERO), WallCadence::Never);
-        assert_eq!(clock.listen(), Wishes { checkpoint: true, ..Wishes::default() });
-        let mut clock = Control::new(dir.path(), WallCadence::Never, WallCadence::Every(Duration::ZERO));
-        assert_eq!(clock.listen(), Wishes { replica: true, ..Wishes::default() });
+        let mut clock = Control::new(dir.path(), WallCadence::Every(Duration::ZERO), WallCadence::Never, None);
+        assert_eq!(clock.listen(None), Wishes { checkpoint: true, ..Wishes::default() });
+        let mut clock = Control::new(dir.path(), WallCadence::Never, WallCadence::Every(Duration::ZERO), None);
+        assert_eq!(clock.listen(None), Wishes { replica: true, ..Wishes::default() });
     }
 }

@@ -1,6 +1,7 @@
 //! A run from start to end: set up, step, look, write, stop.
 mod begin;
 mod control;
+mod deadline;
 mod end;
 mod latest;
 mod pictures;
@@ -177,7 +178,8 @@ impl<'a> Run<'a> {
             let finding = self.simulation.not_finite();
             self.pulse.report(step, finding);
         }
-        let wishes = self.control.as_mut().map_or(Wishes::default(), Control::listen);
+        let longest = self.keeper.longest();
+        let wishes = self.control.as_mut().map_or(Wishes::default(), |control| control.listen(longest));
         let done = self.done();
         let heard = self.pulse.beat(&self.comm, wishes, done);
         self.simulation.clockwork.spent(Phase::Watch, started);

@@ -29,6 +29,9 @@ impl Run<'_> {
         if wishes.stop || wishes.ranks > 0 {
             return self.stop(step, "the control file", wishes.ranks);
         }
+        if wishes.time_up {
+            return self.stop(step, "the time limit", 0);
+        }
         Ok(())
     }
 
