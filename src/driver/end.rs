@@ -38,7 +38,7 @@ impl Run<'_> {
         let settling = self.simulation.clockwork.spent(Phase::Output, started);
         self.keeper.settle()?;
         self.held_up(settling);
-        self.end_replicas()?;
+        self.settle_replicas()?;
         let started = Instant::now();
         let mut results = Map::new();
         let diagnostics = self.simulation.store.design.diagnostics.clone();
@@ -59,6 +59,8 @@ impl Run<'_> {
         let written = if self.comm.is_root() { summary.write(&self.options.output) } else { Ok(()) };
         self.comm.agree(written)?;
         self.keeper.note("end", self.simulation.steps(), &["summary.json".into()])?;
+        // Only now nothing in memory is needed any more.
+        self.room.remove();
         let traced = self.write_trace()?;
         if self.comm.is_root() {
             let text = summary.text();

@@ -56,14 +56,10 @@ impl Run<'_> {
         self.all_know(heard)
     }
 
-    /// The run has come to its own end: what is needed of its state is on disk. Collective.
-    pub(super) fn end_replicas(&mut self) -> Result<()> {
+    /// Waits for the state under way. Collective.
+    pub(super) fn settle_replicas(&mut self) -> Result<()> {
         let settled = self.replicas.as_mut().map_or(Ok(()), |replicas| replicas.settle());
-        // Not before all have.
-        self.all_know(settled)?;
-        self.comm.barrier();
-        self.room.remove();
-        Ok(())
+        self.all_know(settled)
     }
 
     /// Without room for it any more, the state is no longer kept in memory; the last one there stands.
