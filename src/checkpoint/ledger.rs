@@ -1,7 +1,9 @@
 //! The ledger of a run: `DIR/ledger.jsonl`, a line for each time that something was brought to disk. Every line holds the
 //! hash of the line before, so that none can be changed or left out unnoticed; a file that is named again has changed.
+use super::signature;
 use crate::output::replace;
 use crate::{Error, Result};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,6 +28,21 @@ pub(crate) struct Entry {
     pub changed: BTreeMap<String, [String; 2]>,
     /// The hash of the line before.
     pub previous: String,
+    /// The signature of the line as it is without one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub signature: String,
+}
+
+impl Entry {
+    fn line(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers only")
+    }
+
+    /// True if the owner of this key has signed it.
+    pub fn is_signed_by(&self, key: &VerifyingKey) -> bool {
+        let unsigned = Entry { signature: String::new(), ..self.clone() };
+        signature::is_signed(key, &unsigned.line(), &self.signature)
+    }
 }
 
 /// The ledger of a run.
@@ -33,12 +50,13 @@ pub(crate) struct Entry {
 pub(crate) struct Ledger {
     dir: PathBuf,
     lines: Vec<(String, Entry)>,
+    key: Option<SigningKey>,
 }
 
 impl Ledger {
     /// An empty one.
     pub fn new(dir: &Path) -> Ledger {
-        Ledger { dir: dir.to_path_buf(), lines: vec![] }
+        Ledger { dir: dir.to_path_buf(), lines: vec![], key: None }
     }
 
     /// Reads the ledger of the run in `dir`; without one, it is empty.
@@ -61,6 +79,11 @@ impl Ledger {
             ledger.lines.push((line.to_owned(), entry));
         }
         Ok(ledger)
+    }
+
+    /// Signs the lines that are added, if there is a key.
+    pub fn sign_with(&mut self, key: Option<SigningKey>) {
+        self.key = key;
     }
 
     /// All lines.
@@ -95,9 +118,11 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn add(&mut self, entry: Entry) -> Result<()> {
-        let entry = Entry { previous: self.last_hash(), ..entry };
-        let line = serde_json::to_string(&entry).expect("texts and numbers only");
-        self.lines.push((line, entry));
+        let mut entry = Entry { previous: self.last_hash(), ..entry };
+        if let Some(key) = &self.key {
+            entry.signature = signature::sign(key, &entry.line());
+        }
+        self.lines.push((entry.line(), entry));
         let text: String = self.lines.iter().map(|(line, _)| format!("{line}\n")).collect();
         replace(&path(&self.dir), |part| fs::write(part, text).map_err(|e| Error::file("write", part, e)))
     }

@@ -113,7 +113,7 @@ fn roots_are_those_of_the_state_whoever_writes_it() {
             };
             let root = checkpoint.header.places.iter().zip(&checkpoint.header.hashes).filter_map(array).collect();
             assert!(checkpoint.root().len() == 64);
-            assert!(verify(dir.path()).unwrap().contains("everything is as it was written"));
+            assert!(verify(dir.path(), None).unwrap().contains("everything is as it was written"));
             root
         })
         .collect();
@@ -171,7 +171,7 @@ fn no_damage_goes_unnoticed() {
     let place = field.header.places.iter().find(|p| p.name == "fields/walls").unwrap();
     bad[place.offset as usize + 8 * (8 * 9 + 3)] ^= 1;
     fs::write(&path, &bad).unwrap();
-    let why = verify(dir.path()).unwrap_err().to_string();
+    let why = verify(dir.path(), None).unwrap_err().to_string();
     assert!(why.contains("000000000004.h5: block 0 of `walls`, from [0, 0, 0] on, is not what was written"), "{why}");
     fs::write(shelf::path(dir.path(), 2), &good[..99]).unwrap();
     let why = newest(&Comm::alone(), dir.path()).unwrap_err().to_string();

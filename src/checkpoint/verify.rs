@@ -1,20 +1,30 @@
 //! Checks all that a run has written: the ledger, the files that it names, the blocks of all checkpoints.
 use super::file::Checkpoint;
 use super::ledger::{Ledger, hash_files};
-use super::shelf;
+use super::{shelf, signature};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::path::Path;
 
-/// Checks the run in `dir`: a line for each file.
+/// Checks the run in `dir`: a line for each file. With a public key, also that its owner has signed each line of the ledger.
 ///
 /// # Errors
 /// If something is missing or is not what was written: all of it, a line each.
-pub fn verify(dir: &Path) -> Result<String> {
+pub fn verify(dir: &Path, key: Option<&Path>) -> Result<String> {
+    let key = key.map(signature::public_key).transpose()?;
     let ledger = Ledger::read(dir)?;
     let (mut good, mut bad) = (String::new(), vec![]);
     if ledger.entries().next().is_none() {
         bad.push(format!("{}: there is no ledger, so nothing can be checked but checkpoints", dir.display()));
+    }
+    if let Some(key) = key {
+        let lines = ledger.entries().zip(1..);
+        let unsigned: Vec<String> =
+            lines.filter(|(entry, _)| !entry.is_signed_by(&key)).map(|(_, line)| format!("{line}")).collect();
+        match unsigned.as_slice() {
+            [] => good += "ledger.jsonl: all lines signed by this key\n",
+            lines => bad.push(format!("ledger.jsonl: not signed by this key: line {}", lines.join(", "))),
+        }
     }
     for (name, expected) in ledger.files() {
         match hash_files(dir, &[name.to_owned()]) {

@@ -45,6 +45,9 @@ enum Command {
     Verify {
         /// The output folder of the run
         dir: PathBuf,
+        /// A public Ed25519 key, whose owner has to have signed the ledger (HALOCLINE_SIGNING_KEY names the secret one to runs)
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
     },
     /// Start a run, and start it again whenever it is cut short, until it is done
     ///
@@ -126,7 +129,9 @@ fn reply(jobs: &[JobEntry], arguments: impl IntoIterator<Item = OsString>) -> Re
     let result = match command {
         Command::Run(arguments) => return start::start(start::prepare(jobs, arguments)),
         Command::Resume(arguments) => return start::start(start::prepare_again(jobs, arguments)),
-        Command::Verify { dir } => folder::check_is_a_run(&dir).and_then(|()| checkpoint::verify(&dir)),
+        Command::Verify { dir, key } => {
+            folder::check_is_a_run(&dir).and_then(|()| checkpoint::verify(&dir, key.as_deref()))
+        }
         Command::Supervise(arguments) => match arguments.watch().and_then(|watch| watch.run()) {
             Ok(code) => return Reply { code, ..Reply::default() },
             Err(e) => Err(e),

@@ -112,10 +112,11 @@ impl<'a> Run<'a> {
 /// On rank 0: makes the folder this run's own, and begins or goes on with its ledger.
 fn claim(file: &JobFile, options: &Options, resumed: Option<u64>, from: Option<Moment>) -> Result<(Fence, Ledger)> {
     let dir = &options.output;
-    let job = ["job.toml".to_owned()];
+    let (job, key) = (["job.toml".to_owned()], checkpoint::secret_key()?);
     let Some(changed) = &options.resume else {
         let fence = folder::claim(dir, options.force, file)?;
         let mut ledger = Ledger::read(dir)?;
+        ledger.sign_with(key);
         let files = checkpoint::hash_files(dir, &job)?;
         ledger.add(Entry { what: "begin".into(), files, ..Entry::default() })?;
         return Ok((fence, ledger));
@@ -126,6 +127,7 @@ fn claim(file: &JobFile, options: &Options, resumed: Option<u64>, from: Option<M
         eprintln!("warning: {}; a new one is begun", damage.what());
         Ledger::new(dir)
     });
+    ledger.sign_with(key);
     // What was changed by lives that left no checkpoint is not forgotten.
     let mut before = ledger.go_back(resumed);
     for (key, [was, is]) in changed {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use support::Ranks::{Mpi, Threads};
 use support::{
     Disk, at_most, both, has_mpirun, lives, nothing_half_written, number, outcome, patient, resume, run, signal, smoke,
-    smokes, verified,
+    smokes, verified, works,
 };
 
 #[test]
@@ -344,4 +344,41 @@ fn a_supervised_run_outlives_its_ranks_and_changes_their_number() {
     assert_eq!(ended.state(), expected);
     assert!(ended.out.contains(if has_mpirun() { "on 3 MPI ranks" } else { "on 3 in-process ranks" }), "{}", ended.out);
     same_output(&whole, &output);
+}
+
+#[test]
+fn a_signed_ledger_tells_who_has_written_it() {
+    if !works("openssl", "version") {
+        return support::skipped("signatures", "there is no openssl");
+    }
+    let top = tempfile::tempdir().unwrap();
+    let output = top.path().join("run");
+    let path = |name: &str| top.path().join(name).display().to_string();
+    let openssl = |arguments: &[&str]| {
+        let done = Command::new("openssl").args(arguments).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    for key in ["key", "other"] {
+        openssl(&["genpkey", "-algorithm", "ed25519", "-out", &path(key)]);
+        openssl(&["pkey", "-in", &path(key), "-pubout", "-out", &path(&format!("{key}.pub"))]);
+    }
+    let often = "checkpoint.every=10 step";
+    let signed =
+        |key: &str| run(Threads(1), &smoke("diffusion"), &output).with(often).env("HALOCLINE_SIGNING_KEY", key);
+    signed(&path("key.pub")).ends().fails(2, &["is no secret Ed25519 key", "openssl genpkey"]);
+    signed(&path("key")).ends().state();
+    let verify = |key: &str| {
+        let said =
+            Command::new(env!("CARGO_BIN_EXE_halocline")).arg("verify").arg(&output).args(["--key", key]).output();
+        let said = said.unwrap();
+        (said.status.success(), String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned())
+    };
+    let (good, said) = verify(&path("key.pub"));
+    assert!(good && said.contains("all lines signed by this key"), "{said}");
+    let (good, said) = verify(&path("other.pub"));
+    assert!(!good && said.contains("not signed by this key: line 1, 2"), "{said}");
+    // A life without the key.
+    resume(Threads(1), &output).with("time.end=60 step").ends().state();
+    let (good, said) = verify(&path("key.pub"));
+    assert!(!good && said.contains("not signed by this key: line 6, "), "{said}");
 }
