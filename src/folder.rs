@@ -102,7 +102,9 @@ impl Life {
 
     fn begin(self, dir: &Path) -> Result<Fence> {
         let (path, text) = (dir.join(LIFE), serde_json::to_string(&self).expect("numbers and a text"));
-        fs::write(&path, &text).map_err(|e| Error::file("write", &path, e).as_input())?;
+        // Whole at any time: without it, what is in memory is not found.
+        let write = |part: &Path| fs::write(part, &text).map_err(|e| Error::file("write", part, e));
+        crate::output::replace(&path, write).map_err(Error::as_input)?;
         Ok(Fence { life: self, path, text })
     }
 }
@@ -207,6 +209,18 @@ fn clear(dir: &Path) -> Result<()> {
 pub fn want_ranks(dir: &Path, ranks: u32) -> Result<()> {
     let path = dir.join(RANKS);
     fs::write(&path, ranks.to_string()).map_err(|e| Error::file("write", &path, e))
+}
+
+/// The outcome that the summary in a run's folder tells; none without one.
+pub fn outcome(dir: &Path) -> Option<String> {
+    let text = fs::read_to_string(dir.join("summary.json")).ok()?;
+    let summary: serde_json::Value = serde_json::from_str(&text).ok()?;
+    summary["outcome"].as_str().map(str::to_owned)
+}
+
+/// True if the run in a folder has come to its end.
+pub fn is_done(dir: &Path) -> bool {
+    matches!(outcome(dir).as_deref(), Some("done" | "converged"))
 }
 
 /// With how many ranks the run was asked to go on, once.

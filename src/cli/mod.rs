@@ -229,7 +229,13 @@ fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<NonZeroUsize
             DecimalBytes(bytes as u64)
         );
     }
-    text += &format!("\n  a checkpoint takes {} on disk\n", DecimalBytes(driver::bytes_of_state(&model)));
+    let state = driver::bytes_of_state(&model);
+    text += &format!("\n  a checkpoint takes {} on disk\n", DecimalBytes(state));
+    if file.replica.is_on() {
+        // Its own part and another rank's, of two states in turns.
+        let each = DecimalBytes(4 * state.div_ceil(ranks as u64));
+        text += &format!("  keeping the state in memory takes up to {each} of each rank's node\n");
+    }
     Ok(text)
 }
 

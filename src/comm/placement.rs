@@ -38,10 +38,17 @@ fn places(comm: &dyn Transport, mine: &Place) -> Vec<Place> {
         .collect()
 }
 
-/// The node that this rank is on: as Slurm calls it, or the host's name. `HALOCLINE_NODE` gives it another.
+/// The node that this rank is on: the host, and what Slurm calls it if that is another name. Two ranks are on one node if both
+/// are the same, since launchers pass variables on to other hosts. `HALOCLINE_NODE` gives the node a name of its own.
 pub fn node() -> String {
-    let named = ["HALOCLINE_NODE", "SLURMD_NODENAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| read("/proc/sys/kernel/hostname"))
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let host = read("/proc/sys/kernel/hostname");
+    let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    match (variable("HALOCLINE_NODE"), variable("SLURMD_NODENAME")) {
+        (Some(node), _) => node,
+        (None, Some(node)) if short(&node) != short(&host) => format!("{node}@{host}"),
+        _ => host,
+    }
 }
 
 fn read(file: &str) -> String {

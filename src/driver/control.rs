@@ -5,6 +5,8 @@ use crate::folder;
 use crate::signals::{self, Signal};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 /// How often the file is looked for at most.
@@ -59,6 +61,34 @@ impl Wishes {
     }
 }
 
+/// Gives signs, while rank 0 waits for what is no step: for an hour at most, so that a wait without end is noticed.
+pub struct Signs(Option<Sender<()>>);
+
+impl Signs {
+    /// Begins to give signs for the run in `dir`, until this is dropped.
+    pub fn give(dir: &Path) -> Signs {
+        const EACH: Duration = Duration::from_secs(1);
+        const MOST: usize = 3600;
+        let ((stop, stopped), dir) = (channel(), dir.to_path_buf());
+        let signs = move || {
+            for _ in 0..MOST {
+                folder::give_sign(&dir);
+                if stopped.recv_timeout(EACH) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        };
+        // Without a thread there are none.
+        Signs(Builder::new().name("signs".into()).spawn(signs).ok().map(|_| stop))
+    }
+}
+
+impl Drop for Signs {
+    fn drop(&mut self) {
+        self.0.take();
+    }
+}
+
 /// Something that is due when so much time has passed.
 struct Timer {
     every: WallCadence,
@@ -95,8 +125,9 @@ impl Control {
 
     /// What was asked for since it last listened. The file is gone afterwards. Whoever watches over the run sees that it steps.
     ///
-    /// `longest`: how long the slowest checkpoint so far took.
-    pub fn listen(&mut self, longest: Option<Duration>) -> Wishes {
+    /// `longest`: how long the slowest checkpoint so far took. `ripe`: to keep the state in memory, which seals what has been
+    /// written, would not make more and more files.
+    pub fn listen(&mut self, longest: Option<Duration>, ripe: bool) -> Wishes {
         let mut wishes = Wishes::default();
         if self.looked.elapsed() >= PAUSE {
             self.looked = Instant::now();
@@ -111,7 +142,7 @@ impl Control {
             }
         }
         wishes.checkpoint |= signals::take(Signal::User2) | self.checkpoint.rings();
-        wishes.replica = self.replica.rings();
+        wishes.replica = ripe && self.replica.rings();
         wishes.time_up = self.deadline.as_mut().is_some_and(|deadline| deadline.is_near(longest));
         wishes
     }
@@ -136,17 +167,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut control = Control::new(dir.path(), WallCadence::Never, WallCadence::Never, None);
         fs::write(dir.path().join("control"), "output_now\n\n stop \nranks = six\nranks = 6\n").unwrap();
-        assert_eq!(control.listen(None), Wishes::default(), "not again so soon");
+        assert_eq!(control.listen(None, true), Wishes::default(), "not again so soon");
         std::thread::sleep(PAUSE);
-        let heard = control.listen(None);
+        let heard = control.listen(None, true);
         assert_eq!(heard, Wishes { output: true, stop: true, ranks: 6, ..Wishes::default() });
         assert!(!dir.path().join("control").exists());
         for bits in 0..128 {
             assert_eq!(Wishes::of_bits(bits).bits(), bits);
         }
         let mut clock = Control::new(dir.path(), WallCadence::Every(Duration::ZERO), WallCadence::Never, None);
-        assert_eq!(clock.listen(None), Wishes { checkpoint: true, ..Wishes::default() });
+        assert_eq!(clock.listen(None, true), Wishes { checkpoint: true, ..Wishes::default() });
         let mut clock = Control::new(dir.path(), WallCadence::Never, WallCadence::Every(Duration::ZERO), None);
-        assert_eq!(clock.listen(None), Wishes { replica: true, ..Wishes::default() });
+        assert_eq!(clock.listen(None, true), Wishes { replica: true, ..Wishes::default() });
     }
 }

@@ -1,11 +1,12 @@
 //! The end of a run: what was written is sealed, the rest is measured, hashed, drawn and reported.
+use super::control::Signs;
 use super::summary::{self, Seconds};
 use super::{Report, Run, Summary, pictures, trace};
 use crate::comm;
 use crate::config::Cadence;
 use crate::engine::Phase;
 use crate::engine::trace::MOST;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::model::Measure;
 use crate::region::Region;
 use serde_json::Map;
@@ -15,6 +16,7 @@ use std::time::Instant;
 impl Run<'_> {
     /// Seals streams, reports, draws, and passes on how it ended.
     pub(super) fn finish(mut self, outcome: Result<String>, wall: f64) -> Result<()> {
+        let _signs = (self.comm.is_root() && !self.lost).then(|| Signs::give(&self.options.output));
         let wall = (wall - self.simulation.clockwork.of(Phase::Output)).max(1e-9);
         let started = Instant::now();
         let save = self.file.checkpoint.every != Cadence::Never;
@@ -59,8 +61,10 @@ impl Run<'_> {
         let written = if self.comm.is_root() { summary.write(&self.options.output) } else { Ok(()) };
         self.comm.agree(written)?;
         self.keeper.note("end", self.simulation.steps(), &["summary.json".into()])?;
-        // Only now nothing in memory is needed any more.
-        self.room.remove();
+        // Only now nothing in memory is needed any more; after a failure it may be all that there is.
+        if !outcome.as_ref().is_err_and(|e| e.kind() != Kind::Stopped) {
+            self.room.remove();
+        }
         let traced = self.write_trace()?;
         if self.comm.is_root() {
             let text = summary.text();

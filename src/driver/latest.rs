@@ -2,7 +2,7 @@
 use crate::checkpoint;
 use crate::comm::Comm;
 use crate::engine::Saved;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::folder::{self, Moment};
 use crate::replica::{self, Found, Room};
 use std::path::Path;
@@ -25,7 +25,13 @@ pub(super) fn latest(comm: &Comm, dir: &Path) -> Result<Option<Latest>> {
     let of_disk = |saved| Latest { saved: Box::new(saved), in_memory: None };
     let Some(kept) = kept else { return Ok(checkpoint::newest(comm, dir)?.map(of_disk)) };
     // What lies on disk is read only if it is later.
-    let on_disk = if newest > Some(kept.step()) { checkpoint::newest(comm, dir).ok().flatten() } else { None };
+    let on_disk = match newest > Some(kept.step()) {
+        false => None,
+        true => match checkpoint::newest(comm, dir) {
+            Err(unreadable) if unreadable.kind() == Kind::Input => return Err(unreadable),
+            found => found.ok().flatten(),
+        },
+    };
     let in_memory = |kept: Found| Latest { in_memory: Some(kept.moment), saved: Box::new(kept) };
     Ok(Some(match on_disk.filter(|saved| saved.step() > kept.step()) {
         Some(saved) => of_disk(saved),

@@ -15,9 +15,10 @@ mod streams;
 mod summary;
 mod trace;
 
+pub use crate::folder::{is_done, outcome};
 pub use report::{Report, Spread, StageReport};
 pub use setup::{check_streams, model};
-pub use summary::{Seconds, Summary, is_done, outcome};
+pub use summary::{Seconds, Summary};
 
 use crate::checkpoint::Keeper;
 use crate::comm::{Comm, Launch};
@@ -179,7 +180,10 @@ impl<'a> Run<'a> {
             self.pulse.report(step, finding);
         }
         let longest = self.keeper.longest();
-        let wishes = self.control.as_mut().map_or(Wishes::default(), |control| control.listen(longest));
+        let wishes = self
+            .control
+            .as_mut()
+            .map_or(Wishes::default(), |control| control.listen(longest, self.recorders.iter().all(Recorder::is_ripe)));
         let done = self.done();
         let heard = self.pulse.beat(&self.comm, wishes, done);
         self.simulation.clockwork.spent(Phase::Watch, started);

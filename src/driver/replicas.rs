@@ -34,6 +34,8 @@ impl Run<'_> {
         // What was written until here belongs to the state.
         let sealed = self.recorders.iter_mut().try_for_each(|recorder| recorder.seal());
         self.all_know(sealed)?;
+        // The one before, if it is not done: what is wrong with it is no lack of room.
+        self.settle_replicas()?;
         let (simulation, recorders) = (&self.simulation, &self.recorders);
         let Some(replicas) = &mut self.replicas else { return Ok(()) };
         let first = replicas.kept().0 == 0;

@@ -1,5 +1,5 @@
 //! When a run saves its state.
-use super::control::{Control, Wishes};
+use super::control::{Control, Signs, Wishes};
 use super::streams::Recorder;
 use super::{Run, is_due};
 use crate::engine::{Phase, Simulation, Snapshot};
@@ -71,6 +71,7 @@ impl Run<'_> {
     /// Saves the state, waits until it is on disk, and ends the run: another life goes on from there, on so many ranks if
     /// that is not 0. Collective.
     pub(super) fn stop(&mut self, step: u64, by: &str, ranks: u32) -> Result<()> {
+        let _signs = self.comm.is_root().then(|| Signs::give(&self.options.output));
         self.save(step)?;
         let settled = self.keeper.settle();
         self.all_know(settled)?;

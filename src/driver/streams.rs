@@ -236,6 +236,11 @@ impl Recorder {
         self.stream.write(step, time, boxes)
     }
 
+    /// True if sealing now makes no more segments than are made anyway.
+    pub fn is_ripe(&self) -> bool {
+        self.stream.is_ripe()
+    }
+
     /// Seals what was written: it survives a kill. Collective.
     ///
     /// # Errors

@@ -100,18 +100,6 @@ pub struct Summary {
     pub state: String,
 }
 
-/// The outcome that the summary in a run's folder tells; none without one.
-pub fn outcome(dir: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(dir.join("summary.json")).ok()?;
-    let summary: Value = serde_json::from_str(&text).ok()?;
-    summary["outcome"].as_str().map(str::to_owned)
-}
-
-/// True if the run in a folder has come to its end.
-pub fn is_done(dir: &Path) -> bool {
-    matches!(outcome(dir).as_deref(), Some("done" | "converged"))
-}
-
 /// Adds a diagnostic: its value and, for a largest or smallest one, its place.
 pub fn add_result(results: &mut Map<String, Value>, name: &str, measured: Measured) {
     // JSON has no NaN or infinity: they are written as text.

@@ -1,10 +1,12 @@
 //! The sealed segments of a stream: which there are, and which instants each contributes.
 use super::hdf5;
 use super::schema::Instant;
+use crate::error::Kind;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// A sealed segment.
@@ -45,7 +47,7 @@ pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<Lost>)> {
         let instants = match instants(&path) {
             Ok(instants) => instants,
             Err(e) => {
-                lost.push((i, hdf5::explain("read", &path, e)));
+                lost.push((i, why_lost(&path, hdf5::explain("read", &path, e))?));
                 vec![]
             }
         };
@@ -58,6 +60,20 @@ pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<Lost>)> {
         end = end.min(segment.instants.first().map_or(u64::MAX, |i| i.0));
     }
     Ok((sealed, lost))
+}
+
+/// What to say of a segment that is missing or damaged.
+///
+/// # Errors
+/// If it is neither, as far as one can tell: it cannot be read now.
+fn why_lost(path: &Path, why: Error) -> Result<Error> {
+    let read = File::open(path).and_then(|file| file.read_at(&mut [0], 0));
+    match read {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Error::failure(format!("{} is missing", path.display()))),
+        Err(e) => Err(Error::file("read", path, e).as_input()),
+        Ok(_) if why.kind() == Kind::Input => Err(why),
+        Ok(_) => Ok(why),
+    }
 }
 
 /// The number of a segment, if this is the name of one.

@@ -415,7 +415,10 @@ fn explain_frames(action: &str, path: &Path, frames: &[String]) -> Error {
         (None, None) => "unknown error".to_string(),
     };
     let error = Error::file(action, path, reason);
-    let remedy = if says("unable to lock file") || says("file locking") {
+    let locked = says("unable to lock file") || says("file locking");
+    // It may be whole: it is not given out.
+    let error = if locked && action == "read" { error.as_input() } else { error };
+    let remedy = if locked {
         durable::remedy(Some(libc::ENOLCK))
     } else if says("NO_SPACE") || says("No space left") {
         durable::remedy(Some(libc::ENOSPC))

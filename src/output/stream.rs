@@ -143,8 +143,12 @@ impl Stream {
         // A run goes on without what is lost, and whoever looks will find out.
         for (i, why) in lost {
             let path = folder.join(catalogue::file_name(i));
-            eprintln!("warning: {}; its instants are lost, and the file is put aside", why.what());
-            match fs::rename(&path, path.with_extension("h5.damaged")) {
+            let aside = path.with_extension("h5.damaged");
+            if !path.exists() && aside.exists() {
+                continue; // That was said before.
+            }
+            eprintln!("warning: {}; its instants are lost", why.what());
+            match fs::rename(&path, aside) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("rename", &path, e)),
                 _ => {}
             }
@@ -218,6 +222,12 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// True if sealing now makes no more segments than are made anyway. On rank 0; not collective.
+    pub(crate) fn is_ripe(&self) -> bool {
+        let limit = self.limit.after(self.sealed.len());
+        self.open.as_ref().is_none_or(|segment| segment.is_due(limit.bytes, limit.seconds))
     }
 
     /// Seals what has been written: from here on it survives a kill. Without news it does nothing. Collective.

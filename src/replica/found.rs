@@ -18,8 +18,8 @@ pub(crate) struct Found {
     pub moment: Moment,
     /// Of all ranks that wrote it, and which rank here has it at hand.
     pieces: Vec<(Header, usize)>,
-    /// What this rank has at hand: which piece, and the bytes of its parts' boxes.
-    mine: Vec<(usize, Vec<Vec<Bytes>>)>,
+    /// What this rank has at hand: which piece, its file, and the bytes of its parts' boxes.
+    mine: Vec<(usize, PathBuf, Vec<Vec<Bytes>>)>,
 }
 
 /// Pieces in the memory of nodes: the node, the file, what it says about itself.
@@ -36,6 +36,10 @@ pub(crate) fn find(comm: &Comm, room: &Room, last: &Life) -> Option<Found> {
     }
     // A life that was taken for dead may have gone on, on its own: nothing that it did since then counts.
     held.retain(|(_, _, header)| header.life == last.number || Some(header.moment()) == last.from);
+    // Two copies that are not alike: which of them is right cannot be told.
+    let unlike = |a: &Header, b: &Header| (a.moment(), a.rank) == (b.moment(), b.rank) && a.hashes().ne(b.hashes());
+    let all: Vec<Header> = held.iter().map(|(_, _, header)| header.clone()).collect();
+    held.retain(|(_, _, header)| !all.iter().any(|other| unlike(header, other)));
     loop {
         let moment = newest_whole(comm, &held)?;
         match at_hand(comm, room, &held, moment) {
@@ -86,7 +90,7 @@ fn at_hand(comm: &Comm, room: &Room, held: &[Held], moment: Moment) -> Result<Fo
             continue;
         }
         match piece::open(path, header) {
-            Some(boxes) => mine.push((rank, boxes)),
+            Some(boxes) => mine.push((rank, path.clone(), boxes)),
             None => damaged.push((node.clone(), path.clone())),
         }
     }
@@ -123,7 +127,7 @@ impl Saved for Found {
         let wanted = self.comm.all_gather(&serde_json::to_vec(boxes).expect("numbers"));
         let wanted: Vec<Vec<Extent>> = wanted.iter().map(|w| serde_json::from_slice(w).unwrap_or_default()).collect();
         let mut to: Vec<Vec<u8>> = vec![vec![]; wanted.len()];
-        for (rank, held) in &self.mine {
+        for (rank, _, held) in &self.mine {
             for (outline, bytes) in parts(&self.pieces[*rank].0, part).flat_map(|(i, p)| p.boxes.iter().zip(&held[i])) {
                 for (wanted, to) in wanted.iter().zip(&mut to) {
                     for want in wanted {
@@ -162,6 +166,17 @@ impl Saved for Found {
             Err(Error::failure(format!("{missing} bytes of `{part}` are in no piece")))
         };
         self.comm.agree(whole).map(|()| read)
+    }
+
+    fn has_stayed(&self) -> Result<()> {
+        let same =
+            |(rank, path, _): &(usize, PathBuf, _)| Header::of_file(path).as_ref() == Some(&self.pieces[*rank].0);
+        let stayed = match self.mine.iter().all(same) {
+            true => Ok(()),
+            false => Err(Error::failure("the state in the memory of nodes has changed while it was read")
+                .remedy("another life of the run is still under way: end it, and go on again")),
+        };
+        self.comm.agree(stayed)
     }
 }
 

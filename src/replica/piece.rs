@@ -70,7 +70,8 @@ impl Header {
         let outline = |slab: &Slab| BoxOutline {
             start: slab.start.clone(),
             count: slab.count.clone(),
-            at: 0,
+            // The longest there is: once they are known, the header gets no longer.
+            at: u64::MAX,
             hash: "0".repeat(32),
         };
         let parts = snapshot.parts.iter().map(|part| PartOutline {
@@ -86,6 +87,11 @@ impl Header {
     /// When it was written.
     pub fn moment(&self) -> Moment {
         Moment { life: self.life, step: self.step }
+    }
+
+    /// The hashes of all boxes.
+    pub fn hashes(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().flat_map(|part| &part.boxes).map(|of| of.hash.as_str())
     }
 
     /// From bytes.

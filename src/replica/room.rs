@@ -6,6 +6,7 @@ use crate::{Error, Result};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where memory is a file system; `HALOCLINE_MEMORY` names another.
 const MEMORY: &str = "/dev/shm";
@@ -60,7 +61,7 @@ impl Room {
         self.ranks_on(&self.nodes[self.rank]).next() == Some(self.rank)
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         let node: String = self.nodes[self.rank].chars().map(|c| if c == '/' { '_' } else { c }).collect();
         self.all.join(&self.run).join(node)
     }
@@ -85,9 +86,11 @@ impl Room {
         })?;
         let folders = |of: &Path| fs::read_dir(of).into_iter().flatten().flatten().map(|entry| entry.path());
         for run in folders(&self.all) {
-            folders(&run).filter(|node| is_left_over(&run, node)).for_each(|node| _ = fs::remove_dir_all(node));
-            // If that was the last one.
-            let _ = fs::remove_dir(&run);
+            if run.file_name().is_some_and(|name| *name != *self.run) {
+                folders(&run).filter(|node| is_left_over(&run, node)).for_each(|node| _ = fs::remove_dir_all(node));
+                // If that was the last one.
+                let _ = fs::remove_dir(&run);
+            }
         }
         Ok(())
     }
@@ -125,12 +128,20 @@ impl Room {
     }
 }
 
-/// True if the run whose folder in memory this is has another folder in memory now, or none on disk.
+/// For so long nobody has touched what is left over. What looks so may be of a run that sees other file systems than this one.
+const UNTOUCHED: Duration = Duration::from_secs(3600);
+
+/// True if the run whose folder in memory this is has come to its end, or has made way for another one, or is gone.
 fn is_left_over(run: &Path, node: &Path) -> bool {
     let Ok(origin) = fs::read_to_string(node.join(ORIGIN)) else { return false };
-    let is_there = folder::last_life(Path::new(&origin)).map(|Life { run, .. }| run);
-    match is_there {
-        Some(id) => run.file_name().is_some_and(|name| *name != *id),
-        None => matches!(fs::exists(&origin), Ok(false)),
+    let files = fs::read_dir(node).into_iter().flatten().flatten();
+    let touched = files.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
+    if touched.and_then(|when| when.elapsed().ok()).is_none_or(|ago| ago < UNTOUCHED) {
+        return false;
+    }
+    let output = Path::new(&origin);
+    match folder::last_life(output) {
+        Some(Life { run: now, .. }) => run.file_name().is_some_and(|name| *name != *now) || folder::is_done(output),
+        None => matches!(fs::exists(output), Ok(false)),
     }
 }

@@ -211,6 +211,15 @@ fn rooms_of_runs_that_are_no_more_are_removed() {
         runs.sort();
         runs
     };
+    assert_eq!(runs(), ["lost", "new", "old"], "they may be of runs that see other file systems");
+    let age = |run: &str| {
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(4000);
+        for file in fs::read_dir(room(run, here.path()).folder()).unwrap() {
+            fs::File::open(file.unwrap().path()).unwrap().set_modified(long_ago).unwrap();
+        }
+    };
+    ["lost", "new", "old"].into_iter().for_each(age);
+    room("new", here.path()).create().unwrap();
     assert_eq!(runs(), ["lost", "new"], "another run has taken over the folder of the old one");
     drop(gone);
     room("new", here.path()).create().unwrap();

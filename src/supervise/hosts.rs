@@ -24,7 +24,9 @@ impl Hosts {
     ///
     /// # Errors
     /// If there are too few.
-    pub fn choose(&self) -> Result<Vec<&str>> {
+    ///
+    /// Those of the life before come first: the state is in their memory.
+    pub fn choose(&self, before: &[String]) -> Result<Vec<String>> {
         let there: Vec<bool> = thread::scope(|scope| {
             let asked: Vec<_> = self.names.iter().map(|host| scope.spawn(|| self.is_there(host))).collect();
             asked.into_iter().map(|answer| answer.join().unwrap_or(false)).collect()
@@ -35,7 +37,9 @@ impl Hosts {
         if !silent.is_empty() {
             eprintln!("supervise: no answer from {}", silent.join(", "));
         }
-        let chosen: Vec<&str> = of(true).take(self.used.get()).collect();
+        let mut chosen: Vec<String> = of(true).map(str::to_owned).collect();
+        chosen.sort_by_key(|host| !before.contains(host));
+        chosen.truncate(self.used.get());
         if chosen.len() < self.used.get() {
             let (here, needed) = (chosen.len(), self.used);
             return Err(Error::stopped(format!("{here} of the machines are there, and {needed} are needed"))
@@ -75,9 +79,11 @@ mod tests {
             used: NonZeroUsize::new(used).unwrap(),
             probe: probe.into(),
         };
-        assert_eq!(hosts(2, "true {host}").choose().unwrap(), ["a", "b"]);
-        assert_eq!(hosts(2, "test {host} != a").choose().unwrap(), ["b", "c"]);
-        let few = hosts(2, "test {host} = b").choose().unwrap_err();
+        assert_eq!(hosts(2, "true {host}").choose(&[]).unwrap(), ["a", "b"]);
+        assert_eq!(hosts(2, "test {host} != a").choose(&[]).unwrap(), ["b", "c"]);
+        let before = ["c".to_owned(), "x".to_owned()];
+        assert_eq!(hosts(2, "true {host}").choose(&before).unwrap(), ["c", "a"]);
+        let few = hosts(2, "test {host} = b").choose(&[]).unwrap_err();
         assert_eq!(few.exit_code(), 75);
         assert!(few.what().starts_with("1 of the machines are there, and 2"), "{few}");
     }

@@ -55,17 +55,19 @@ impl Watch {
     pub fn run(&self) -> Result<u8> {
         signals::install()?;
         let (mut ranks, mut reached, mut in_vain, mut told) = (self.ranks.get(), None, 0, false);
+        let mut hosts = vec![];
         for life in 1.. {
             let began = SystemTime::now();
-            let mut child = self.start(ranks)?;
+            let mut child = self.start(ranks, &mut hosts)?;
             let stall = Stall::new(self.output.clone(), self.patience);
-            let status = wait(&mut child, stall, &mut told)?;
+            let (status, ended) = wait(&mut child, stall, &mut told)?;
             let wanted = folder::take_ranks(&self.output);
             let why = match (self.judge(status, began), wanted) {
                 (End::Over(75), Some(n)) if !told => {
                     ranks = n;
                     format!("goes on with {n} ranks, as it was asked to")
                 }
+                (End::Over(75), _) if ended => "was ended, and saved its state".into(),
                 (End::Over(code), _) => return Ok(code),
                 (End::CutShort(_), _) if told => return Ok(75),
                 (End::CutShort(why), _) => why,
@@ -88,8 +90,11 @@ impl Watch {
         checkpoint::newest_step(&self.output).max(in_memory)
     }
 
-    fn start(&self, ranks: usize) -> Result<Child> {
-        let hosts = self.hosts.as_ref().map_or(Ok(vec![]), Hosts::choose)?.join(",");
+    fn start(&self, ranks: usize, hosts: &mut Vec<String>) -> Result<Child> {
+        if let Some(all) = &self.hosts {
+            *hosts = all.choose(hosts)?;
+        }
+        let hosts = hosts.join(",");
         let filled = |word: &String| word.replace(RANKS, &ranks.to_string()).replace(HOSTS, &hosts);
         let command: Vec<String> = self.command.iter().map(filled).collect();
         let (program, arguments) = command.split_first().ok_or_else(|| Error::input("there is no command to start"))?;
@@ -115,8 +120,8 @@ impl Watch {
     }
 }
 
-/// Waits for a life to end, and passes signals on to it; `told` once one of them asks for the end.
-fn wait(child: &mut Child, mut stall: Stall, told: &mut bool) -> Result<ExitStatus> {
+/// Waits for a life to end, and passes signals on to it; `told` once one of them asks for the end. Second: it was ended here.
+fn wait(child: &mut Child, mut stall: Stall, told: &mut bool) -> Result<(ExitStatus, bool)> {
     const SIGNALS: [(Signal, Number); 4] = [
         (Signal::Terminate, Number::TERM),
         (Signal::Interrupt, Number::INT),
@@ -127,7 +132,7 @@ fn wait(child: &mut Child, mut stall: Stall, told: &mut bool) -> Result<ExitStat
     let mut ending: Option<(usize, Instant)> = None;
     loop {
         if let Some(status) = child.try_wait().map_err(|e| Error::failure(format!("cannot wait for the run: {e}")))? {
-            return Ok(status);
+            return Ok((status, ending.is_some()));
         }
         for (signal, number) in SIGNALS.into_iter().filter(|(signal, _)| signals::take(*signal)) {
             *told |= signal != Signal::User2;

@@ -159,9 +159,14 @@ fn a_spare_node_takes_the_place_of_another_from_memory() {
     std::thread::sleep(Duration::from_secs(1));
     // The second of the two that are used, and its memory.
     cluster.script(&["cut"], &["node2"]);
-    let runs = fs::read_dir(cluster.output("memory")).unwrap().flatten();
-    let mut runs = runs.flat_map(|user| fs::read_dir(user.path()).unwrap().flatten());
-    fs::remove_dir_all(runs.next().expect("a run").path().join("node2")).unwrap();
+    let inside = |folder: &Path| fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect::<Vec<_>>();
+    let nodes = inside(&cluster.output("memory"))
+        .iter()
+        .flat_map(|user| inside(user))
+        .flat_map(|run| inside(&run))
+        .collect::<Vec<_>>();
+    let lost = nodes.into_iter().find(|node| node.file_name().unwrap().to_str().unwrap().starts_with("node2"));
+    fs::remove_dir_all(lost.expect("the memory of node2")).unwrap();
     cluster.until_over(&job);
     let logs = cluster.logs();
     assert!(logs.contains("supervise: no answer from node2"), "{logs}");
