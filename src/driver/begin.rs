@@ -68,9 +68,7 @@ impl<'a> Run<'a> {
         simulation.clockwork.trace = origin.map(Trace::new);
         simulation.clockwork.spent(Phase::Setup, started);
         let streams = file.output.keys().cloned().collect();
-        let stayed = from.as_ref().map_or(Ok(()), |from| from.has_stayed());
-        stayed?;
-        drop(from);
+        from.map_or(Ok(()), |from| from.has_stayed())?;
         let life = comm.share(fence.as_ref().map(|fence| fence.life.clone()));
         let room = Room::of(&comm, &life.run, dir);
         room.retain(life.number, moment);
