@@ -7,10 +7,13 @@ use std::ops::{Deref, DerefMut};
 
 /// Bytes, wherever they lie.
 #[derive(Debug)]
-pub enum Bytes {
-    /// In this process's memory alone.
+pub struct Bytes(Memory);
+
+#[derive(Debug)]
+enum Memory {
+    /// This process's alone.
     Own(Vec<u8>),
-    /// In a file, from this byte on.
+    /// A file, from this byte on.
     Mapped(MmapMut, u64),
 }
 
@@ -28,44 +31,52 @@ impl Bytes {
         }
         // SAFETY: by the caller's promise.
         let map = unsafe { memmap2::MmapOptions::new().offset(at).len(bytes).map_mut(file)? };
-        Ok(Bytes::Mapped(map, at))
+        Ok(Bytes(Memory::Mapped(map, at)))
+    }
+
+    /// Where in a file they begin, if they lie in one.
+    pub(crate) fn place(&self) -> Option<u64> {
+        match self.0 {
+            Memory::Own(_) => None,
+            Memory::Mapped(_, at) => Some(at),
+        }
     }
 }
 
 impl Default for Bytes {
     fn default() -> Bytes {
-        Bytes::Own(vec![])
+        vec![].into()
     }
 }
 
 impl Deref for Bytes {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        match self {
-            Bytes::Own(bytes) => bytes,
-            Bytes::Mapped(map, _) => map,
+        match &self.0 {
+            Memory::Own(bytes) => bytes,
+            Memory::Mapped(map, _) => map,
         }
     }
 }
 
 impl DerefMut for Bytes {
     fn deref_mut(&mut self) -> &mut [u8] {
-        match self {
-            Bytes::Own(bytes) => bytes,
-            Bytes::Mapped(map, _) => map,
+        match &mut self.0 {
+            Memory::Own(bytes) => bytes,
+            Memory::Mapped(map, _) => map,
         }
     }
 }
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Bytes {
-        Bytes::Own(bytes)
+        Bytes(Memory::Own(bytes))
     }
 }
 
 impl Clone for Bytes {
     fn clone(&self) -> Bytes {
-        Bytes::Own(self.to_vec())
+        self.to_vec().into()
     }
 }
 
@@ -105,12 +116,12 @@ mod tests {
         let file = File::options().read(true).write(true).open(&path).unwrap();
         // SAFETY: the file stays as long, and this is its only map.
         let mut bytes = unsafe { Bytes::map(&file, 4096, 5).unwrap() };
-        assert_eq!(bytes, Bytes::from(vec![7; 5]));
+        assert_eq!((bytes.place(), &*bytes), (Some(4096), &[7; 5][..]));
         bytes[1] = 8;
         let copy = bytes.clone();
         drop(bytes);
         assert_eq!(std::fs::read(&path).unwrap()[4096..4102], [7, 8, 7, 7, 7, 7]);
-        assert!(matches!(copy, Bytes::Own(ref own) if own == &[7, 8, 7, 7, 7]));
+        assert_eq!((copy.place(), &*copy), (None, &[7, 8, 7, 7, 7][..]));
         // SAFETY: nothing is mapped.
         assert!(unsafe { Bytes::map(&file, 0, 0).unwrap() }.is_empty());
     }

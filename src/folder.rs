@@ -1,5 +1,6 @@
 //! The folder of a run: who may write into it, and what an earlier run left there.
 use crate::config::{JobFile, WRITTEN_BY};
+use crate::output::durable;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
@@ -56,11 +57,7 @@ pub fn claim_again(dir: &Path, file: &JobFile, from: Option<Moment>) -> Result<F
     check_is_a_run(dir)?;
     let last = last_life(dir);
     // It would say that the run is done.
-    let summary = dir.join("summary.json");
-    match fs::remove_file(&summary) {
-        Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::file("remove", &summary, e)),
-        _ => {}
-    }
+    durable::remove(&dir.join("summary.json"))?;
     write_job(dir, file)?;
     let next = |last: Life| Life { number: last.number + 1, from, process: process::id(), ..last };
     last.map_or_else(Life::first, next).begin(dir)

@@ -26,7 +26,7 @@ Exit codes: 0 done, 75 stopped cleanly before the end (run it again to go on), 2
   halocline run heat.toml                                on one rank
   halocline run heat.toml --ranks 4 time.end=\"40 step\"   on four ranks that are threads of this process
   mpirun -n 8 halocline run heat.toml --output runs/a    on eight MPI ranks
-  mpirun -n 6 halocline resume runs/a                    goes on from its newest checkpoint, with the same bits";
+  mpirun -n 6 halocline resume runs/a                    goes on from its latest state, with the same bits";
 
 #[derive(Parser)]
 #[command(name = "halocline", version, about = ABOUT, after_help = MANUAL, arg_required_else_help = true)]
@@ -39,7 +39,7 @@ struct Arguments {
 enum Command {
     /// Run a job file
     Run(RunArguments),
-    /// Go on with a run from its newest checkpoint, on any number of ranks
+    /// Go on with a run from its latest state, in memory or on disk, on any number of ranks
     Resume(ResumeArguments),
     /// Check that all that a run has written is as it was written
     Verify {

@@ -62,7 +62,9 @@ impl Wishes {
 }
 
 /// Gives signs, while rank 0 waits for what is no step: for an hour at most, so that a wait without end is noticed.
-pub struct Signs(Option<Sender<()>>);
+pub struct Signs {
+    _until_dropped: Option<Sender<()>>,
+}
 
 impl Signs {
     /// Begins to give signs for the run in `dir`, until this is dropped.
@@ -79,13 +81,7 @@ impl Signs {
             }
         };
         // Without a thread there are none.
-        Signs(Builder::new().name("signs".into()).spawn(signs).ok().map(|_| stop))
-    }
-}
-
-impl Drop for Signs {
-    fn drop(&mut self) {
-        self.0.take();
+        Signs { _until_dropped: Builder::new().name("signs".into()).spawn(signs).ok().map(|_| stop) }
     }
 }
 

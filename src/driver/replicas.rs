@@ -27,13 +27,7 @@ impl Run<'_> {
             return Ok(());
         }
         let started = Instant::now();
-        if !self.all_is_finite(step) {
-            return Err(self.not_finite());
-        }
-        self.check_life()?;
-        // What was written until here belongs to the state.
-        let sealed = self.recorders.iter_mut().try_for_each(|recorder| recorder.seal());
-        self.all_know(sealed)?;
+        self.be_ready_to_save(step)?;
         // The one before, if it is not done: what is wrong with it is no lack of room.
         self.settle_replicas()?;
         let (simulation, recorders) = (&self.simulation, &self.recorders);

@@ -41,10 +41,7 @@ impl Run<'_> {
             return Ok(());
         }
         let started = Instant::now();
-        if !self.all_is_finite(step) {
-            return Err(self.not_finite());
-        }
-        self.check_life()?;
+        self.be_ready_to_save(step)?;
         let saved = self.save_all();
         self.all_know(saved)?;
         self.saved = Some(step);
@@ -59,9 +56,20 @@ impl Run<'_> {
         self.simulation.clockwork.spent_on("checkpoint", Phase::Output, since);
     }
 
+    /// Checks that the state may be saved, and brings to disk what was written until here, which belongs to it. Collective.
+    ///
+    /// # Errors
+    /// If values are not finite, if the folder is another life's, or if output cannot be sealed.
+    pub(super) fn be_ready_to_save(&mut self, step: u64) -> Result<()> {
+        if !self.all_is_finite(step) {
+            return Err(self.not_finite());
+        }
+        self.check_life()?;
+        let sealed = self.recorders.iter_mut().try_for_each(|recorder| recorder.seal());
+        self.all_know(sealed)
+    }
+
     fn save_all(&mut self) -> Result<()> {
-        // What was written until here belongs to the state.
-        self.recorders.iter_mut().try_for_each(|recorder| recorder.seal())?;
         // The one before gives its memory back.
         self.keeper.settle()?;
         let spare = self.keeper.spare();

@@ -57,13 +57,6 @@ pub trait Saved {
     /// # Errors
     /// If one cannot be read.
     fn read(&self, part: &str, boxes: &[Extent]) -> Result<Vec<Vec<u8>>>;
-    /// Checks, when all has been read, that it did not change meanwhile. Collective.
-    ///
-    /// # Errors
-    /// If it did.
-    fn has_stayed(&self) -> Result<()> {
-        Ok(())
-    }
 }
 
 impl Snapshot {

@@ -1,6 +1,7 @@
 //! Files that are complete under their final name, whatever happens while they are written.
 use crate::{Error, Result};
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Writes `path` anew: `write` fills a file of another name beside it, which is synced and renamed when complete. Whatever
@@ -12,6 +13,14 @@ pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<(
         discard(&part);
     }
     done
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file("remove", path, e)),
+        _ => Ok(()),
+    }
 }
 
 /// The name under which `path` is written: `.NAME.part` beside it.

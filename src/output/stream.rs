@@ -157,10 +157,7 @@ impl Stream {
         self.renew_view()?;
         for i in dropped {
             let path = folder.join(catalogue::file_name(i));
-            match fs::remove_file(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("remove", &path, e)),
-                _ => {}
-            }
+            durable::remove(&path)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::hdf5::{self, Source, Storage};
 use super::layout::Layout;
 use super::schema::{self, Life};
 use super::xdmf;
-use crate::{Error, Result};
+use crate::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,10 +19,7 @@ pub(super) fn renew(dir: &Path, layout: &Layout, lives: &[Life], sealed: &[Seale
     let (view, scene) = (path(dir, &layout.name), dir.join(format!("{}.xdmf", layout.name)));
     if sealed.iter().all(|segment| segment.instants.is_empty()) {
         for path in [view, scene] {
-            match fs::remove_file(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("remove", &path, e)),
-                _ => {}
-            }
+            durable::remove(&path)?;
         }
         return Ok(());
     }

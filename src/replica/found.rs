@@ -2,7 +2,6 @@
 //! other ranks.
 use super::piece::{self, Header};
 use super::room::Room;
-use crate::bytes::Bytes;
 use crate::comm::Comm;
 use crate::engine::Saved;
 use crate::folder::{Life, Moment};
@@ -18,8 +17,8 @@ pub(crate) struct Found {
     pub moment: Moment,
     /// Of all ranks that wrote it, and which rank here has it at hand.
     pieces: Vec<(Header, usize)>,
-    /// What this rank has at hand: which piece, its file, and the bytes of its parts' boxes.
-    mine: Vec<(usize, PathBuf, Vec<Vec<Bytes>>)>,
+    /// What this rank has at hand: which piece, and the bytes of its parts' boxes.
+    mine: Vec<(usize, piece::Boxes)>,
 }
 
 /// Pieces in the memory of nodes: the node, the file, what it says about itself.
@@ -37,9 +36,15 @@ pub(crate) fn find(comm: &Comm, room: &Room, last: &Life) -> Option<Found> {
     // A life that was taken for dead may have gone on, on its own: nothing that it did since then counts.
     held.retain(|(_, _, header)| header.life == last.number || Some(header.moment()) == last.from);
     // Two copies that are not alike: which of them is right cannot be told.
-    let unlike = |a: &Header, b: &Header| (a.moment(), a.rank) == (b.moment(), b.rank) && a.hashes().ne(b.hashes());
-    let all: Vec<Header> = held.iter().map(|(_, _, header)| header.clone()).collect();
-    held.retain(|(_, _, header)| !all.iter().any(|other| unlike(header, other)));
+    let mut hashes: BTreeMap<(Moment, usize), Vec<&str>> = BTreeMap::new();
+    let mut unlike = BTreeSet::new();
+    for (_, _, header) in &held {
+        let (key, own) = ((header.moment(), header.rank), header.hashes().collect());
+        if hashes.entry(key).or_insert_with(|| Vec::clone(&own)) != &own {
+            unlike.insert(key);
+        }
+    }
+    held.retain(|(_, _, header)| !unlike.contains(&(header.moment(), header.rank)));
     loop {
         let moment = newest_whole(comm, &held)?;
         match at_hand(comm, room, &held, moment) {
@@ -89,8 +94,8 @@ fn at_hand(comm: &Comm, room: &Room, held: &[Held], moment: Moment) -> Result<Fo
         if *by != comm.rank() {
             continue;
         }
-        match piece::open(path, header) {
-            Some(boxes) => mine.push((rank, path.clone(), boxes)),
+        match piece::read(path, header) {
+            Some(boxes) => mine.push((rank, boxes)),
             None => damaged.push((node.clone(), path.clone())),
         }
     }
@@ -127,7 +132,7 @@ impl Saved for Found {
         let wanted = self.comm.all_gather(&serde_json::to_vec(boxes).expect("numbers"));
         let wanted: Vec<Vec<Extent>> = wanted.iter().map(|w| serde_json::from_slice(w).unwrap_or_default()).collect();
         let mut to: Vec<Vec<u8>> = vec![vec![]; wanted.len()];
-        for (rank, _, held) in &self.mine {
+        for (rank, held) in &self.mine {
             for (outline, bytes) in parts(&self.pieces[*rank].0, part).flat_map(|(i, p)| p.boxes.iter().zip(&held[i])) {
                 for (wanted, to) in wanted.iter().zip(&mut to) {
                     for want in wanted {
@@ -166,17 +171,6 @@ impl Saved for Found {
             Err(Error::failure(format!("{missing} bytes of `{part}` are in no piece")))
         };
         self.comm.agree(whole).map(|()| read)
-    }
-
-    fn has_stayed(&self) -> Result<()> {
-        let same =
-            |(rank, path, _): &(usize, PathBuf, _)| Header::of_file(path).as_ref() == Some(&self.pieces[*rank].0);
-        let stayed = match self.mine.iter().all(same) {
-            true => Ok(()),
-            false => Err(Error::failure("the state in the memory of nodes has changed while it was read")
-                .remedy("another life of the run is still under way: end it, and go on again")),
-        };
-        self.comm.agree(stayed)
     }
 }
 

@@ -179,7 +179,7 @@ impl Piece {
         let boxes = || snapshot.parts.iter().flat_map(|part| &part.boxes).map(|slab| &slab.bytes);
         let bytes: u64 = boxes().map(|bytes| paged(bytes.len())).sum();
         // The end of what has a place already.
-        let end = boxes().map(|bytes| if let Bytes::Mapped(map, at) = bytes { at + paged(map.len()) } else { 0 }).max();
+        let end = boxes().filter_map(|bytes| bytes.place().map(|at| at + paged(bytes.len()))).max();
         let fits = |sheet: &Sheet| {
             let head = HEADER + length + SLACK / 4 <= sheet.head;
             head && end.unwrap_or(0) <= sheet.head + 2 * bytes
@@ -196,7 +196,7 @@ impl Piece {
         let mut end = if all_anew { sheet.head } else { end.unwrap_or(0).max(sheet.head) };
         let mut loose = vec![];
         for slab in snapshot.parts.iter_mut().flat_map(|part| &mut part.boxes) {
-            if all_anew || matches!(slab.bytes, Bytes::Own(_)) {
+            if all_anew || slab.bytes.place().is_none() {
                 loose.push((&mut slab.bytes, end));
                 end += paged(loose.last().map_or(0, |(bytes, _)| bytes.len()));
             }
@@ -205,8 +205,8 @@ impl Piece {
         durable::reserve(path, end)?;
         sheet.file.set_len(end).map_err(why)?;
         for (bytes, at) in loose {
-            // SAFETY: the file has this length, and gets shorter only here, behind all maps. No other process opens files
-            // of a life that is going on but to read them.
+            // SAFETY: the file has this length, and gets shorter only here, behind all maps. Other processes only read it,
+            // or remove its name.
             let mut map = unsafe { Bytes::map(&sheet.file, at, bytes.len()).map_err(why)? };
             map.copy_from_slice(bytes);
             *bytes = map;
@@ -242,7 +242,7 @@ impl Piece {
                 // Boxes that change places are noticed, too.
                 all = all.wrapping_mul(31).wrapping_add(hash as i64);
                 outline.hash = format!("{hash:032x}");
-                outline.at = if let Bytes::Mapped(_, at) = slab.bytes { at } else { 0 };
+                outline.at = slab.bytes.place().unwrap_or(0);
             }
         }
         let header = self.header.bytes();
@@ -258,18 +258,23 @@ impl Piece {
     }
 }
 
-/// The boxes of a piece that another life has left, part by part, if they are what was written.
-pub(super) fn open(path: &Path, header: &Header) -> Option<Vec<Vec<Bytes>>> {
-    let file = File::options().read(true).write(true).open(path).ok()?;
+/// The bytes of boxes, by part.
+pub(super) type Boxes = Vec<Vec<Vec<u8>>>;
+
+/// The boxes of a piece that another life has left, if they are what was written. They are hashed after they were copied: that
+/// life may not know yet that it is over, and write on.
+pub(super) fn read(path: &Path, header: &Header) -> Option<Boxes> {
+    let file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
-    let open = |number: Number, of: &BoxOutline| {
+    let read = |number: Number, of: &BoxOutline| {
         let bytes = of.count.iter().product::<usize>() * number.size();
-        if of.at + bytes as u64 > length {
+        // Before there is memory for what a damaged header says.
+        if of.at.checked_add(bytes as u64)? > length {
             return None;
         }
-        // SAFETY: it lies within the file, which the life that wrote it does no longer write, nor make shorter.
-        let bytes = unsafe { Bytes::map(&file, of.at, bytes).ok()? };
+        let mut bytes = vec![0; bytes];
+        file.read_exact_at(&mut bytes, of.at).ok()?;
         (format!("{:032x}", xxh3_128(&bytes)) == of.hash).then_some(bytes)
     };
-    header.parts.iter().map(|part| part.boxes.iter().map(|of| open(part.number, of)).collect()).collect()
+    header.parts.iter().map(|part| part.boxes.iter().map(|of| read(part.number, of)).collect()).collect()
 }

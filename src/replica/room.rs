@@ -2,6 +2,7 @@
 use super::piece::Header;
 use crate::comm::{Comm, node};
 use crate::folder::{self, Life, Moment};
+use crate::output::durable;
 use crate::{Error, Result};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -74,15 +75,12 @@ impl Room {
     /// Makes the folder, and removes those of runs that are no more.
     pub fn create(&self) -> Result<()> {
         let folder = self.folder();
-        let make = || {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-            // By another name first: nobody reads half of it.
-            fs::write(folder.join("part"), self.output.as_os_str().as_encoded_bytes())?;
-            fs::rename(folder.join("part"), folder.join(ORIGIN))
-        };
-        make().map_err(|e| {
-            let help = "HALOCLINE_MEMORY names another folder that lies in memory; replica.wall=never does without";
-            Error::file("create", &folder, e).as_input().remedy(help)
+        let help = "HALOCLINE_MEMORY names another folder that lies in memory; replica.wall=never does without";
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(|e| Error::file("create", &folder, e).as_input().remedy(help))?;
+        durable::replace(&folder.join(ORIGIN), |part| {
+            let origin = self.output.as_os_str().as_encoded_bytes();
+            fs::write(part, origin).map_err(|e| durable::why("write", part, e).as_input())
         })?;
         let folders = |of: &Path| fs::read_dir(of).into_iter().flatten().flatten().map(|entry| entry.path());
         for run in folders(&self.all) {

@@ -1,5 +1,5 @@
 //! What suites about runs in several lives share.
-use crate::support::{self, Ranks, Running, run, smoke, streams, works};
+use crate::support::{self, Ranks, run, smoke, streams, works};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -34,8 +34,3 @@ pub const LONG: [&str; 5] = [
     "output.mean={every='500 step', reduce='mean'}",
     "checkpoint.every=100 step",
 ];
-
-pub fn processes(running: &mut Running, ranks: Ranks) -> Vec<u32> {
-    running.until("all ranks", |running| !running.ranks(ranks).is_empty());
-    running.ranks(ranks)
-}

@@ -2,7 +2,7 @@
 //! nodes, with the same bits. Ranks of one machine play nodes. `HALOCLINE_KILLS=100` kills as many lives; it is 6 otherwise.
 mod lives;
 mod support;
-use lives::{long, noted, processes, same_output};
+use lives::{long, noted, same_output};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -113,7 +113,7 @@ fn every_job_goes_on_after_the_loss_of_a_node() {
             let second: Vec<_> = pieces.iter().filter(|path| path.to_str().unwrap().ends_with("-1")).collect();
             second.len() >= ranks(4).count() && second.into_iter().all(sealed)
         });
-        let all = processes(&mut running, ranks(4));
+        let all = running.all_ranks(ranks(4));
         assert!(!kill(running, &all, 3).status.success(), "{job}: it was over before it was killed");
         assert_eq!(noted(&parts, "checkpoint"), [0; 0]);
         if has_mpirun() {
@@ -195,7 +195,7 @@ fn without_a_copy_the_disk_is_fallen_back_to() {
         .with_all(["replica.every=10 step", "time.end=1000000 step", "output.mean.every=never"])
         .starts();
     running.until("checkpoint", |_| noted(&output, "checkpoint").len() > 1);
-    let all = processes(&mut running, Mpi(2));
+    let all = running.all_ranks(Mpi(2));
     kill(running, &all, 0);
     // The piece of rank 1 in both of its places, and both states.
     for node in ["n0", "n1"] {

@@ -233,6 +233,12 @@ impl Running {
         if all.iter().map(|(rank, _)| *rank).eq(0..n) { ranks } else { vec![] }
     }
 
+    /// The same, once all are there.
+    pub fn all_ranks(&mut self, ranks: Ranks) -> Vec<u32> {
+        self.until("all ranks", |running| !running.ranks(ranks).is_empty());
+        self.ranks(ranks)
+    }
+
     /// What it has started that runs a job, however deep.
     pub fn workers(&self) -> Vec<u32> {
         let program = Path::new(env!("CARGO_BIN_EXE_halocline"));
