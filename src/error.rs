@@ -64,6 +64,14 @@ impl Error {
         self
     }
 
+    /// The same error; wrong input is judged as a failure, since nobody has given it.
+    pub fn not_as_input(mut self) -> Error {
+        if self.kind == Kind::Input {
+            self.kind = Kind::Failure;
+        }
+        self
+    }
+
     /// The kind of error.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -101,11 +101,11 @@ pub(super) fn exit_code(code: i32) -> u8 {
 }
 
 /// Ends the process in a while, whatever its threads do then, unless the result is dropped before.
-pub(super) fn cut_off(code: i32) -> mpsc::Sender<()> {
+pub(super) fn cut_off(code: u8) -> mpsc::Sender<()> {
     let (limit, end) = mpsc::channel();
     std::thread::spawn(move || {
         if end.recv_timeout(GRACE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            signal_hook::low_level::exit(exit_code(code).into());
+            signal_hook::low_level::exit(code.into());
         }
     });
     limit

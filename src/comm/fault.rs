@@ -17,6 +17,18 @@ pub(super) struct Fault {
     pub message: String,
 }
 
+/// Another rank has died, and this one unwinds to go on without it.
+#[cfg(feature = "mpi")]
+pub(super) struct Lost;
+
+#[cfg(feature = "mpi")]
+impl Lost {
+    /// Unwinds this thread, without a word, up to where it can go on.
+    pub fn go_on_without() -> ! {
+        std::panic::resume_unwind(Box::new(Lost))
+    }
+}
+
 impl Fault {
     /// Unwinds this thread, without a word.
     pub fn raise(code: i32, message: impl Into<String>) -> ! {

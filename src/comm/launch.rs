@@ -8,6 +8,12 @@ use super::{Aborted, Comm};
 use crate::{Error, Result, signals};
 use std::io::Write;
 use std::sync::Mutex;
+#[cfg(feature = "mpi")]
+use {
+    super::Transport,
+    super::fault::Lost,
+    std::{any::Any, panic::resume_unwind, rc::Rc},
+};
 
 /// Most ranks that one process carries: they keep a channel to each other, so memory grows with the square.
 const MOST: usize = 1024;
@@ -37,11 +43,23 @@ impl Launch {
     /// If only some ranks fail, the whole job ends within seconds; then this function may not return. MPI is started only under an MPI
     /// launcher; without one, login nodes included, it is never touched.
     pub fn run(self, body: impl Fn(Comm) -> Result<()> + Sync) -> u8 {
+        self.start(false, |comm, _| body(comm))
+    }
+
+    /// As [`Launch::run`], for a body that can begin again where it was. Where the MPI library has user-level failure mitigation, and the
+    /// launcher leaves the others alone when a rank dies (`mpirun --with-ft ulfm` of Open MPI 5), all other ranks leave `body`
+    /// as if by a panic, wherever they are, and call it again: with a communicator of those that are left, and with the number
+    /// of times that this has happened. Elsewhere this is never more than 0.
+    pub fn survive(self, body: impl Fn(Comm, usize) -> Result<()> + Sync) -> u8 {
+        self.start(true, body)
+    }
+
+    fn start(self, survive: bool, body: impl Fn(Comm, usize) -> Result<()> + Sync) -> u8 {
         let launcher = Launcher::find(|name| std::env::var(name).ok());
         let speaks = launcher.as_ref().is_none_or(|l| l.rank.is_none_or(|rank| rank == 0));
         let outcome = signals::install().and_then(|()| self.check()).and_then(|()| match &launcher {
-            None => self.in_process(&body),
-            Some(launcher) => self.under(launcher, &body),
+            None => self.in_process(&|comm| body(comm, 0)),
+            Some(launcher) => self.under(launcher, survive, &body),
         });
         let code = outcome.unwrap_or_else(|error| {
             if speaks {
@@ -75,7 +93,7 @@ impl Launch {
         let on_failure = |aborted: &Aborted| {
             eprintln!("error: {aborted}");
             // Ranks that compute learn of it at their next message: too late, perhaps.
-            *lock(&limit) = Some(cut_off(aborted.code));
+            *lock(&limit) = Some(cut_off(exit_code(aborted.code)));
         };
         let codes = ranks_watched(size, threads, on_failure, |comm| {
             let control = comm.split(0);
@@ -88,36 +106,53 @@ impl Launch {
     }
 
     #[cfg(feature = "mpi")]
-    fn under(&self, launcher: &Launcher, body: &impl Fn(Comm) -> Result<()>) -> Result<u8> {
+    fn under(&self, launcher: &Launcher, survive: bool, body: &impl Fn(Comm, usize) -> Result<()>) -> Result<u8> {
         use super::{Threads, fault, mpi, placement};
-        use std::rc::Rc;
-        let world = mpi::World::start()?;
-        let transport = world.communicator();
-        let size = transport.size();
-        if let Err(error) = launcher.check(size).and_then(|()| self.check_size(launcher, size)) {
-            drop(transport);
-            world.finalize();
-            return Err(error);
+        let mut world = mpi::World::start()?;
+        let begin = || {
+            let transport = world.communicator(false);
+            let size = transport.size();
+            launcher.check(size).and_then(|()| self.check_size(launcher, size)).map(|()| {
+                let threads = self.threads.unwrap_or_else(|| placement::default_threads(&*transport));
+                Rc::new(Threads::new(threads))
+            })
+        };
+        let threads = match fault::catch(true, begin) {
+            Ok(Ok(threads)) => threads,
+            Ok(Err(error)) => {
+                world.finalize();
+                return Err(error);
+            }
+            Err(payload) => give_up(world.rank(), Fault::of(payload)),
+        };
+        for losses in 0.. {
+            let life = || {
+                let transport = world.communicator(survive);
+                let control = transport.split(0);
+                let result = fault::catch(true, || body(Comm::new(transport, threads.clone()), losses));
+                vote(&*control, result)
+            };
+            match fault::catch(true, life) {
+                Ok(code) => {
+                    // What a failed body, or a dead rank, left unfinished may keep MPI from ending.
+                    let _limit = (code != 0 || losses > 0).then(|| cut_off(code));
+                    world.finalize();
+                    return Ok(code);
+                }
+                Err(payload) if payload.is::<Lost>() => {
+                    super::now_outside();
+                    world.bury_the_dead();
+                }
+                Err(payload) => give_up(world.rank(), Fault::of(payload)),
+            }
         }
-        let threads = self.threads.unwrap_or_else(|| placement::default_threads(&*transport));
-        let control = transport.split(0);
-        let result = fault::catch(true, || body(Comm::new(transport, Rc::new(Threads::new(threads)))));
-        let code = settle(&*control, result.map_err(Fault::of)).unwrap_or_else(|fault| {
-            eprintln!("error: {}", Aborted { rank: control.rank(), code: fault.code, message: fault.message });
-            super::ending::until_read(std::io::stderr());
-            mpi::abort(fault.code)
-        });
-        // What a failed body left unfinished may keep MPI from ending.
-        let _limit = (code != 0).then(|| cut_off(code.into()));
-        drop(control);
-        world.finalize();
-        Ok(code)
+        unreachable!("ranks die only so often")
     }
 
     #[cfg(not(feature = "mpi"))]
-    fn under(&self, launcher: &Launcher, body: &(impl Fn(Comm) -> Result<()> + Sync)) -> Result<u8> {
+    fn under(&self, launcher: &Launcher, _: bool, body: &(impl Fn(Comm, usize) -> Result<()> + Sync)) -> Result<u8> {
         if launcher.size == Some(1) {
-            return self.in_process(body);
+            return self.in_process(&|comm| body(comm, 0));
         }
         let ranks = launcher.size.map_or("ranks".into(), |n| format!("{n} ranks"));
         Err(Error::input(format!("{} started {ranks}, but this program was built without MPI", launcher.name))
@@ -134,6 +169,22 @@ impl Launch {
             _ => Ok(()),
         }
     }
+}
+
+/// How the job ended, on all ranks; where only some failed, it ends here. Goes on unwinding where a rank has died.
+#[cfg(feature = "mpi")]
+fn vote(control: &dyn Transport, result: std::result::Result<Result<()>, Box<dyn Any + Send>>) -> u8 {
+    let result =
+        result.map_err(|payload| if payload.is::<Lost>() { resume_unwind(payload) } else { Fault::of(payload) });
+    settle(control, result).unwrap_or_else(|fault| give_up(control.rank(), fault))
+}
+
+/// Ends the job for the others, too.
+#[cfg(feature = "mpi")]
+fn give_up(rank: usize, Fault { code, message }: Fault) -> ! {
+    eprintln!("error: {}", Aborted { rank, code, message });
+    super::ending::until_read(std::io::stderr());
+    super::mpi::abort(code)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod control;
 mod deadline;
 mod end;
 mod latest;
+mod loss;
 mod pictures;
 mod progress;
 mod pulse;
@@ -30,11 +31,13 @@ use crate::job::JobEntry;
 use crate::model::Model;
 use crate::replica::{Replicas, Room};
 use control::{Control, Wishes};
+use loss::{Before, after_loss};
 use progress::{Progress, Total};
 use pulse::{Heard, Pulse, Verdict};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Instant;
 use streams::Recorder;
 
@@ -62,12 +65,24 @@ pub struct Options {
 /// Runs a job on all ranks and returns the exit code of this process.
 pub fn run(entry: &JobEntry, file: JobFile, options: Options) -> u8 {
     let launch = Launch { ranks: options.ranks.map(Into::into), threads: options.threads.map(Into::into) };
-    launch.run(|comm| {
-        let mut run = Run::begin(entry, &file, &options, comm)?;
-        let stepping = Instant::now();
-        let outcome = run.step_to_end();
-        run.finish(outcome, stepping.elapsed().as_secs_f64())
+    let before = OnceLock::new();
+    launch.survive(|comm, losses| {
+        if losses == 0 {
+            let _ = before.set(Before::look(&comm, &options));
+            return live(entry, &file, &options, comm);
+        }
+        let Some(options) = after_loss(&comm, &options, before.get()) else { return Ok(()) };
+        // What is wrong with fewer ranks is nothing that was asked for.
+        live(entry, &file, &options, comm).map_err(Error::not_as_input)
     })
+}
+
+/// A life of a run.
+fn live(entry: &JobEntry, file: &JobFile, options: &Options, comm: Comm) -> Result<()> {
+    let mut run = Run::begin(entry, file, options, comm)?;
+    let stepping = Instant::now();
+    let outcome = run.step_to_end();
+    run.finish(outcome, stepping.elapsed().as_secs_f64())
 }
 
 /// Bytes that must move in memory in a step, on all ranks together, loops left out: what T_eff counts.

@@ -212,7 +212,9 @@ impl Copies {
 impl Drop for Replicas {
     fn drop(&mut self) {
         // Where messages are under way, memory that they use must stay, and to wait for them could be for ever.
-        if let Some(UnderWay { own, copies: Copies::Coming(copies) }) = self.under_way.take() {
+        if let Some(UnderWay { own, copies: Copies::Coming(copies) }) = self.under_way.take()
+            && !self.messages.poll()
+        {
             std::mem::forget((own.finish(), copies));
         }
     }

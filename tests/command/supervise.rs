@@ -1,33 +1,11 @@
 //! Runs that are watched over: ranks that die, lives that stall, supervisors that die themselves, other numbers of ranks.
 mod lives;
 mod support;
-use lives::{LONG, long, noted, same_output};
+use lives::{long, noted, same_output, supervised};
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 use support::Ranks::Threads;
-use support::{has_mpirun, lives, patient, signal, smoke, verified};
-
-/// `halocline supervise` of the long run on MPI ranks, or where there are none, on threads.
-fn supervised(output: &Path, more: &[&str]) -> support::Run {
-    let program = env!("CARGO_BIN_EXE_halocline");
-    let command = match has_mpirun() {
-        true => vec!["mpirun", "-n", "{ranks}", program, "run"],
-        false => vec![program, "run", "--ranks", "{ranks}"],
-    };
-    support::Run::of(Threads(1), Path::new(program), "supervise")
-        .with_all(["supervise", &output.display().to_string(), "--ranks", "2"])
-        .with_all(more.iter().copied())
-        .with("--")
-        .with_all(command)
-        .with(smoke("diffusion").display().to_string())
-        .with_all(LONG)
-        .with_all(["--threads", "1"])
-        .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
-        .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-        .env("OMPI_MCA_rmaps_base_oversubscribe", "1")
-        .env("OMPI_MCA_hwloc_base_binding_policy", "none")
-}
+use support::{has_mpirun, lives, patient, signal, verified};
 
 #[test]
 fn a_supervisor_that_was_killed_has_a_successor() {
@@ -35,12 +13,12 @@ fn a_supervisor_that_was_killed_has_a_successor() {
     let (whole, output) = (top.path().join("whole"), top.path().join("run"));
     let longer = "time.end=6000 step";
     let expected = long(Threads(1), &whole).with(longer).ends().state().to_owned();
-    let mut first = supervised(&output, &[]).with(longer).starts();
+    let mut first = supervised(2, &output, &[]).with(longer).starts();
     first.until("first checkpoint", |_| !noted(&output, "checkpoint").is_empty());
     let orphans = first.workers();
     signal("KILL", &[first.process()]);
     // What it had started goes on, until it finds that it has been taken over from.
-    let ended = supervised(&output, &[]).with(longer).ends();
+    let ended = supervised(2, &output, &[]).with(longer).ends();
     assert_eq!(ended.state(), expected);
     same_output(&whole, &output);
     let (good, said) = verified(&output);
@@ -57,7 +35,7 @@ fn a_life_that_stalls_is_ended_and_the_next_one_begins() {
     let top = tempfile::tempdir().unwrap();
     let (whole, output) = (top.path().join("whole"), top.path().join("run"));
     let expected = long(Threads(1), &whole).ends().state().to_owned();
-    let mut running = supervised(&output, &["--patience", "3 s"]).starts();
+    let mut running = supervised(2, &output, &["--patience", "3 s"]).starts();
     running.until("first checkpoint", |_| !noted(&output, "checkpoint").is_empty());
     // All that steps is stopped, as where a machine has fallen silent.
     let silent = running.workers();
@@ -75,7 +53,7 @@ fn a_supervised_run_outlives_its_ranks_and_changes_their_number() {
     let top = tempfile::tempdir().unwrap();
     let (whole, output) = (top.path().join("whole"), top.path().join("run"));
     let expected = long(Threads(1), &whole).ends().state().to_owned();
-    let mut running = supervised(&output, &[]).starts();
+    let mut running = supervised(2, &output, &[]).starts();
     running.until("first checkpoint", |_| !noted(&output, "checkpoint").is_empty());
     signal("KILL", &running.workers());
     running.until("second life", |_| noted(&output, "resume").len() == 1);

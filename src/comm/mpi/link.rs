@@ -1,7 +1,9 @@
 //! Persistent messages with buffers: between ranks of a node in windows, if they are small, else persistent requests.
 use super::super::buffer::Buffer;
 use super::super::window::{Slot, Window};
-use super::{Limits, Owned, address, count, may_free, null_request, pieces, test_all, wait_all};
+use super::communicator::Communicator;
+use super::requests::Requests;
+use super::{Limits, address, count, pieces};
 use crate::comm::Link;
 use mpi::ffi::*;
 use std::mem::take;
@@ -17,10 +19,10 @@ enum End {
 }
 
 pub(super) struct MpiLink {
-    comm: Rc<Owned>,
+    comm: Rc<Communicator>,
     sends: Vec<End>,
     receives: Vec<End>,
-    requests: Vec<MPI_Request>,
+    requests: Requests,
     /// How often it has been started.
     rounds: u64,
     under_way: bool,
@@ -54,7 +56,7 @@ impl Offer {
 impl MpiLink {
     /// The ends of messages `(peer, bytes)`. Waits for the peers.
     pub fn new(
-        comm: &Rc<Owned>,
+        comm: &Rc<Communicator>,
         limits: Limits,
         tag: c_int,
         sends: &[(usize, usize)],
@@ -67,31 +69,27 @@ impl MpiLink {
             ends.iter().zip(slots).map(end).collect()
         };
         let (sends_at, receives_at) = (ends(sends, out), ends(receives, into));
-        let mut requests = vec![];
+        let requests = Requests::new(comm);
         // Receives first: so they are posted before the sends that may be for them.
         for (end, &(peer, len)) in receives_at.iter().zip(receives) {
             let End::Here(buffer) = end else { continue };
             for (start, n) in pieces(len, limits.call) {
-                let mut request = null_request();
                 // SAFETY: `n` bytes from `start` on are in bounds of a buffer that does not move, that the link does not
                 // lend out while messages are under way, and that outlives the request.
-                unsafe {
+                requests.add(|comm, request| unsafe {
                     let at = buffer.start().add(start).cast();
-                    MPI_Recv_init(at, count(n), RSMPI_UINT8_T, peer as c_int, tag, comm.0, &mut request);
-                }
-                requests.push(request);
+                    MPI_Recv_init(at, count(n), RSMPI_UINT8_T, peer as c_int, tag, comm, request)
+                });
             }
         }
         for (end, &(peer, len)) in sends_at.iter().zip(sends) {
             let End::Here(buffer) = end else { continue };
             for (start, n) in pieces(len, limits.call) {
-                let mut request = null_request();
                 // SAFETY: as above.
-                unsafe {
+                requests.add(|comm, request| unsafe {
                     let at = buffer.start().add(start).cast();
-                    MPI_Send_init(at, count(n), RSMPI_UINT8_T, peer as c_int, tag, comm.0, &mut request);
-                }
-                requests.push(request);
+                    MPI_Send_init(at, count(n), RSMPI_UINT8_T, peer as c_int, tag, comm, request)
+                });
             }
         }
         MpiLink { comm: comm.clone(), sends: sends_at, receives: receives_at, requests, rounds: 0, under_way: false }
@@ -109,7 +107,10 @@ impl MpiLink {
             }
             let mut flag = 0;
             // SAFETY: a living communicator; the result goes to a local variable.
-            unsafe { MPI_Iprobe(RSMPI_ANY_SOURCE, RSMPI_ANY_TAG, self.comm.0, &mut flag, RSMPI_STATUS_IGNORE) };
+            self.comm.check(unsafe {
+                let (any, tag) = (RSMPI_ANY_SOURCE, RSMPI_ANY_TAG);
+                MPI_Iprobe(any, tag, self.comm.raw(), &mut flag, RSMPI_STATUS_IGNORE)
+            });
             std::thread::yield_now();
         }
     }
@@ -121,7 +122,7 @@ impl MpiLink {
 
 /// Slots for those messages that are small enough, and whose other end is on this node. Waits for the peers.
 fn slots(
-    comm: &Rc<Owned>,
+    comm: &Rc<Communicator>,
     most: usize,
     tag: c_int,
     sends: &[(usize, usize)],
@@ -130,7 +131,7 @@ fn slots(
     let small = |&&(_, len): &&(usize, usize)| (1..=most).contains(&len);
     let bytes: usize = sends.iter().filter(small).map(|&(_, len)| Slot::room(len)).sum();
     let window = if bytes > 0 { Window::new(bytes) } else { None };
-    let mut talk = Talk { comm: comm.0, tag, requests: vec![], bytes: vec![] };
+    let mut talk = Talk { comm: comm.clone(), tag, requests: Requests::new(comm), bytes: vec![] };
     let mut start = 0;
     for &(peer, len) in sends.iter().filter(small) {
         let offer = match &window {
@@ -158,34 +159,34 @@ fn slots(
         Some(Slot::new(window, at, len))
     });
     let out = out.collect();
-    wait_all(&mut talk.requests);
+    talk.requests.wait();
     (out, into)
 }
 
 /// Short messages while a link is made.
 struct Talk {
-    comm: MPI_Comm,
+    comm: Rc<Communicator>,
     tag: c_int,
-    requests: Vec<MPI_Request>,
+    requests: Requests,
     /// What is being said.
     bytes: Vec<Vec<u8>>,
 }
 
 impl Talk {
     fn say(&mut self, peer: usize, bytes: Vec<u8>) {
-        let mut request = null_request();
         let (at, n) = (address(&bytes), count(bytes.len()));
-        // SAFETY: `n` bytes on the heap, which are kept until all requests are done.
-        unsafe { MPI_Isend(at, n, RSMPI_UINT8_T, peer as c_int, self.tag, self.comm, &mut request) };
-        self.requests.push(request);
         self.bytes.push(bytes);
+        // SAFETY: `n` bytes on the heap, which are kept until all requests are done.
+        self.requests
+            .add(|comm, request| unsafe { MPI_Isend(at, n, RSMPI_UINT8_T, peer as c_int, self.tag, comm, request) });
     }
 
     fn hear(&self, peer: usize, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
-        let at = bytes.as_mut_ptr().cast();
+        let (at, n, comm) = (bytes.as_mut_ptr().cast(), count(len), self.comm.raw());
         // SAFETY: room for `len` bytes.
-        unsafe { MPI_Recv(at, count(len), RSMPI_UINT8_T, peer as c_int, self.tag, self.comm, RSMPI_STATUS_IGNORE) };
+        let code = unsafe { MPI_Recv(at, n, RSMPI_UINT8_T, peer as c_int, self.tag, comm, RSMPI_STATUS_IGNORE) };
+        self.comm.check(code);
         bytes
     }
 }
@@ -216,12 +217,12 @@ impl Link for MpiLink {
         }
         self.rounds += 1;
         // SAFETY: inactive persistent requests of this link, whose buffers are not lent out from here to their end.
-        unsafe { MPI_Startall(count(self.requests.len()), self.requests.as_mut_ptr()) };
+        unsafe { self.requests.start() };
     }
 
     fn poll(&mut self) -> bool {
         let arrived = Self::shared(&self.receives).all(|slot| slot.sent() >= self.rounds);
-        self.under_way = self.under_way && !(test_all(&mut self.requests) && arrived);
+        self.under_way = self.under_way && !(self.requests.test() && arrived);
         !self.under_way
     }
 
@@ -230,7 +231,7 @@ impl Link for MpiLink {
             for slot in Self::shared(&self.receives) {
                 self.wait(|| slot.sent() >= self.rounds);
             }
-            wait_all(&mut self.requests);
+            self.requests.wait();
             self.under_way = false;
         }
     }
@@ -249,14 +250,11 @@ impl Link for MpiLink {
 
 impl Drop for MpiLink {
     fn drop(&mut self) {
-        if self.under_way {
+        if self.under_way && self.requests.may_go_on() {
             // MPI may still use the buffers, and to wait here could be for ever.
             std::mem::forget((take(&mut self.sends), take(&mut self.receives)));
-        } else if may_free() {
-            for request in &mut self.requests {
-                // SAFETY: an inactive persistent request, freed once.
-                unsafe { MPI_Request_free(request) };
-            }
+        } else {
+            self.requests.free();
         }
     }
 }
