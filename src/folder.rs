@@ -217,7 +217,12 @@ pub fn outcome(dir: &Path) -> Option<String> {
 
 /// True if the run in a folder has come to its end.
 pub fn is_done(dir: &Path) -> bool {
-    matches!(outcome(dir).as_deref(), Some("done" | "converged"))
+    outcome(dir).is_some_and(|outcome| is_an_end(&outcome))
+}
+
+/// True for the outcome of a run that has come to its end.
+pub fn is_an_end(outcome: &str) -> bool {
+    matches!(outcome, "done" | "converged")
 }
 
 /// With how many ranks the run was asked to go on, once.

@@ -85,10 +85,18 @@ pub(super) fn report(error: &Error) {
     }
 }
 
+/// Says why this rank has failed, and ends the job for the others, too.
+#[cfg(feature = "mpi")]
+pub(super) fn give_up(rank: usize, Fault { code, message }: Fault) -> ! {
+    eprintln!("error: {}", Aborted { rank, code, message });
+    until_read(std::io::stderr());
+    super::mpi::abort(code)
+}
+
 /// Waits until the launcher has read what this rank has printed into a pipe, though not for long: MPICH's throws away what
 /// it has not read when a rank aborts.
 #[cfg(feature = "mpi")]
-pub(super) fn until_read(pipe: impl std::os::fd::AsFd) {
+fn until_read(pipe: impl std::os::fd::AsFd) {
     let start = Instant::now();
     while start.elapsed() < PATIENCE && rustix::io::ioctl_fionread(&pipe).is_ok_and(|bytes| bytes > 0) {
         std::thread::sleep(Duration::from_millis(1));

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 #[cfg(feature = "mpi")]
 use {
     super::Transport,
+    super::ending::give_up,
     super::fault::Lost,
     std::{any::Any, panic::resume_unwind, rc::Rc},
 };
@@ -134,8 +135,8 @@ impl Launch {
             };
             match fault::catch(true, life) {
                 Ok(code) => {
-                    // What a failed body, or a dead rank, left unfinished may keep MPI from ending.
-                    let _limit = (code != 0 || losses > 0).then(|| cut_off(code));
+                    // What a failed body left unfinished, or a rank that dies about now, may keep MPI from ending.
+                    let _limit = (code != 0 || survive && world.can_survive()).then(|| cut_off(code));
                     world.finalize();
                     return Ok(code);
                 }
@@ -177,14 +178,6 @@ fn vote(control: &dyn Transport, result: std::result::Result<Result<()>, Box<dyn
     let result =
         result.map_err(|payload| if payload.is::<Lost>() { resume_unwind(payload) } else { Fault::of(payload) });
     settle(control, result).unwrap_or_else(|fault| give_up(control.rank(), fault))
-}
-
-/// Ends the job for the others, too.
-#[cfg(feature = "mpi")]
-fn give_up(rank: usize, Fault { code, message }: Fault) -> ! {
-    eprintln!("error: {}", Aborted { rank, code, message });
-    super::ending::until_read(std::io::stderr());
-    super::mpi::abort(code)
 }
 
 #[cfg(test)]

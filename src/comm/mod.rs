@@ -84,7 +84,7 @@ pub trait Transport {
     fn direct(&self, tag: u32) -> Box<dyn Direct>;
     /// A communicator of the ranks that give the same colour, in this one's order.
     fn split(&self, colour: usize) -> Rc<dyn Transport>;
-    /// The MPI communicator, where this is MPI.
+    /// The MPI communicator, where this is MPI, and libraries may use it: not where ranks survive others, which those do not.
     fn raw(&self) -> Option<RawComm>;
     /// Ends all ranks of the job at once with this exit code, from any rank, without the others' help: an MPI job ends
     /// here; an in-process rank unwinds, and the others do where they wait for it.

@@ -30,8 +30,8 @@ use crate::folder::Fence;
 use crate::job::JobEntry;
 use crate::model::Model;
 use crate::replica::{Replicas, Room};
-use control::{Control, Wishes};
-use loss::{Before, after_loss};
+use control::{Control, Signs, Wishes};
+use loss::{After, Before};
 use progress::{Progress, Total};
 use pulse::{Heard, Pulse, Verdict};
 use std::collections::BTreeMap;
@@ -65,21 +65,24 @@ pub struct Options {
 /// Runs a job on all ranks and returns the exit code of this process.
 pub fn run(entry: &JobEntry, file: JobFile, options: Options) -> u8 {
     let launch = Launch { ranks: options.ranks.map(Into::into), threads: options.threads.map(Into::into) };
-    let before = OnceLock::new();
+    let known = OnceLock::new();
     launch.survive(|comm, losses| {
+        let before = Before::share(&known, &comm, &options);
         if losses == 0 {
-            let _ = before.set(Before::look(&comm, &options));
-            return live(entry, &file, &options, comm);
+            return live(entry, &file, &options, comm, None);
         }
-        let Some(options) = after_loss(&comm, &options, before.get()) else { return Ok(()) };
-        // What is wrong with fewer ranks is nothing that was asked for.
-        live(entry, &file, &options, comm).map_err(Error::not_as_input)
+        match After::loss(before, &comm, &options) {
+            // What is wrong with fewer ranks is nothing that was asked for.
+            After::GoOn(options, signs) => live(entry, &file, &options, comm, signs).map_err(Error::not_as_input),
+            After::Over(end) => end,
+        }
     })
 }
 
-/// A life of a run.
-fn live(entry: &JobEntry, file: &JobFile, options: &Options, comm: Comm) -> Result<()> {
+/// A life of a run; until it steps, `signs` say that it is about to.
+fn live(entry: &JobEntry, file: &JobFile, options: &Options, comm: Comm, signs: Option<Signs>) -> Result<()> {
     let mut run = Run::begin(entry, file, options, comm)?;
+    drop(signs);
     let stepping = Instant::now();
     let outcome = run.step_to_end();
     run.finish(outcome, stepping.elapsed().as_secs_f64())

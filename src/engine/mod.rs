@@ -344,7 +344,7 @@ impl Simulation {
 impl Drop for Simulation {
     /// On the way out of a failure, messages may still leave or reach these arrays: their memory is left alone.
     fn drop(&mut self) {
-        if self.exchanges.values().chain(self.fusion.exchanges()).any(Exchange::is_under_way) {
+        if self.exchanges.values_mut().chain(self.fusion.exchanges()).any(Exchange::is_under_way) {
             std::mem::forget(std::mem::take(&mut self.store.now));
         }
     }

@@ -48,13 +48,15 @@ impl Planes {
 
     /// Waits until all have arrived here and there.
     pub fn finish(&mut self) {
-        if std::mem::take(&mut self.under_way) {
+        if self.under_way {
             self.messages.finish();
+            self.under_way = false;
         }
     }
 
-    pub fn is_under_way(&self) -> bool {
-        self.under_way
+    /// True if messages may still touch the arrays.
+    pub fn is_under_way(&mut self) -> bool {
+        self.under_way && !self.messages.poll()
     }
 }
 

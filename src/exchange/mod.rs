@@ -168,8 +168,8 @@ impl Exchange {
     }
 
     /// True if messages are on their way from array to array: their memory must not be freed.
-    pub fn is_under_way(&self) -> bool {
-        self.planes.as_ref().is_some_and(Planes::is_under_way)
+    pub fn is_under_way(&mut self) -> bool {
+        self.planes.as_mut().is_some_and(Planes::is_under_way)
     }
 
     /// Packs and sends what is packed, then makes the local copies while it flies. `from` and `to` may be the same arrays.

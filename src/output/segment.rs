@@ -65,9 +65,21 @@ impl Segment {
             None => Ok(made),
         };
         let open = file.and_then(|file| file.map(|file| Open::of(file, layout)).transpose());
-        let open = comm.agree(open.map_err(|e| hdf5::explain("open", &part, e)))?;
+        let open = open.map_err(|e| hdf5::explain("open", &part, e));
         let (collective, is_root) = (raw.is_some(), comm.is_root());
-        Ok(Segment { path, part, collective, is_root, open, empty, instants: vec![], bytes: 0, began: Clock::now() })
+        // Made before the others are heard: a rank that unwinds there leaves the file as `drop` does.
+        let segment = |open| Segment {
+            path,
+            part,
+            collective,
+            is_root,
+            open,
+            empty,
+            instants: vec![],
+            bytes: 0,
+            began: Clock::now(),
+        };
+        comm.agree(open.map(segment))
     }
 
     /// Appends an instant; `slabs` were checked. Collective; after an error only [`Segment::discard`] makes sense.

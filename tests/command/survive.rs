@@ -1,8 +1,8 @@
 //! Ranks that survive others: a run goes on in the processes that are left, with the same bits. This needs an MPI with failure
 //! mitigation: `scripts/test-ulfm`. `HALOCLINE_KILLS=100` kills as many ranks at random; it is 6 otherwise.
 //!
-//! Open MPI 5.0.11 itself crashes or hangs if a rank dies while it begins, or while a communicator is made, as for each file that is
-//! opened. So where that may happen, runs are supervised.
+//! Open MPI 5.0.11 itself crashes or hangs if a rank dies while it begins, or while a communicator is made, as in set-up. So where
+//! that may happen, runs are supervised.
 mod lives;
 mod support;
 use lives::{long, noted, same_output, supervised};
@@ -72,8 +72,7 @@ fn every_job_goes_on_when_a_rank_dies() {
     }
 }
 
-/// At random moments, in runs that save their state in both ways and write much. Where MPI itself gives up, as it may when a rank dies
-/// while files are opened, another life is started.
+/// At random moments, in runs that save their state in both ways and write much. Where MPI itself gives up, another life is started.
 #[test]
 #[ignore = "needs an MPI with failure mitigation: scripts/test-ulfm"]
 fn ranks_die_at_random() {

@@ -2,10 +2,12 @@
 //!
 //! MPI's errors are returned, and each call is checked. Where the MPI library has failure mitigation, an error may mean that a rank
 //! has died. Then this rank revokes all communicators, so that nobody waits in vain, brings its messages to their end, so that
-//! memory is its own again, and unwinds; those that are left can then make a communicator without the dead. Any other error is
-//! one of this rank, and ends the job.
+//! memory is its own again, and unwinds; those that are left can then make a communicator without the dead. Any other error ends the
+//! job.
+use super::super::ending::give_up;
 use super::super::fault::{Fault, Lost};
 use super::mitigation::Mitigation;
+use super::rank;
 use super::requests::List;
 use mpi::ffi::*;
 use std::cell::{Cell, RefCell};
@@ -16,8 +18,8 @@ use std::rc::{Rc, Weak};
 struct Family {
     /// What the first was split from.
     origin: MPI_Comm,
+    /// How they survive each other, if they do.
     mitigation: Option<Mitigation>,
-    survive: bool,
     members: RefCell<Vec<Weak<Communicator>>>,
     requests: RefCell<Vec<Weak<List>>>,
     /// True once a rank has died, and MPI touches no memory any more that was given to it here.
@@ -31,11 +33,10 @@ pub(super) struct Communicator {
 }
 
 impl Communicator {
-    /// The first of a family: all ranks of `origin`, in its order. With `survive` they go on without those that die, if they can;
-    /// else this is an error of those that are left. Collective.
-    pub fn first(origin: MPI_Comm, mitigation: Option<Mitigation>, survive: bool) -> Rc<Communicator> {
+    /// The first of a family: all ranks of `origin`, in its order. With `mitigation` they go on without those that die. Collective.
+    pub fn first(origin: MPI_Comm, mitigation: Option<Mitigation>) -> Rc<Communicator> {
         let (members, requests, over) = Default::default();
-        let family = Family { origin, mitigation, survive, members, requests, over };
+        let family = Family { origin, mitigation, members, requests, over };
         Family::split(&Rc::new(family), origin, 0, 0)
     }
 
@@ -46,6 +47,11 @@ impl Communicator {
 
     pub fn raw(&self) -> MPI_Comm {
         self.raw
+    }
+
+    /// True if ranks go on without those that die.
+    pub fn survives(&self) -> bool {
+        self.family.mitigation.is_some()
     }
 
     /// True if a rank has died, so that nothing is under way any more.
@@ -96,12 +102,10 @@ impl Family {
         let all = || members.iter().map(|member| member.raw);
         let lost = |mitigation: &&Mitigation| all().chain([self.origin]).any(|comm| mitigation.has_lost(comm));
         let Some(mitigation) = self.mitigation.as_ref().filter(lost) else {
-            Fault::raise(1, format!("MPI: {}", explain(code)))
+            // Here and now: MPI may still write to memory that would be given back on the way out.
+            give_up(rank(self.origin), Fault { code: 1, message: format!("MPI: {}", explain(code)) })
         };
-        if !self.survive {
-            Fault::raise(1, "another rank has died");
-        }
-        all().for_each(|comm| mitigation.revoke(comm));
+        all().chain([self.origin]).for_each(|comm| mitigation.revoke(comm));
         for list in self.requests.borrow().iter().filter_map(Weak::upgrade) {
             // One by one: of several, MPI may return with the first error.
             for request in list.borrow_mut().iter_mut() {

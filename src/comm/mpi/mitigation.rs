@@ -16,8 +16,10 @@ pub(super) struct Mitigation {
 }
 
 impl Mitigation {
-    /// None where the library lacks one of them.
+    /// None where the library lacks one of them, or the launcher was not asked to leave the others alone when a rank dies: Open MPI
+    /// tells so by its environment.
     pub fn find() -> Option<Mitigation> {
+        std::env::var("OMPI_MCA_mpi_ft_enable").ok().filter(|asked| ["1", "true", "yes"].contains(&asked.as_str()))?;
         /// # Safety
         /// `F` is the type of this function.
         unsafe fn function<F: Copy>(name: &CStr) -> Option<F> {
@@ -47,10 +49,14 @@ impl Mitigation {
 
     /// A communicator of those ranks that live. Collective over them.
     pub fn shrink(&self, comm: MPI_Comm) -> MPI_Comm {
-        let mut left = comm;
-        // SAFETY: a living communicator; the result goes to a local variable.
-        unsafe { (self.shrink)(comm, &mut left) };
-        left
+        loop {
+            let mut left = comm;
+            // SAFETY: a living communicator; the result goes to a local variable.
+            if unsafe { (self.shrink)(comm, &mut left) } == MPI_SUCCESS as c_int {
+                return left;
+            }
+            // Another one has died meanwhile.
+        }
     }
 
     /// True if a rank of this communicator has died, or another rank has found so.

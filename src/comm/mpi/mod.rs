@@ -44,6 +44,13 @@ impl Limits {
 /// Larger messages of a node are left to MPI, which copies them once.
 const WINDOW: usize = 256 << 10;
 
+fn rank(comm: MPI_Comm) -> usize {
+    let mut rank = 0;
+    // SAFETY: callers give a living communicator.
+    unsafe { MPI_Comm_rank(comm, &mut rank) };
+    rank as usize
+}
+
 fn count(n: usize) -> c_int {
     c_int::try_from(n).expect("messages are cut into pieces that a C int can count")
 }
@@ -67,13 +74,10 @@ struct Mpi {
 
 impl Mpi {
     fn new(comm: Rc<Communicator>, limits: Limits) -> Mpi {
-        let (mut rank, mut size) = (0, 0);
-        // SAFETY: a living communicator; results go to local variables.
-        unsafe {
-            MPI_Comm_rank(comm.raw(), &mut rank);
-            MPI_Comm_size(comm.raw(), &mut size);
-        }
-        Mpi { comm, rank: rank as usize, size: size as usize, limits }
+        let mut size = 0;
+        // SAFETY: a living communicator; the result goes to a local variable.
+        unsafe { MPI_Comm_size(comm.raw(), &mut size) };
+        Mpi { rank: rank(comm.raw()), size: size as usize, comm, limits }
     }
 
     /// `values[r]` goes to rank r; the result is what each rank sent here.
@@ -239,7 +243,7 @@ impl Transport for Mpi {
     }
 
     fn raw(&self) -> Option<RawComm> {
-        Some(self.comm.raw())
+        (!self.comm.survives()).then(|| self.comm.raw())
     }
 
     fn abort(&self, code: i32) -> ! {

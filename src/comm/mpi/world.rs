@@ -1,7 +1,7 @@
 //! The beginning and the end of MPI.
 use super::communicator::Communicator;
 use super::mitigation::Mitigation;
-use super::{Limits, Mpi, Transport};
+use super::{Limits, Mpi, Transport, rank};
 use crate::{Error, Result};
 use mpi::Threading;
 use mpi::environment::Universe;
@@ -15,6 +15,7 @@ pub(in super::super) struct World {
     limits: Limits,
     /// All ranks that live, as far as is known.
     ranks: MPI_Comm,
+    /// How they survive each other, if they can.
     mitigation: Option<Mitigation>,
 }
 
@@ -37,18 +38,21 @@ impl World {
         Ok(World { universe, limits: Limits::here(), ranks, mitigation: Mitigation::find() })
     }
 
-    /// A communicator of all ranks, with messages of its own. If they are to `survive` and the library can, they unwind with
+    /// True if ranks can go on without those that die.
+    pub fn can_survive(&self) -> bool {
+        self.mitigation.is_some()
+    }
+
+    /// A communicator of all ranks, with messages of its own. If they are to `survive` and can, they unwind with
     /// [`Lost`](super::super::fault::Lost) where one of them dies. Collective.
     pub fn communicator(&self, survive: bool) -> Rc<dyn Transport> {
-        Rc::new(Mpi::new(Communicator::first(self.ranks, self.mitigation, survive), self.limits))
+        let mitigation = self.mitigation.filter(|_| survive);
+        Rc::new(Mpi::new(Communicator::first(self.ranks, mitigation), self.limits))
     }
 
     /// This rank among those that live.
     pub fn rank(&self) -> usize {
-        let mut rank = 0;
-        // SAFETY: a living communicator; the result goes to a local variable.
-        unsafe { MPI_Comm_rank(self.ranks, &mut rank) };
-        rank as usize
+        rank(self.ranks)
     }
 
     /// From now on, those ranks that live are all. Collective over them.

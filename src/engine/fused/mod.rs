@@ -59,8 +59,8 @@ pub(super) struct Fusion {
 
 impl Fusion {
     /// All that have made halos deep.
-    pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
-        self.deep.values()
+    pub fn exchanges(&mut self) -> impl Iterator<Item = &mut Exchange> {
+        self.deep.values_mut()
     }
 
     /// Nothing measured yet.
