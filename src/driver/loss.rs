@@ -68,7 +68,7 @@ impl After {
         }
         After::Over(match (is_done, is_stopped) {
             (true, _) => Ok(()),
-            (_, true) => Err(Error::stopped(outcome)),
+            (_, true) => Err(Error::stopped(outcome).remedy(super::saving::goes_on(dir))),
             _ => Err(Error::failure(outcome)),
         })
     }

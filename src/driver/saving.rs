@@ -5,6 +5,7 @@ use super::{Run, is_due};
 use crate::engine::{Phase, Simulation, Snapshot};
 use crate::error::{Error, Result};
 use crate::folder::{self, Fence};
+use std::path::Path;
 use std::time::Instant;
 
 /// The state as it is, with what streams have gathered. Collective.
@@ -12,6 +13,11 @@ pub(super) fn take(simulation: &Simulation, recorders: &[Recorder], older: Optio
     let mut snapshot = simulation.snapshot(older);
     recorders.iter().for_each(|recorder| recorder.save(&simulation.store, &mut snapshot));
     snapshot
+}
+
+/// What a stopped run says last.
+pub(super) fn goes_on(dir: &Path) -> String {
+    format!("its state is saved: `halocline resume {}` goes on from there", dir.display())
 }
 
 impl Run<'_> {
@@ -88,9 +94,7 @@ impl Run<'_> {
             let wanted = self.comm.agree(wanted);
             self.all_know(wanted)?;
         }
-        let dir = self.options.output.display();
-        Err(Error::stopped(format!("stopped by {by} after step {step}"))
-            .remedy(format!("its state is saved: `halocline resume {dir}` goes on from there")))
+        Err(Error::stopped(format!("stopped by {by} after step {step}")).remedy(goes_on(&self.options.output)))
     }
 
     /// Takes note if something failed on all ranks together, so that they may still act together.
