@@ -54,7 +54,8 @@ pub type RawComm = std::convert::Infallible;
 /// What a rank can do with other ranks. Messages are bytes.
 ///
 /// All methods but the accessors, [`Transport::link`], [`Transport::direct`] and [`Transport::abort`] are collective: every rank of
-/// the communicator calls them in the same order. All are called by the rank's own thread. A failure of the transport itself ends the job.
+/// the communicator calls them in the same order. All are called by the rank's own thread. A failure of the transport itself ends the job;
+/// where ranks survive others ([`Launch::survive`]), the death of one unwinds the others from whichever call they are in.
 pub trait Transport {
     /// This rank, from 0.
     fn rank(&self) -> usize;

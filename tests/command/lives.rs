@@ -20,6 +20,18 @@ pub fn same_output(a: &Path, b: &Path) {
     }
 }
 
+/// Pieces in the second of their two places below a folder in memory that are whole: the second state of a life, if all are there.
+pub fn sealed(folder: &Path) -> usize {
+    let is_whole = |path: &Path| fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"halocline piece"));
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries
+        .map(|path| match path.is_dir() {
+            true => sealed(&path),
+            false => usize::from(path.to_str().unwrap().ends_with("-1") && is_whole(&path)),
+        })
+        .sum()
+}
+
 /// The steps of a run as the ledger has them noted.
 pub fn noted(dir: &Path, what: &str) -> Vec<u64> {
     let text = fs::read_to_string(dir.join("ledger.jsonl")).unwrap_or_default();
