@@ -1,5 +1,5 @@
 //! How fast the state hash reads: `cargo bench --bench state`, in GB/s of one core, beside a plain sum of the same words.
-use halocline::state::FieldHash;
+use halocline::engine::state_hash::FieldHash;
 use halocline_kernels::ElementType;
 use std::hint::black_box;
 use std::time::Instant;

@@ -2,7 +2,7 @@
 //!
 //! A plain timing loop rather than a harness: the four take turns, so that a noisy minute hits all of them, and what is
 //! reported is the ratio of medians.
-use halocline::sums::{ExactSum, Extreme};
+use halocline::engine::sums::{ExactSum, Extreme};
 use std::hint::black_box;
 use std::time::Instant;
 

@@ -1,6 +1,7 @@
 //! Draws a plane of a variable of any HDF5 or NetCDF file: `draw FILE VARIABLE OUT.png [INDEX …]`, one index for each
 //! dimension before the last two.
-use halocline::{Error, Result, input, output};
+use halocline::files::{self, input};
+use halocline::{Error, Result};
 use ndarray::ArrayView2;
 use std::process::ExitCode;
 
@@ -39,5 +40,5 @@ fn draw(arguments: &[String]) -> Result<()> {
         _ => (dim.to_string(), 0.0, n as f64),
     };
     let (x, y) = (axis(x, *nx), axis(y, *ny));
-    output::png(picture, title, &info.unit, plane, (&x.0, x.1, x.2), (&y.0, y.1, y.2))
+    files::png(picture, title, &info.unit, plane, (&x.0, x.1, x.2), (&y.0, y.1, y.2))
 }

@@ -5,8 +5,8 @@
 //! in it, all of which must be complete and in order. Every other try goes on with the stream that the last one left.
 //! It prints one line a try and exits with 1 at the first that is broken.
 use halocline::comm::{Comm, Launch};
-use halocline::output::{Axis, Layout, Seal, Slab, Stream, Variable};
-use halocline::{Error, Result, input};
+use halocline::files::{Axis, Layout, Seal, Slab, Stream, Variable};
+use halocline::{Error, Result, files::input};
 use halocline_kernels::ElementType;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};

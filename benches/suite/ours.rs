@@ -1,7 +1,7 @@
 //! The cases as halocline's models, through its public interface alone.
 use crate::ask::Ask;
+use halocline::model::reduction::Op;
 use halocline::prelude::*;
-use halocline::schedule::Op;
 use halocline_kernels::diffusion::Ftcs;
 use halocline_kernels::gray_scott::{GrayScott, Rates};
 use halocline_kernels::linear::{Axpy, Descend, NegativeLaplacian};

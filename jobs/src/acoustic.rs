@@ -3,8 +3,8 @@
 //! Leapfrog in time, of order 2 to 8 in space. Receivers are an output stream with `points`.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
+use halocline::model::reduction::Op;
 use halocline::prelude::*;
-use halocline::schedule::Op;
 use halocline_kernels::central::Central;
 use halocline_kernels::wave::{AbsorbingLeapfrog, Energy, Leapfrog, ricker, stable_step, taper};
 
@@ -154,7 +154,7 @@ fn layers(p: &Parameters, grid: &Grid) -> Result<impl Fn(At) -> f64 + Send + Syn
     let (axis, depth, block) = (depth_axis(grid), interface(p, grid), grid.block(0));
     let (low, high) = (block.origin[axis], block.origin[axis] + block.length[axis]);
     if !(low..=high).contains(&depth) {
-        let axis = halocline::grid::AXES[axis];
+        let axis = halocline::model::grid::AXES[axis];
         return Err(Error::input(format!("`parameters.interface` = {depth} m lies outside the grid along {axis}"))
             .remedy(format!("{axis} goes from {low} to {high} m")));
     }
@@ -185,7 +185,7 @@ fn check_sponge(p: &Parameters, grid: &Grid, walls: &[usize]) -> Result<()> {
     match walls.iter().find(|&&a| 2 * p.sponge >= grid.cells()[a]) {
         None => Ok(()),
         Some(&a) => {
-            let (n, axis) = (grid.cells()[a], halocline::grid::AXES[a]);
+            let (n, axis) = (grid.cells()[a], halocline::model::grid::AXES[a]);
             Err(Error::input(format!(
                 "`parameters.sponge` = {} cells at both walls leaves nothing of {n} along {axis}",
                 p.sponge

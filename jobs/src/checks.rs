@@ -40,7 +40,7 @@ pub fn position(key: &str, given: &[f64], grid: &Grid) -> Result<[f64; 3]> {
         let (low, high) = (block.origin[a], block.origin[a] + block.length[a]);
         if !grid.is_flat(a) {
             if !(low..=high).contains(&p) {
-                let axis = halocline::grid::AXES[a];
+                let axis = halocline::model::grid::AXES[a];
                 return Err(Error::input(format!("`parameters.{key}` = {given:?} lies outside the grid along {axis}"))
                     .remedy(format!("{axis} goes from {low} to {high} m")));
             }

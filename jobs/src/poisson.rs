@@ -4,8 +4,8 @@
 //! is small enough. Sums are exact, so the number of iterations is the same on any number of ranks.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
+use halocline::model::reduction::Op;
 use halocline::prelude::*;
-use halocline::schedule::Op;
 use halocline_kernels::central::{Central, inverse_squares};
 use halocline_kernels::linear::{Axpy, Descend, Less, NegativeLaplacian};
 

@@ -1,12 +1,15 @@
 //! The command line. `list`, `describe`, `check`, `verify` and `pack` never start MPI: login nodes forbid it.
 mod start;
 
+use crate::base::Result;
 use crate::comm::Comm;
 use crate::config::{self, JobFile, Row};
 use crate::engine::Plan;
-use crate::field::Declaration;
-use crate::job::JobEntry;
-use crate::{Result, checkpoint, driver, folder, output};
+use crate::files;
+use crate::model::field::Declaration;
+use crate::run;
+use crate::run::job::JobEntry;
+use crate::saved::{checkpoint, folder};
 use clap::{Args, Parser, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::DecimalBytes;
@@ -176,13 +179,16 @@ fn describe(entry: &JobEntry) -> String {
     let example = format!("job = '{name}'\ngrid.cells = [64, 64, 64]\ngrid.periodic = true\ntime.end = '1 step'");
     let model = JobFile::parse("example", &example, &[]).and_then(|mut file| {
         entry.check(&mut file)?;
-        driver::model(entry, &file, Comm::alone())
+        run::model(entry, &file, Comm::alone())
     });
     match model {
         Ok(model) => {
             let header = ["field", "unit", "at", "numbers", "meaning"].map(str::to_owned);
             let row = |d: &Declaration| {
-                let at = d.location.axis().map_or("cell centres".into(), |a| format!("{} faces", crate::grid::AXES[a]));
+                let at = d
+                    .location
+                    .axis()
+                    .map_or("cell centres".into(), |a| format!("{} faces", crate::model::grid::AXES[a]));
                 vec![d.name.clone(), d.unit.clone(), at, d.element.name().into(), d.long_name.clone()]
             };
             let fields = columns(Some(header.to_vec()), model.fields().iter().map(row).collect());
@@ -204,8 +210,8 @@ fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<NonZeroUsize
     let (entry, file) = read(jobs, arguments)?;
     let wanted = file.parallel.ranks.map(|split| split.iter().product());
     let ranks = ranks.map(NonZeroUsize::get).or(wanted).unwrap_or(1);
-    let model = driver::model(entry, &file, Comm::alone())?;
-    driver::check_streams(&file, &model)?;
+    let model = run::model(entry, &file, Comm::alone())?;
+    run::check_streams(&file, &model)?;
     let plan = Plan::new(&model, ranks)?;
     let [z, y, x] = file.grid.cells;
     let (end, element) = (file.time.end, file.engine.element.element_type().name());
@@ -222,14 +228,14 @@ fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<NonZeroUsize
         plan.process_grid(),
         DecimalBytes(memory)
     );
-    text += &format!("  a step moves {} in memory", DecimalBytes(driver::bytes_per_step(&model)));
+    text += &format!("  a step moves {} in memory", DecimalBytes(run::bytes_per_step(&model)));
     if ranks > 1 {
         text += &format!(
             ", and sends {messages} messages with {} in all from the busiest rank",
             DecimalBytes(bytes as u64)
         );
     }
-    let state = driver::bytes_of_state(&model);
+    let state = run::bytes_of_state(&model);
     text += &format!("\n  a checkpoint takes {} on disk\n", DecimalBytes(state));
     if file.replica.is_on() {
         // Its own part and another rank's, of two states in turns.
@@ -241,7 +247,7 @@ fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<NonZeroUsize
 
 fn pack(dir: &Path) -> Result<String> {
     let streams = folder::streams(dir)?;
-    let paths: Result<Vec<PathBuf>> = streams.iter().map(|stream| output::pack(dir, stream)).collect();
+    let paths: Result<Vec<PathBuf>> = streams.iter().map(|stream| files::pack(dir, stream)).collect();
     Ok(paths?.iter().map(|path| format!("{}\n", path.display())).collect())
 }
 

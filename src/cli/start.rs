@@ -1,11 +1,13 @@
 //! The commands that start runs: `run`, `resume`, `supervise` and `submit`.
 use super::{JobArguments, Reply, check, launched_rank, read, told};
+use crate::base::{Error, Result};
 use crate::comm::{self, Launch};
 use crate::config::{JobFile, Wall};
-use crate::job::JobEntry;
-use crate::submit::Batch;
-use crate::supervise::{Hosts, Watch};
-use crate::{Error, Result, driver, folder};
+use crate::launch::submit::Batch;
+use crate::launch::supervise::{Hosts, Watch};
+use crate::run;
+use crate::run::job::JobEntry;
+use crate::saved::folder;
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -136,7 +138,7 @@ pub(super) struct Machine {
 }
 
 /// Nothing for a run that is done already.
-pub(super) type Prepared<'a> = Option<(&'a JobEntry, JobFile, driver::Options)>;
+pub(super) type Prepared<'a> = Option<(&'a JobEntry, JobFile, run::Options)>;
 
 pub(super) fn start(prepared: Result<Prepared>) -> Reply {
     match prepared {
@@ -144,7 +146,7 @@ pub(super) fn start(prepared: Result<Prepared>) -> Reply {
         Ok(None) => {
             Reply { out: "it is done already, and nothing was asked for beyond that\n".into(), ..Reply::default() }
         }
-        Ok(Some((entry, file, options))) => Reply { code: driver::run(entry, file, options), ..Reply::default() },
+        Ok(Some((entry, file, options))) => Reply { code: run::run(entry, file, options), ..Reply::default() },
         // Every rank has read the same file: together they say it once, whatever the launcher does with ranks that fail.
         Err(e) if comm::launched() => Reply { code: Launch::default().run(|_| Err(e.clone())), ..Reply::default() },
         Err(e) => told(Err(e)),
@@ -165,7 +167,7 @@ pub(super) fn prepare(jobs: &[JobEntry], arguments: RunArguments) -> Result<Prep
         folder::check(&output, force)?;
     }
     let Machine { ranks, threads, trace } = on;
-    Ok(Some((entry, file, driver::Options { ranks, threads, output, force, resume: None, trace })))
+    Ok(Some((entry, file, run::Options { ranks, threads, output, force, resume: None, trace })))
 }
 
 /// The same for a run that goes on.
@@ -192,11 +194,11 @@ fn go_on<'a>(
         let what = format!("`{key}` was {before} and is {after} now: it changes what the run computes");
         return Err(file.source.error(key, what, "begin another run, or insist with `halocline resume DIR --force`"));
     }
-    if changed.is_empty() && driver::is_done(&output) {
+    if changed.is_empty() && run::is_done(&output) {
         return Ok(None);
     }
     let Machine { ranks, threads, trace } = on;
-    Ok(Some((entry, file, driver::Options { ranks, threads, output, force: false, resume: Some(changed), trace })))
+    Ok(Some((entry, file, run::Options { ranks, threads, output, force: false, resume: Some(changed), trace })))
 }
 
 impl Machine {

@@ -247,7 +247,7 @@ fn a_run_gets_what_the_command_line_says() {
         }
     };
     let (_, _, options) = parse(&[]);
-    let expected = driver::Options {
+    let expected = run::Options {
         ranks: None,
         threads: None,
         output: "runs/heat3d".into(),
@@ -267,7 +267,7 @@ fn a_run_gets_what_the_command_line_says() {
         "x/y",
         "--trace",
     ]);
-    let expected = driver::Options {
+    let expected = run::Options {
         ranks: NonZeroUsize::new(4),
         threads: NonZeroUsize::new(2),
         output: "x/y".into(),

@@ -5,9 +5,9 @@
 //! for it: then it speaks, and ends the job.
 use super::fault::Fault;
 use super::{Aborted, Reduce, Transport};
-use crate::error::Kind;
-use crate::signals::{self, Signal};
-use crate::{Error, Result};
+use crate::base::Kind;
+use crate::base::signals::{self, Signal};
+use crate::base::{Error, Result};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 

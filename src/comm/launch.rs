@@ -5,7 +5,7 @@ use super::launcher::Launcher;
 use super::local::ranks_watched;
 use super::mailbox::lock;
 use super::{Aborted, Comm};
-use crate::{Error, Result, signals};
+use crate::base::{Error, Result, signals};
 use std::io::Write;
 use std::sync::Mutex;
 #[cfg(feature = "mpi")]

@@ -1,5 +1,5 @@
 //! MPI launchers, known by what they leave in the environment: so MPI itself need not be started to see that it should be.
-use crate::{Error, Result};
+use crate::base::{Error, Result};
 
 /// The program that started this process as one of several, as its environment shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Launcher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use crate::base::Kind;
 
     fn find(environment: &[(&str, &str)]) -> Option<(&'static str, Option<usize>, Option<usize>)> {
         let get = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string());

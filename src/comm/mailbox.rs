@@ -36,9 +36,9 @@ impl fmt::Debug for Aborted {
 
 impl std::error::Error for Aborted {}
 
-impl From<Aborted> for crate::Error {
-    fn from(aborted: Aborted) -> crate::Error {
-        crate::Error::failure(aborted.to_string())
+impl From<Aborted> for crate::base::Error {
+    fn from(aborted: Aborted) -> crate::base::Error {
+        crate::base::Error::failure(aborted.to_string())
     }
 }
 

@@ -27,7 +27,7 @@ pub use placement::{default_threads, node, thread_warning};
 pub use selftest::selftest;
 pub use threads::Threads;
 
-use crate::{Error, Result};
+use crate::base::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::Cell;

@@ -1,6 +1,6 @@
 //! Every method of the transport, tried and checked: by unit tests on in-process ranks, by an example under an MPI launcher.
 use super::{Comm, Reduce, Span};
-use crate::{Error, Result};
+use crate::base::{Error, Result};
 
 /// Tries all that a communicator can do, on it and on halves of it. Collective. The error names the method and the rank.
 pub fn selftest(comm: &Comm) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Lists of one to three values, one an axis: `[z, y, x]`, `[y, x]` or `[x]`, so that they apply from the right.
 use super::source::Source;
-use crate::Result;
+use crate::base::Result;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};

@@ -2,7 +2,7 @@
 //! unknown, of the wrong type, out of range or missing ends in one message with key, value, range, unit and place.
 use super::shape::{Key, Shape};
 use super::source::{Source, nearest, shown, suggestion};
-use crate::Result;
+use crate::base::Result;
 use toml::{Table, Value};
 
 /// Checks the table that stands under `prefix` (empty for the whole file).

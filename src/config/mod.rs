@@ -21,7 +21,7 @@ pub use shape::{Key, Range, Shape};
 pub use source::{Source, nearest, suggestion};
 pub use span::{Cadence, Span, Wall, WallCadence};
 
-use crate::{Error, Result};
+use crate::base::{Error, Result};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,7 +77,7 @@ impl JobFile {
     /// Reads a job file and sets each `key.sub=value` of `overrides` before it is checked. A value is TOML, and where
     /// it is not, a text.
     ///
-    /// Everything but `[parameters]` is checked here; those, the job checks ([`crate::job::JobEntry::check`]).
+    /// Everything but `[parameters]` is checked here; those, the job checks ([`crate::run::job::JobEntry::check`]).
     ///
     /// # Errors
     /// A file that cannot be read or is no TOML, an unknown or missing key, a value of a wrong type, unit or range.
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!((file.grid.periodic, file.parallel.ranks), (Some([true; 3]), Some([2, 1, 1])));
         assert_eq!(
             file.output["b"].region.as_ref().unwrap().within(file.grid.cells),
-            crate::Region::new([0, 0, 2], [3, 1, 8])
+            crate::base::Region::new([0, 0, 2], [3, 1, 8])
         );
         let flat = parse(
             "job = 'x'\ntime.end = '1 s'\ngrid = {cells = [8], length = [4], periodic = [true]}\noutput.a = {every = '1 s', points = [[1]]}",

@@ -1,6 +1,6 @@
 //! A job's `[parameters]`: a plain struct whose doc comments, defaults and ranges are also its manual and its checks.
 use super::{Key, Shape, Source, check};
-use crate::Result;
+use crate::base::Result;
 use schemars::JsonSchema;
 use serde_json::Value as Json;
 

@@ -1,6 +1,6 @@
 //! What several keys of a job file must fulfil together, and the defaults that depend on other keys.
 use super::JobFile;
-use crate::{Region, Result};
+use crate::base::{Region, Result};
 
 const AXES: [&str; 3] = ["z", "y", "x"];
 

@@ -3,7 +3,7 @@
 
 use super::axes;
 use super::span::{Cadence, Span, Wall, WallCadence};
-use crate::Region;
+use crate::base::Region;
 use halocline_kernels::ElementType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

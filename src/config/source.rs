@@ -1,5 +1,5 @@
 //! Where the keys of a job file were given: a line of the file, or the command line. Every message about a key starts with it.
-use crate::{Error, Result};
+use crate::base::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use toml::de::{DeTable, DeValue};

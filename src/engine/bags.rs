@@ -1,7 +1,7 @@
 //! Bags of records: data with no grid at all, moved between ranks by key.
+use crate::base::Result;
 use crate::comm::{Comm, Reduce};
-use crate::error::Result;
-use crate::sums::{ExactSum, all_sum};
+use crate::engine::sums::{ExactSum, all_sum};
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;

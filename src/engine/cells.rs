@@ -2,10 +2,12 @@
 use super::fused::rings;
 use super::wrap::Wrap;
 use super::{Phase, Simulation, Store, halos, tiles};
+use crate::base::Region;
+use crate::base::{Array, Lines};
 use crate::comm::Threads;
-use crate::field::{Array, Declaration, Lines};
-use crate::region::Region;
-use crate::schedule::{Bound, Stage, TileFn};
+use crate::model::arguments::Bound;
+use crate::model::field::Declaration;
+use crate::model::stage::{Stage, TileFn};
 use halocline_kernels::cell::{MAX_ROWS, Place, Table};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::{RowFn, Rows};

@@ -1,11 +1,11 @@
 //! Whether fields, stages and grids fit together: what only the whole model shows, checked before anything is allocated.
 use super::Layout;
-use crate::error::{Error, Result};
-use crate::field::Declaration;
-use crate::grid::{AXES, Beyond, Grid, Location};
-use crate::model::Design;
-use crate::schedule::{Stage, Work};
-use crate::turn::Turn;
+use crate::base::index_transform::Turn;
+use crate::base::{Error, Result};
+use crate::model::declaration::Design;
+use crate::model::field::Declaration;
+use crate::model::grid::{AXES, Beyond, Grid, Location};
+use crate::model::stage::{Stage, Work};
 use halocline_kernels::Reach;
 use std::sync::Arc;
 
@@ -118,8 +118,9 @@ fn check_transpose(model: &Design, stage: &Stage, turn: &Turn) -> Result<()> {
         );
     }
     let (source, target) = (model.grids[from.grid].all_blocks(), model.grids[to.grid].all_blocks());
-    let fits =
-        |(a, b): (&crate::grid::Block, &crate::grid::Block)| (0..3).all(|i| b.cells[i] == a.cells[turn.to[i].axis]);
+    let fits = |(a, b): (&crate::model::grid::Block, &crate::model::grid::Block)| {
+        (0..3).all(|i| b.cells[i] == a.cells[turn.to[i].axis])
+    };
     if source.len() != target.len() || !source.iter().zip(target).all(fits) {
         let (n, m) = (source[0].cells, target[0].cells);
         let what =

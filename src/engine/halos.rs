@@ -1,13 +1,13 @@
 //! Halos: which are stale, and how they are made fresh.
 use super::{Halo, Layout, Phase, Simulation, Store};
-use crate::boundary;
-use crate::domain::Domain;
-use crate::exchange::{Exchange, Move};
-use crate::field::Declaration;
-use crate::grid::Location;
-use crate::model::Design;
-use crate::region::Region;
-use crate::traffic::{self, Copy};
+use crate::base::Region;
+use crate::engine::exchange::{Exchange, Move};
+use crate::model::boundary;
+use crate::model::declaration::Design;
+use crate::model::field::Declaration;
+use crate::model::grid::Location;
+use crate::program::copies::{self, Copy};
+use crate::program::domain::Domain;
 use halocline_kernels::{ElementType, Reach};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -103,7 +103,7 @@ pub(super) fn wanted(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: 
     for (f, reach) in halo {
         let d = &design.declarations[*f];
         let (grid, domain) = (&design.grids[d.grid], &domains[&(d.grid, d.whole)]);
-        for copy in traffic::halo(grid, domain, rank, reach) {
+        for copy in copies::halo(grid, domain, rank, reach) {
             let (mut from, mut negate) = (*f, false);
             if let Some((vector, axis)) = d.vector
                 && !copy.turn.is_shift()
@@ -125,7 +125,7 @@ const SHORT: usize = 256;
 /// Whether cells are one piece of memory on both sides, and a message of their own is worth its while.
 pub(super) fn goes_unpacked(design: &Design, domain: &Domain, copy: &Copy, element: ElementType) -> bool {
     let [bytes, row] = [copy.target.cells(), copy.target.size()[2]].map(|cells| cells * element.size());
-    bytes >= design.direct && row >= SHORT.min(design.direct) && traffic::is_contiguous(domain, copy)
+    bytes >= design.direct && row >= SHORT.min(design.direct) && copies::is_contiguous(domain, copy)
 }
 
 /// A field is written: its halo is stale, and so are those of the other components of a vector, which turn into each other.
@@ -178,10 +178,10 @@ pub(super) fn edges(patch: Region, inner: Region) -> Vec<Region> {
 
 #[cfg(test)]
 mod tests {
+    use crate::base::index_transform::{X, Y, Z};
     use crate::comm::ranks;
     use crate::engine::Plan;
     use crate::prelude::*;
-    use crate::turn::{X, Y, Z};
 
     /// Adds up what a reach reads, with weights by place.
     fn sum(s: &mut Schedule, from: Field<f64>, to: Field<f64>, reach: Reach) {

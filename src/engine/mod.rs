@@ -3,6 +3,7 @@
 pub mod bags;
 mod cells;
 mod clockwork;
+pub(crate) mod exchange;
 mod fits;
 mod fused;
 mod halos;
@@ -10,6 +11,8 @@ mod observe;
 mod plan;
 mod run;
 mod snapshot;
+pub mod state_hash;
+pub mod sums;
 pub mod sources;
 mod tally;
 mod tiles;
@@ -24,16 +27,17 @@ use plan::line_layout;
 pub(crate) use run::bytes_of;
 pub use snapshot::{Part, Saved, Snapshot};
 
-use crate::boundary;
+use crate::base::Array;
+use crate::base::Region;
+use crate::base::{Error, Result};
 use crate::comm::Comm;
-use crate::domain::{Domain, Patch};
-use crate::error::{Error, Result};
-use crate::exchange::Exchange;
-use crate::field::{Array, At, Declaration, Field, Initial, Scalar};
-use crate::grid::{Grid, Location};
-use crate::model::{Clock, DT, Design, Model, TIME};
-use crate::region::Region;
-use crate::schedule::{Compile, Item, Stage, Work};
+use crate::engine::exchange::Exchange;
+use crate::model::boundary;
+use crate::model::declaration::{Clock, DT, Design, Model, TIME};
+use crate::model::field::{At, Declaration, Field, Initial, Scalar};
+use crate::model::grid::{Grid, Location};
+use crate::model::stage::{Compile, Item, Stage, Work};
+use crate::program::domain::{Domain, Patch};
 use bags::Bags;
 use halocline_kernels::cell::PROFILE_REACH;
 use halocline_kernels::row::RowFn;
@@ -266,7 +270,7 @@ impl Simulation {
                     }))
                 }
                 Initial::File(path, variable, factor) => {
-                    let values = crate::input::field(path, variable, grid.cells(), &patch.region)?;
+                    let values = crate::files::input::field(path, variable, grid.cells(), &patch.region)?;
                     with_element!(d.element, T => {
                         let mut cells = array.view_mut::<T>(&patch.region);
                         cells.iter_mut().zip(values).for_each(|(c, v)| *c = T::of(v * factor));

@@ -1,11 +1,13 @@
 //! Looking at a simulation: reductions, the hash of its state, whole fields, values that are no numbers.
 use super::tally::Tally;
 use super::{Phase, Simulation, cells, tiles, with_element};
-use crate::error::Result;
-use crate::field::Field;
-use crate::region::Region;
-use crate::schedule::{Bound, Op, Reduction, Stage, Work};
-use crate::state::{FieldHash, state_hash};
+use crate::base::Region;
+use crate::base::Result;
+use crate::engine::state_hash::{FieldHash, state_hash};
+use crate::model::arguments::Bound;
+use crate::model::field::Field;
+use crate::model::reduction::{Op, Reduction};
+use crate::model::stage::{Stage, Work};
 use halocline_kernels::Element;
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::{RowFn, Rows};
@@ -42,9 +44,11 @@ impl Simulation {
     /// # Panics
     /// If it reads farther around a cell than the schedule and the diagnostics do, so that there is no room for the halo.
     pub fn measure(&mut self, reduction: Reduction) -> Measured {
-        let mut schedule = crate::schedule::Schedule::default();
-        schedule.reduce(crate::field::Scalar { id: crate::model::TIME }, reduction);
-        let crate::schedule::Item::Stage(stage) = &schedule.items[0] else { unreachable!("a reduction is a stage") };
+        let mut schedule = crate::model::schedule::Schedule::default();
+        schedule.reduce(crate::model::field::Scalar { id: crate::model::declaration::TIME }, reduction);
+        let crate::model::stage::Item::Stage(stage) = &schedule.items[0] else {
+            unreachable!("a reduction is a stage")
+        };
         let Work::Reduce { kernel, bound, op } = &stage.work else { unreachable!("a reduction reduces") };
         let row = kernel(self.store.design.instructions);
         self.reduce(stage, &row, bound, *op)

@@ -2,12 +2,12 @@
 //! before anything is allocated.
 use super::fused::{Depth, bytes};
 use super::{Halo, Layout, fits, halos};
-use crate::domain::Domain;
-use crate::error::Result;
-use crate::exchange::Exchange;
-use crate::field::Declaration;
-use crate::model::{Design, Measure, Model, flatten};
-use crate::schedule::{Item, Stage, Work};
+use crate::base::Result;
+use crate::engine::exchange::Exchange;
+use crate::model::declaration::{Design, Measure, Model, flatten};
+use crate::model::field::Declaration;
+use crate::model::stage::{Item, Stage, Work};
+use crate::program::domain::Domain;
 use halocline_kernels::Reach;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -1,8 +1,8 @@
 //! Running the schedule.
 use super::{Phase, Simulation, Store, sources};
-use crate::error::{Error, Result};
-use crate::model::{DT, Design, TIME};
-use crate::schedule::{Item, MixFn, Stage, Work};
+use crate::base::{Error, Result};
+use crate::model::declaration::{DT, Design, TIME};
+use crate::model::stage::{Item, MixFn, Stage, Work};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -217,7 +217,7 @@ impl Simulation {
             let name = &self.store.design.declarations[f].name;
             return Err(Error::failure(format!("`{name}` has no cell {index:?} in block {block}")));
         }
-        let cell = crate::Region::of([1; 3]).shift(index.map(|i| i as isize));
+        let cell = crate::base::Region::of([1; 3]).shift(index.map(|i| i as isize));
         for (rank, patch, _) in self.store.domain_of(f).owners(block, &cell) {
             if rank == self.comm.rank() {
                 super::with_element!(self.store.design.declarations[f].element, T => {

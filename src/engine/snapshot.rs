@@ -5,15 +5,16 @@
 //! ranks there are; a state can be put back on any number of them. What comes from elsewhere at each start is not in it:
 //! parameters, coefficients, and fields that no stage writes; of these there is a hash, so that others are not taken for them.
 use super::{Simulation, sources};
-use crate::bytes::Rooms;
+use crate::base::Array;
+use crate::base::Region;
+use crate::base::buffer_pool::Rooms;
+use crate::base::hyperslab::{Extent, Number, Slab};
+use crate::base::{Error, Result};
 use crate::comm::Comm;
-use crate::error::{Error, Result};
-use crate::field::{Array, Declaration};
-use crate::model::{Design, TIME};
-use crate::region::Region;
-use crate::schedule::Item;
-use crate::slab::{Extent, Number, Slab};
-use crate::state::state_hash;
+use crate::engine::state_hash::state_hash;
+use crate::model::declaration::{Design, TIME};
+use crate::model::field::Declaration;
+use crate::model::stage::Item;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 

@@ -1,6 +1,6 @@
 //! Sources of records that arrive from outside while a run goes on: gauges, stations, another program.
+use crate::base::{Error, Result};
 use crate::comm::Comm;
-use crate::error::{Error, Result};
 use std::sync::Arc;
 
 /// A record: when it counts, which cell it is about, and a number.

@@ -1,10 +1,10 @@
 //! What reductions have found so far, and how the findings of all threads and ranks become one.
 use super::observe::Measured;
 use crate::comm::Comm;
-use crate::grid::Grid;
-use crate::model::has_place;
-use crate::schedule::Op;
-use crate::sums::{ExactSum, Extreme, all_extreme, all_sum};
+use crate::engine::sums::{ExactSum, Extreme, all_extreme, all_sum};
+use crate::model::declaration::has_place;
+use crate::model::grid::Grid;
+use crate::model::reduction::Op;
 
 /// Numbers that are collected before they are added up: sums are fast in chunks of this size.
 const CHUNK: usize = 2048;

@@ -1,5 +1,5 @@
 //! Tiles: what one thread takes at a time.
-use crate::region::Region;
+use crate::base::Region;
 
 /// Bytes that a thread may count on in its own cache, where the system does not say more.
 const OWN_CACHE: usize = 512 << 10;

@@ -1,11 +1,11 @@
 //! Whole lines and transposes: fields carried to another split of their grid, and back.
 use super::{Layout, Phase, Simulation, fits, line_layout};
-use crate::exchange::{Exchange, Move};
-use crate::field::Array;
-use crate::region::Region;
-use crate::schedule::{Stage, TileFn};
-use crate::traffic;
-use crate::turn::Turn;
+use crate::base::Array;
+use crate::base::Region;
+use crate::base::index_transform::Turn;
+use crate::engine::exchange::{Exchange, Move};
+use crate::model::stage::{Stage, TileFn};
+use crate::program::copies;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -90,7 +90,7 @@ impl Simulation {
             let (a, b) = if there { (from, to) } else { (to, from) };
             let one = |(i, &f): (usize, &usize)| {
                 let (source, target) = if there { (f, i) } else { (i, f) };
-                let copies = traffic::between(a, b, Turn::NONE, rank);
+                let copies = copies::between(a, b, Turn::NONE, rank);
                 copies
                     .into_iter()
                     .map(move |copy| (copy, source, target))
@@ -135,7 +135,7 @@ impl Simulation {
         let element = self.store.design.declarations[source].element;
         let (a, b) = (self.store.domain_of(source), self.store.domain_of(target));
         Exchange::new(&self.comm, |rank| {
-            let copies = traffic::between(a, b, turn, rank);
+            let copies = copies::between(a, b, turn, rank);
             let one = |copy| Move { copy, from: source, to: target, negate: false, element, contiguous: false };
             copies.into_iter().map(one).collect()
         })

@@ -2,9 +2,9 @@
 //! while it is in the first cache. Fetching both ends of every row again later takes 6 % of a
 //! 7-point stencil's time.
 use super::Layout;
-use crate::domain::Domain;
-use crate::grid::{Beyond, Grid};
-use crate::model::Design;
+use crate::model::declaration::Design;
+use crate::model::grid::{Beyond, Grid};
+use crate::program::domain::Domain;
 use halocline_kernels::Reach;
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Wrap {
 
     /// Which fields wrap: the same on every rank.
     pub(super) fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, reach: &[Reach]) -> Vec<Option<Wrap>> {
-        let wrap = |(d, reach): (&crate::field::Declaration, &Reach)| {
+        let wrap = |(d, reach): (&crate::model::field::Declaration, &Reach)| {
             let (grid, domain) = (&design.grids[d.grid], &domains[&(d.grid, d.whole)]);
             let (below, above, cells) = (reach.below[2], reach.above[2], row_of(grid)?);
             // Values on walls are set after the rows are written.
@@ -77,7 +77,7 @@ impl Wrap {
 /// Cells of a row, if all blocks of the grid have as many and wrap around along x.
 fn row_of(grid: &Grid) -> Option<usize> {
     let cells = grid.cells()[2];
-    let wraps = |(b, block): (usize, &crate::grid::Block)| {
+    let wraps = |(b, block): (usize, &crate::model::grid::Block)| {
         let lands = |side: usize| match block.beyond(2, side) {
             Beyond::Block(to, turn) => to == b && turn.is_shift(),
             Beyond::Wall => false,

@@ -2,7 +2,7 @@
 mod support;
 use halocline::config::JobFile;
 use halocline::prelude::*;
-use halocline::{JobEntry, driver, jobs};
+use halocline::{JobEntry, jobs, run};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
@@ -111,7 +111,7 @@ fn staggered_fields_and_points_have_coordinates_of_their_own() {
     let all: &[JobEntry] = jobs![Staggered];
     let entry = JobEntry::of_file(all, &mut file).unwrap();
     let one = NonZeroUsize::new(1);
-    let options = driver::Options {
+    let options = run::Options {
         ranks: one,
         threads: one,
         output: folder.path().join("run"),
@@ -119,7 +119,7 @@ fn staggered_fields_and_points_have_coordinates_of_their_own() {
         resume: None,
         trace: false,
     };
-    assert_eq!(driver::run(entry, file, options), 0);
+    assert_eq!(run::run(entry, file, options), 0);
     let Some(text) = ncdump(&["-v", "x,x_face,y_face,u,v"], &folder.path().join("run/fields.h5")) else { return };
     has(
         &text,

@@ -4,7 +4,7 @@
 mod support;
 use halocline::config::JobFile;
 use halocline::prelude::*;
-use halocline::{JobEntry, driver, jobs};
+use halocline::{JobEntry, jobs, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -338,8 +338,8 @@ fn faulty_program() {
     let all: &[JobEntry] = jobs![Faulty];
     let entry = JobEntry::of_file(all, &mut file).unwrap();
     let threads = std::num::NonZeroUsize::new(1);
-    let options = driver::Options { ranks, threads, output: output.into(), force: false, resume: None, trace: false };
-    std::process::exit(driver::run(entry, file, options).into());
+    let options = run::Options { ranks, threads, output: output.into(), force: false, resume: None, trace: false };
+    std::process::exit(run::run(entry, file, options).into());
 }
 
 #[test]

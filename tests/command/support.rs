@@ -2,7 +2,7 @@
 //! came of it.
 #![allow(dead_code)] // each suite uses its part
 use halocline::config::JobFile;
-use halocline::input;
+use halocline::files::input;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -3,8 +3,8 @@
 //! The symbols here are written in the integers of a textbook, not with the weights of the code.
 use halocline::comm::ranks;
 use halocline::config::JobFile;
+use halocline::model::reduction::Op;
 use halocline::prelude::*;
-use halocline::schedule::Op;
 use halocline_jobs::poisson;
 use halocline_kernels::central::Central;
 use halocline_kernels::diffusion::{Ftcs, Ftcs4};
@@ -194,7 +194,7 @@ fn energy_is_conserved_between_layers_and_walls() {
 fn job(text: &str, comm: Comm) -> Result<Simulation> {
     let mut file = JobFile::parse("test.toml", text, &[])?;
     let entry = halocline::JobEntry::of_file(halocline_jobs::all(), &mut file)?;
-    halocline::driver::model(entry, &file, comm)?.compile()
+    halocline::run::model(entry, &file, comm)?.compile()
 }
 
 /// p(r, t) = A/r · ricker(t − r/c) until the first echo; afterwards the sponge has swallowed almost all.

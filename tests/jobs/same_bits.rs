@@ -2,7 +2,7 @@
 //! finds the jobs by itself: each has a `smoke.toml` in the folder of its name.
 use halocline::comm::ranks;
 use halocline::config::JobFile;
-use halocline::{Comm, JobEntry, Result, driver};
+use halocline::{Comm, JobEntry, Result, run};
 use halocline_jobs::all;
 use halocline_kernels::InstructionSet;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ fn smoke(entry: &JobEntry, set: &[String]) -> JobFile {
 /// The hash of the state after a few steps, on every rank; `fuse` steps at a time, or as many as the engine likes.
 fn state(entry: &JobEntry, file: &JobFile, n: usize, threads: usize, fuse: Option<usize>) -> Result<String> {
     let run = |comm: Comm| {
-        let mut model = driver::model(entry, file, comm)?;
+        let mut model = run::model(entry, file, comm)?;
         fuse.into_iter().for_each(|steps| model.fuse(steps));
         if n.is_multiple_of(2) {
             // These grids are small: halos would all be packed.
@@ -121,8 +121,8 @@ fn all_job_files_have_no_errors_and_smoke_files_write_three_instants() {
             let path = path.expect("an entry").path();
             let mut file = JobFile::read(&path, &[]).expect("a job file without errors");
             entry.check(&mut file).expect("parameters without errors");
-            let model = driver::model(entry, &file, Comm::alone()).expect("a model without errors");
-            driver::check_streams(&file, &model).expect("streams without errors");
+            let model = run::model(entry, &file, Comm::alone()).expect("a model without errors");
+            run::check_streams(&file, &model).expect("streams without errors");
             if path.ends_with("smoke.toml") {
                 let Span::Steps(end) = file.time.end else { panic!("{}: an end in steps", path.display()) };
                 let instants = |every: &Cadence| if let Cadence::Steps(n) = every { end / n + 1 } else { 0 };

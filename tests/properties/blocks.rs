@@ -1,9 +1,9 @@
 //! Chains and rings of blocks, each with axes that point any way, against one big block. All numbers are small integers
 //! and all kernels treat the axes alike, so that sums are exact in any order and axes may change places.
 use crate::config;
+use halocline::base::index_transform::Heading;
 use halocline::comm::ranks;
 use halocline::prelude::*;
-use halocline::turn::Heading;
 use ndarray::Array3;
 use proptest::prelude::*;
 

@@ -1,8 +1,8 @@
 //! What needs no drawing by lot: other types in one kernel, other grids, bags, sources, ensembles, more ranks than work.
 use halocline::comm::ranks;
 use halocline::engine::sources::{Arrival, Replay};
+use halocline::model::reduction::{Op, Reduction};
 use halocline::prelude::*;
-use halocline::schedule::{Op, Reduction};
 
 /// Runs a model on all numbers of ranks from 1 to 12, with one to three threads, and wants the same from all.
 fn same_on_all_ranks<R: Send + PartialEq + std::fmt::Debug>(sketch: impl Fn(Comm) -> Result<R> + Sync) -> R {

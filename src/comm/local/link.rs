@@ -1,7 +1,7 @@
 //! Persistent messages with buffers. A buffer goes to the receiver as it is, and another one takes its place.
-use super::super::buffer::Buffer;
 use super::{Spare, Tag};
 use crate::comm::Link;
+use crate::comm::buffer::Buffer;
 
 pub(super) struct LocalLink {
     tag: Tag,

@@ -395,7 +395,7 @@ mod tests {
             comm.barrier();
         });
         assert_eq!((aborted.rank, aborted.code), (2, 75));
-        assert_eq!(crate::Error::from(aborted).to_string(), "rank 2 failed: ended the job with exit code 75");
+        assert_eq!(crate::base::Error::from(aborted).to_string(), "rank 2 failed: ended the job with exit code 75");
     }
 
     #[test]

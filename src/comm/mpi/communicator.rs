@@ -4,11 +4,11 @@
 //! has died. Then this rank revokes all communicators, so that nobody waits in vain, brings its messages to their end, so that
 //! memory is its own again, and unwinds; those that are left can then make a communicator without the dead. Any other error ends the
 //! job.
-use super::super::ending::give_up;
-use super::super::fault::{Fault, Lost};
 use super::mitigation::Mitigation;
 use super::rank;
 use super::requests::List;
+use crate::comm::ending::give_up;
+use crate::comm::fault::{Fault, Lost};
 use mpi::ffi::*;
 use std::cell::{Cell, RefCell};
 use std::os::raw::{c_char, c_int};

@@ -1,10 +1,10 @@
 //! Persistent messages with buffers: between ranks of a node in windows, if they are small, else persistent requests.
-use super::super::buffer::Buffer;
-use super::super::window::{Slot, Window};
 use super::communicator::Communicator;
 use super::requests::Requests;
 use super::{Limits, address, count, pieces};
 use crate::comm::Link;
+use crate::comm::buffer::Buffer;
+use crate::comm::window::{Slot, Window};
 use mpi::ffi::*;
 use std::mem::take;
 use std::os::raw::c_int;

@@ -2,7 +2,7 @@
 use super::communicator::Communicator;
 use super::mitigation::Mitigation;
 use super::{Limits, Mpi, Transport, rank};
-use crate::{Error, Result};
+use crate::base::{Error, Result};
 use mpi::Threading;
 use mpi::environment::Universe;
 use mpi::ffi::*;
@@ -44,7 +44,7 @@ impl World {
     }
 
     /// A communicator of all ranks, with messages of its own. If they are to `survive` and can, they unwind with
-    /// [`Lost`](super::super::fault::Lost) where one of them dies. Collective.
+    /// [`Lost`](crate::comm::fault::Lost) where one of them dies. Collective.
     pub fn communicator(&self, survive: bool) -> Rc<dyn Transport> {
         let mitigation = self.mitigation.filter(|_| survive);
         Rc::new(Mpi::new(Communicator::first(self.ranks, mitigation), self.limits))

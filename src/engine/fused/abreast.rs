@@ -2,7 +2,7 @@
 //! other than rows: what one has just written, the next finds in the nearest cache.
 use super::fusible::span;
 use super::levels::{Level, Source, Version};
-use crate::model::Design;
+use crate::model::declaration::Design;
 use halocline_kernels::Reach;
 
 /// Puts levels into groups that go abreast, in their order, each some rows behind the one before.

@@ -3,8 +3,8 @@
 //! without this.
 use super::levels::Source;
 use super::pass::Pass;
-use crate::field::memory::LINE;
-use crate::region::Region;
+use crate::base::Region;
+use crate::base::memory::LINE;
 use std::ops::Range;
 use std::ptr::null;
 

@@ -2,10 +2,10 @@
 use super::STEPS;
 use super::levels::Block;
 use super::stretches::Stretches;
-use crate::domain::Domain;
+use crate::base::Array;
 use crate::engine::Layout;
-use crate::field::Array;
-use crate::model::Design;
+use crate::model::declaration::Design;
+use crate::program::domain::Domain;
 use halocline_kernels::Reach;
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
-//! The ends of rows and the rows beyond walls: what [`crate::boundary::fill`] and the exchange of halos do to fields in
+//! The ends of rows and the rows beyond walls: what [`crate::model::boundary::fill`] and the exchange of halos do to fields in
 //! memory, done to single rows wherever they lie.
-use super::super::with_element;
-use super::super::wrap::Wrap;
-use crate::boundary::Wall;
-use crate::field::Declaration;
-use crate::grid::Grid;
+use crate::engine::with_element;
+use crate::engine::wrap::Wrap;
+use crate::model::boundary::Wall;
+use crate::model::field::Declaration;
+use crate::model::grid::Grid;
 use halocline_kernels::Reach;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 

@@ -1,11 +1,11 @@
 //! Which stages and steps can be fused, and why others cannot.
-use super::super::Layout;
-use crate::boundary::Boundary;
-use crate::domain::Domain;
-use crate::field::Declaration;
-use crate::grid::Grid;
-use crate::model::{Clock, Design};
-use crate::schedule::{Item, Stage, Work};
+use crate::engine::Layout;
+use crate::model::boundary::Boundary;
+use crate::model::declaration::{Clock, Design};
+use crate::model::field::Declaration;
+use crate::model::grid::Grid;
+use crate::model::stage::{Item, Stage, Work};
+use crate::program::domain::Domain;
 use halocline_kernels::Reach;
 use std::collections::BTreeMap;
 use std::sync::Arc;

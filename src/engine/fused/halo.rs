@@ -2,13 +2,13 @@
 //! exchange for all steps.
 use super::edges::Edges;
 use super::levels::Block;
+use crate::base::Region;
 use crate::comm::Threads;
-use crate::domain::Domain;
+use crate::engine::exchange::{Exchange, Move};
 use crate::engine::{Halo, Layout, Phase, Simulation, Store, halos};
-use crate::exchange::{Exchange, Move};
-use crate::model::{Design, TIME};
-use crate::region::Region;
-use crate::traffic;
+use crate::model::declaration::{Design, TIME};
+use crate::program::copies;
+use crate::program::domain::Domain;
 use halocline_kernels::Reach;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -107,7 +107,7 @@ fn rows(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: &Halo, rank: 
         let mut reach = *reach;
         (reach.below[2], reach.above[2]) = (0, 0);
         let domain = &domains[&(d.grid, d.whole)];
-        for mut copy in traffic::halo(&design.grids[d.grid], domain, rank, &reach) {
+        for mut copy in copies::halo(&design.grids[d.grid], domain, rank, &reach) {
             copy.target = copy.target.with(2, copy.target.low[2] - below, copy.target.high[2] + above);
             let contiguous = halos::goes_unpacked(design, domain, &copy, d.element);
             moves.push(Move { copy, from: *f, to: *f, negate: false, element: d.element, contiguous });

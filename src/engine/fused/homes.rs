@@ -6,8 +6,8 @@
 //! the other, then the first again, as many planes later as the ring has.
 use super::fusible::span;
 use super::levels::{Level, Source, Version};
-use crate::field::Declaration;
-use crate::model::Design;
+use crate::model::declaration::Design;
+use crate::model::field::Declaration;
 use halocline_kernels::Reach;
 
 /// Where a version lives.
@@ -108,8 +108,8 @@ fn declaration<'a>(design: &'a Design, versions: &[Version], v: usize) -> &'a De
 
 #[cfg(test)]
 mod tests {
-    use super::super::levels::{Block, Level};
     use super::Source;
+    use crate::engine::fused::levels::{Block, Level};
     use crate::prelude::*;
     use halocline_kernels::diffusion::Ftcs;
     use halocline_kernels::wave::Leapfrog;

@@ -1,14 +1,16 @@
 //! Stages as *levels*: each stage of each step knows which version of a field it reads, how far it stays behind
 //! the front that sweeps through the grid, and how far beyond its tile it has to compute. All of this follows from the
 //! schedule.
-use super::super::Layout;
 use super::abreast;
 use super::fusible::{self, MOST_STAGES, span};
 use super::homes::{self, Home};
-use crate::domain::Domain;
-use crate::grid::Grid;
-use crate::model::Design;
-use crate::schedule::{Bound, Op, Stage, Work};
+use crate::engine::Layout;
+use crate::model::arguments::Bound;
+use crate::model::declaration::Design;
+use crate::model::grid::Grid;
+use crate::model::reduction::Op;
+use crate::model::stage::{Stage, Work};
+use crate::program::domain::Domain;
 use halocline_kernels::Reach;
 use std::collections::BTreeMap;
 use std::sync::Arc;

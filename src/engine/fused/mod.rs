@@ -33,7 +33,7 @@ pub(super) use depth::{Depth, bytes};
 
 use super::Simulation;
 use crate::comm::{Comm, Reduce};
-use crate::exchange::Exchange;
+use crate::engine::exchange::Exchange;
 use choice::Choice;
 use levels::Block;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! Where rows lie while a block is computed: in rings of planes that stay in cache, one for all versions of a
 //! field that are read.
 use super::homes::Home;
-use crate::field::Lines;
-use crate::field::memory::{LINE, Memory};
+use crate::base::Lines;
+use crate::base::memory::{LINE, Memory};
 use halocline_kernels::stream::stream;
 use std::cell::RefCell;
 

@@ -2,9 +2,9 @@
 use super::choice::Choice;
 use super::levels::Block;
 use super::{STEPS, measured};
+use crate::base::Result;
 use crate::engine::Simulation;
-use crate::error::Result;
-use crate::model::TIME;
+use crate::model::declaration::TIME;
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -3,14 +3,14 @@ use super::edges::Edges;
 use super::halo;
 use super::levels::{Block, Level};
 use super::pass::{Kernels, Pass};
+use crate::base::Result;
 use crate::comm::Reduce;
-use crate::domain::Patch;
 use crate::engine::observe::Measured;
 use crate::engine::tally::Tally;
 use crate::engine::{Phase, Simulation, Store, halos, tiles};
-use crate::error::Result;
-use crate::model::TIME;
-use crate::schedule::Work;
+use crate::model::declaration::TIME;
+use crate::model::stage::Work;
+use crate::program::domain::Patch;
 use std::sync::Arc;
 use std::time::Instant;
 

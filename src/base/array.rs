@@ -1,0 +1,247 @@
+//! The memory of one field on one patch: padded rows of numbers with room for halos.
+use crate::base::Region;
+use crate::base::memory::{LINE, Memory};
+use halocline_kernels::{Element, ElementType};
+use ndarray::{ArrayView3, ArrayViewMut3, ShapeBuilder};
+
+/// Strides that are multiples of this make rows fight for the same sets of the first cache.
+const CONFLICT: usize = 4096;
+
+/// Owned cells of a patch and halos around them. Indices are those of the block. A flat z or y axis has a stride of zero,
+/// so that a neighbour along it is the cell itself.
+pub struct Array {
+    memory: Memory,
+    element: ElementType,
+    owned: Region,
+    padded: Region,
+    /// Bytes from a row to the next, and from a plane to the next.
+    row: isize,
+    plane: isize,
+    /// Bytes from the start of the memory to cell `padded.low`.
+    first: usize,
+    lines: Lines,
+}
+
+/// The whole cache lines of a row: bytes before its first owned cell, and in all. They belong to no other row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lines {
+    pub(crate) left: usize,
+    pub(crate) used: usize,
+}
+
+impl Lines {
+    /// Bytes from row to row, so that rows do not fight for the same sets of the first cache.
+    pub(crate) fn stride(self) -> usize {
+        if self.used % CONFLICT < 2 * LINE { self.used + 2 * LINE } else { self.used }
+    }
+}
+
+/// How padded rows lie in memory: strides and sizes in bytes.
+struct Shape {
+    padded: Region,
+    row: usize,
+    plane: usize,
+    first: usize,
+    bytes: usize,
+    lines: Lines,
+}
+
+impl Shape {
+    fn of(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> Shape {
+        let depth = |d: [usize; 3]| [0, 1, 2].map(|a| if a < 2 && flat[a] { 0 } else { d[a] });
+        let padded = owned.grow(depth(below), depth(above));
+        let [nz, ny, _] = padded.size();
+        let size = element.size();
+        let left = (below[2] * size).next_multiple_of(LINE);
+        let used = left + ((owned.size()[2] + above[2]) * size).next_multiple_of(LINE);
+        let lines = Lines { left, used };
+        let row = lines.stride();
+        let plane = ny * row + if ny > 1 { 4 * LINE } else { 0 };
+        Shape { padded, row, plane, first: left - below[2] * size, bytes: nz * plane + LINE, lines }
+    }
+}
+
+impl Array {
+    /// Zeros on `owned` and `below`/`above` cells of halo around it. Flat axes get no halo in z and y.
+    pub fn new(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> Array {
+        let Shape { padded, row, plane, first, bytes, lines } = Shape::of(element, owned, below, above, flat);
+        Array {
+            memory: Memory::zeroed(bytes),
+            element,
+            owned,
+            padded,
+            row: if flat[1] { 0 } else { row as isize },
+            plane: if flat[0] { 0 } else { plane as isize },
+            first,
+            lines,
+        }
+    }
+
+    /// Bytes that such an array takes.
+    pub fn bytes_for(
+        element: ElementType,
+        owned: Region,
+        below: [usize; 3],
+        above: [usize; 3],
+        flat: [bool; 3],
+    ) -> usize {
+        Memory::bytes_for(Shape::of(element, owned, below, above, flat).bytes)
+    }
+
+    /// The type of its numbers.
+    pub fn element(&self) -> ElementType {
+        self.element
+    }
+
+    /// The cells that this rank owns.
+    pub fn owned(&self) -> Region {
+        self.owned
+    }
+
+    /// The owned cells and the halo.
+    pub fn padded(&self) -> Region {
+        self.padded
+    }
+
+    /// Bytes from a row to the next (zero along a flat y).
+    pub fn row_stride(&self) -> isize {
+        self.row
+    }
+
+    /// Bytes from a plane to the next (zero along a flat z).
+    pub fn plane_stride(&self) -> isize {
+        self.plane
+    }
+
+    /// The whole cache lines of its rows.
+    pub(crate) fn lines(&self) -> Lines {
+        self.lines
+    }
+
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        self.memory.bytes()
+    }
+
+    fn offset(&self, [z, y, x]: [isize; 3]) -> isize {
+        let low = self.padded.low;
+        self.first as isize
+            + (z - low[0]) * self.plane
+            + (y - low[1]) * self.row
+            + (x - low[2]) * self.element.size() as isize
+    }
+
+    /// A pointer to the cell of this index, which must lie in the padded region to be read or written through.
+    pub fn cell(&self, index: [isize; 3]) -> *const u8 {
+        self.memory.at().wrapping_offset(self.offset(index))
+    }
+
+    /// The same for writing. Rows of different index do not overlap, so threads may write different ones at a time.
+    pub fn cell_mut(&self, index: [isize; 3]) -> *mut u8 {
+        self.memory.at().wrapping_offset(self.offset(index))
+    }
+
+    fn check_row(&self, index: [isize; 3], cells: usize) {
+        let row = Region::of([1, 1, cells]).shift(index);
+        assert!(self.padded.contains(&row), "{row:?} lies outside the array {:?}", self.padded);
+    }
+
+    /// The bytes of so many cells of a row, from this index on.
+    ///
+    /// # Panics
+    /// If they do not lie in the array.
+    pub fn row(&self, index: [isize; 3], cells: usize) -> &[u8] {
+        self.check_row(index, cells);
+        // SAFETY: the cells lie in the array, in one row.
+        unsafe { std::slice::from_raw_parts(self.cell(index), cells * self.element.size()) }
+    }
+
+    /// The same for writing.
+    ///
+    /// # Panics
+    /// As [`Array::row`].
+    pub fn row_mut(&mut self, index: [isize; 3], cells: usize) -> &mut [u8] {
+        self.check_row(index, cells);
+        // SAFETY: as in `row`; the borrow is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.cell_mut(index), cells * self.element.size()) }
+    }
+
+    fn check<T: Element>(&self, region: &Region) -> (ndarray::StrideShape<ndarray::Ix3>, *mut T) {
+        assert_eq!(T::TYPE, self.element, "a field's array is viewed as another type");
+        assert!(self.padded.contains(region), "{region:?} lies outside the array {:?}", self.padded);
+        let size = self.element.size() as isize;
+        let shape = region.size();
+        let strides = [self.plane / size, self.row / size, 1].map(|s| s as usize);
+        ((shape[0], shape[1], shape[2]).strides((strides[0], strides[1], strides[2])), self.cell_mut(region.low).cast())
+    }
+
+    /// A box of cells as an ndarray view, `[z, y, x]`.
+    ///
+    /// # Panics
+    /// If `T` is not the array's type or the box does not lie in the array.
+    pub fn view<T: Element>(&self, region: &Region) -> ArrayView3<'_, T> {
+        let (shape, at) = self.check::<T>(region);
+        // SAFETY: the box lies in the array, whose memory is initialised, aligned to a cache line and rows to numbers.
+        unsafe { ArrayView3::from_shape_ptr(shape, at) }
+    }
+
+    /// A box of cells for writing.
+    ///
+    /// # Panics
+    /// As [`Array::view`].
+    pub fn view_mut<T: Element>(&mut self, region: &Region) -> ArrayViewMut3<'_, T> {
+        let (shape, at) = self.check::<T>(region);
+        // SAFETY: as in `view`; the borrow is exclusive. Cells do not overlap: a stride is zero only along an axis of one cell.
+        unsafe { ArrayViewMut3::from_shape_ptr(shape, at) }
+    }
+}
+
+impl Array {
+    /// A box of cells for writing, from a shared array: for threads that write boxes side by side.
+    ///
+    /// # Safety
+    /// No other view of these cells may be alive.
+    ///
+    /// # Panics
+    /// As [`Array::view`].
+    pub unsafe fn view_shared_mut<T: Element>(&self, region: &Region) -> ArrayViewMut3<'_, T> {
+        let (shape, at) = self.check::<T>(region);
+        // SAFETY: as in `view`; that nobody else looks at these cells is the caller's promise.
+        unsafe { ArrayViewMut3::from_shape_ptr(shape, at) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_and_pointers_name_the_same_cells() {
+        let owned = Region::new([2, 10, 100], [5, 14, 107]);
+        let mut a = Array::new(ElementType::F32, owned, [1, 2, 3], [1, 0, 5], [false; 3]);
+        a.view_mut::<f32>(&owned).indexed_iter_mut().for_each(|((z, y, x), v)| *v = (z * 100 + y * 10 + x) as f32);
+        // SAFETY: the cell is owned.
+        assert_eq!(unsafe { *a.cell([3, 12, 101]).cast::<f32>() }, 121.0);
+        assert_eq!(a.row([3, 12, 101], 2), [121.0f32, 122.0].map(f32::to_ne_bytes).concat());
+        a.row_mut([2, 10, 100], 1).copy_from_slice(&7f32.to_ne_bytes());
+        assert_eq!(a.view::<f32>(&owned)[[0, 0, 0]], 7.0);
+        assert_eq!(a.cell([3, 12, 100]) as usize % LINE, 0);
+        assert_eq!(a.view::<f32>(&a.padded()).sum(), a.view::<f32>(&owned).sum());
+        assert_eq!(a.row_stride() % LINE as isize, 0);
+    }
+
+    #[test]
+    fn along_flat_axes_a_neighbour_is_the_cell_itself() {
+        let a = Array::new(ElementType::C64, Region::of([1, 1, 9]), [2; 3], [2; 3], [true, true, false]);
+        assert_eq!(a.cell([1, -2, 4]), a.cell([0, 0, 4]));
+        assert_eq!(a.padded(), Region::new([0, 0, -2], [1, 1, 11]));
+    }
+
+    #[test]
+    fn strides_avoid_cache_conflicts() {
+        for n in [510, 511, 512, 1024, 4096] {
+            let a = Array::new(ElementType::F64, Region::of([4, 4, n]), [1; 3], [1; 3], [false; 3]);
+            assert!(a.row_stride() as usize % CONFLICT >= 2 * LINE, "{n}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What every other module is built on: errors, boxes of cells, index transforms, arrays and buffers, background tasks,
+//! signals.
+pub mod array;
+pub(crate) mod background;
+pub mod buffer_pool;
+mod error;
+pub mod hyperslab;
+pub mod index_transform;
+pub(crate) mod instruction_sets;
+pub(crate) mod memory;
+mod region;
+pub mod signals;
+
+pub use array::Array;
+pub(crate) use array::Lines;
+pub use error::{Error, Kind, Result};
+pub use region::Region;

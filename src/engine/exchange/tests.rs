@@ -1,0 +1,160 @@
+use super::*;
+use crate::base::index_transform::{Turn, X, Y, Z};
+use crate::comm::ranks;
+use crate::model::grid::Grid;
+use crate::program::copies;
+use crate::program::domain::Domain;
+use halocline_kernels::Reach;
+
+const BELOW: [usize; 3] = [2, 3, 1];
+const ABOVE: [usize; 3] = [3, 2, 2];
+
+/// A number that no other cell has.
+fn number(block: usize, [z, y, x]: [isize; 3]) -> f64 {
+    (((block as isize * 100 + z) * 100 + y) * 100 + x) as f64
+}
+
+/// Makes the halo of one field fresh twice, from one array and from another, and checks every cell of it. All other cells
+/// hold numbers of no cell, so that one which is not where it should be is seen. Gives how many pieces of halos came packed
+/// and unpacked, over all ranks.
+fn check(grid: &Grid, dims: Option<[usize; 3]>, size: usize, reach: Reach, unpacked: bool) -> [usize; 2] {
+    let counts = ranks(size, 2, |comm| {
+        let domain = Domain::new(grid, size, dims, [3; 3]).unwrap();
+        let wanted = |rank: usize| -> Vec<Move> {
+            let copies = copies::halo(grid, &domain, rank, &reach).into_iter();
+            let one = |copy| {
+                let contiguous = unpacked && copies::is_contiguous(&domain, &copy);
+                Move { copy, from: 0, to: 0, negate: false, element: ElementType::F64, contiguous }
+            };
+            copies.map(one).collect()
+        };
+        let me = comm.rank();
+        let mut exchange = Exchange::new(&comm, wanted);
+        assert_eq!(exchange.traffic(), Exchange::sent(me, size, wanted));
+        for round in [0.25, 0.5] {
+            let flat = [0, 1, 2].map(|a| grid.is_flat(a));
+            let make = |patch: &crate::program::domain::Patch| {
+                let mut array = Array::new(ElementType::F64, patch.region, BELOW, ABOVE, flat);
+                let all = array.padded();
+                array.view_mut::<f64>(&all).fill(-1.0 - me as f64);
+                let low = patch.region.low;
+                let owned = array.view_mut::<f64>(&patch.region);
+                { owned }.indexed_iter_mut().for_each(|((z, y, x), v)| {
+                    let index = [low[0] + z as isize, low[1] + y as isize, low[2] + x as isize];
+                    *v = number(patch.block, index) + round;
+                });
+                array
+            };
+            let arrays = [domain.patches(me).iter().map(make).collect::<Vec<_>>()];
+            exchange.start(&comm, &arrays, &arrays);
+            // SAFETY: nobody looks at the arrays until the exchange is finished.
+            unsafe { exchange.launch(&arrays, &arrays) };
+            exchange.finish(&comm, &arrays);
+            assert!(!exchange.is_under_way());
+            for Move { copy: Copy { from, to, target, turn }, .. } in wanted(me) {
+                let block = domain.patches(from.0)[from.1].block;
+                for ((z, y, x), v) in arrays[0][to.1].view::<f64>(&target).indexed_iter() {
+                    let index = [z, y, x].map(|i| i as isize);
+                    let index = [0, 1, 2].map(|a| target.low[a] + index[a]);
+                    let expected = number(block, turn.index(index)) + round;
+                    assert_eq!(*v, expected, "cell {index:?} of rank {me} of {size}, {dims:?}, {reach:?}");
+                }
+            }
+            for (array, patch) in arrays[0].iter().zip(domain.patches(me)) {
+                let owned = array.view::<f64>(&patch.region);
+                assert!(owned.iter().all(|v| *v >= 0.0), "owned cells of rank {me} are overwritten");
+            }
+        }
+        let packed: usize = exchange.incoming.iter().map(|m| m.pieces.len()).sum();
+        [packed, exchange.planes.map_or(0, |planes| planes.receives.len())]
+    });
+    counts.unwrap().into_iter().fold([0; 2], |all, one| [all[0] + one[0], all[1] + one[1]])
+}
+
+fn reaches() -> [Reach; 4] {
+    let reach = |below, above, corners| Reach { below, above, corners };
+    [
+        reach([1; 3], [1; 3], false),
+        reach([1; 3], [1; 3], true),
+        reach([2, 0, 1], [3, 2, 0], false),
+        reach(BELOW, ABOVE, true),
+    ]
+}
+
+#[test]
+fn halos_are_the_same_packed_and_unpacked() {
+    let grids = [
+        Grid::new([12, 5, 7]).periodic([true; 3]),
+        Grid::new([13, 6, 4]).periodic([true, false, true]),
+        Grid::new([14, 9, 8]).periodic([false, true, false]),
+        Grid::new([16, 11]).periodic([true; 2]),
+        Grid::new([16, 11]).periodic([true, false]),
+    ];
+    for grid in &grids {
+        for reach in reaches() {
+            for (size, parts) in [(2, [2, 1, 1]), (3, [3, 1, 1]), (4, [4, 1, 1]), (4, [2, 2, 1]), (2, [1, 1, 2])] {
+                let parts = if grid.is_flat(0) { [1, parts[0], parts[1].max(parts[2])] } else { parts };
+                let least = [0, 1, 2].map(|a| grid.cells()[a] / parts[a]);
+                if (0..3).any(|a| parts[a] > 1 && least[a] < 3) {
+                    continue;
+                }
+                let [_, none] = check(grid, Some(parts), size, reach, false);
+                assert_eq!(none, 0);
+                let [_, direct] = check(grid, Some(parts), size, reach, true);
+                let cut = usize::from(grid.is_flat(0));
+                assert_eq!(direct > 0, parts[cut] > 1, "{parts:?}, {reach:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_face_of_whole_planes_is_all_there_is_to_send() {
+    let grid = Grid::new([12, 5, 7]).periodic([true; 3]);
+    let star = Reach { below: [1; 3], above: [1; 3], corners: false };
+    assert_eq!(check(&grid, Some([3, 1, 1]), 3, star, true), [0, 6]);
+    let cube = Reach { below: [2, 2, 1], above: [2; 3], corners: true };
+    let [packed, direct] = check(&grid, Some([3, 1, 1]), 3, cube, true);
+    assert!(packed > 0 && direct == 6, "corners come packed, onto planes that have come before");
+    let grid = Grid::new([16, 11]).periodic([true; 2]);
+    assert_eq!(check(&grid, Some([1, 4, 1]), 4, star, true), [0, 8], "rows of one plane");
+}
+
+#[test]
+fn planes_of_unequal_width_are_packed() {
+    let grid = Grid::new([12, 9, 7]).periodic([true; 3]);
+    let reach = Reach { below: [1; 3], above: [1; 3], corners: false };
+    let [packed, direct] = check(&grid, Some([2, 2, 1]), 4, reach, true);
+    assert!(packed > 0 && direct == 8, "{packed}, {direct}");
+}
+
+#[test]
+fn blocks_that_meet_without_a_turn_need_no_packing() {
+    let ring = Grid::blocks(2, [9, 5, 7]).join(0, Z, 1, [Z, Y, X]).unwrap().join(1, Z, 0, [Z, Y, X]).unwrap();
+    let star = Reach { below: [1; 3], above: [1; 3], corners: false };
+    assert_eq!(check(&ring, Some([1; 3]), 2, star, true), [0, 4]);
+    // Two patches a rank: where its own meet, nothing is sent.
+    assert_eq!(check(&ring, Some([3, 1, 1]), 3, star, true), [0, 6]);
+    let turned = Grid::blocks(2, [8, 8]).join(0, X, 1, [Z, -X, Y]).unwrap();
+    for reach in reaches() {
+        check(&ring, Some([3, 1, 1]), 3, reach, true);
+        assert_eq!(check(&turned, None, 2, reach, true)[1], 0);
+    }
+}
+
+#[test]
+fn what_something_else_touches_on_the_way_is_packed() {
+    let cells = |y: [isize; 2]| Region::new([8, y[0], 0], [10, y[1], 7]);
+    let one = |from: usize, y: [isize; 2]| Move {
+        copy: Copy { from: (from, 0), to: (0, 0), target: cells(y), turn: Turn::NONE },
+        from: 0,
+        to: 0,
+        negate: false,
+        element: ElementType::F64,
+        contiguous: from == 1 && y == [0, 5],
+    };
+    let direct = |corner: usize, y: [isize; 2]| is_direct(0, &[one(1, [0, 5]), one(corner, y)], 0);
+    assert!(direct(1, [5, 6]), "a corner that comes packed is unpacked later");
+    assert!(!direct(0, [5, 6]), "a corner that this rank copies itself would be overwritten");
+    assert!(!direct(1, [0, 5]), "two into one place");
+}

@@ -1,0 +1,146 @@
+//! The sealed segments of a stream: which there are, and which instants each contributes.
+use super::hdf5;
+use super::schema::Instant;
+use crate::base::Kind;
+use crate::base::{Error, Result};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// A sealed segment.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sealed {
+    /// The instants that count: all, or the first ones where a later life began anew before the end of this segment.
+    pub(super) instants: Vec<Instant>,
+    /// Instants that the file holds.
+    pub(super) held: usize,
+}
+
+/// Where the segments of stream `name` in `dir` lie.
+pub(super) fn folder(dir: &Path, name: &str) -> PathBuf {
+    dir.join(name)
+}
+
+/// The name of segment `i`.
+pub(super) fn file_name(i: usize) -> String {
+    format!("{i:06}.h5")
+}
+
+/// A segment that is missing or cannot be read, and why not.
+pub(super) type Lost = (usize, Error);
+
+/// Reads which instants the segments on disk hold: those that are lost hold none.
+pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<Lost>)> {
+    let mut found: BTreeSet<usize> = BTreeSet::new();
+    match fs::read_dir(folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => {}
+        entries => {
+            let names = entries.map_err(|e| Error::file("read", folder, e))?.flatten().map(|entry| entry.file_name());
+            found.extend(names.filter_map(|name| number(name.to_str()?)));
+        }
+    }
+    let (mut sealed, mut lost): (Vec<Sealed>, _) = (vec![], vec![]);
+    for i in 0..found.last().map_or(0, |last| last + 1) {
+        let path = folder.join(file_name(i));
+        let instants = match instants(&path) {
+            Ok(instants) => instants,
+            Err(e) => {
+                lost.push((i, why_lost(&path, hdf5::explain("read", &path, e))?));
+                vec![]
+            }
+        };
+        sealed.push(Sealed { held: instants.len(), instants });
+    }
+    // Steps grow along a run. A segment that begins before the last one's end was written after a restart from between.
+    let mut end = u64::MAX;
+    for segment in sealed.iter_mut().rev() {
+        segment.instants.retain(|&(step, _)| step < end);
+        end = end.min(segment.instants.first().map_or(u64::MAX, |i| i.0));
+    }
+    Ok((sealed, lost))
+}
+
+/// What to say of a segment that is missing or damaged.
+///
+/// # Errors
+/// If it is neither, as far as one can tell: it cannot be read now.
+fn why_lost(path: &Path, why: Error) -> Result<Error> {
+    let read = File::open(path).and_then(|file| file.read_at(&mut [0], 0));
+    match read {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Error::failure(format!("{} is missing", path.display()))),
+        Err(e) => Err(Error::file("read", path, e).as_input()),
+        Ok(_) if why.kind() == Kind::Input => Err(why),
+        Ok(_) => Ok(why),
+    }
+}
+
+/// The number of a segment, if this is the name of one.
+fn number(name: &str) -> Option<usize> {
+    name.strip_suffix(".h5")?.parse().ok().filter(|i| file_name(*i) == name)
+}
+
+fn instants(path: &Path) -> hdf5::Result<Vec<Instant>> {
+    let file = hdf5::open(path)?;
+    let times = file.dataset("time")?.read_raw::<f64>()?;
+    let steps = file.dataset("step")?.read_raw::<i64>()?;
+    Ok(steps.into_iter().map(|s| s as u64).zip(times).collect())
+}
+
+/// Drops what lies after `step`, or all without a step: the segments to keep come first, the numbers of those to delete second, last first.
+pub(super) fn keep_until(mut sealed: Vec<Sealed>, step: Option<u64>) -> (Vec<Sealed>, Vec<usize>) {
+    let all = sealed.len();
+    for segment in &mut sealed {
+        segment.instants.retain(|i| Some(i.0) <= step);
+    }
+    let kept = sealed.iter().rposition(|s| !s.instants.is_empty()).map_or(0, |last| last + 1);
+    sealed.truncate(kept);
+    (sealed, (kept..all).rev().collect())
+}
+
+/// Segments as a message.
+pub(super) fn encode(sealed: &[Sealed]) -> Vec<u8> {
+    let mut words = vec![];
+    for segment in sealed {
+        words.extend([segment.held as u64, segment.instants.len() as u64]);
+        words.extend(segment.instants.iter().flat_map(|(step, time)| [*step, time.to_bits()]));
+    }
+    words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}
+
+/// The segments of a message.
+pub(super) fn decode(message: &[u8]) -> Vec<Sealed> {
+    let mut words = message.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word));
+    let mut sealed = vec![];
+    while let (Some(held), Some(n)) = (words.next(), words.next()) {
+        let mut instant = || Some((words.next()?, f64::from_bits(words.next()?)));
+        let instants = (0..n).map_while(|_| instant()).collect();
+        sealed.push(Sealed { instants, held: held as usize });
+    }
+    sealed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_drops_what_came_after_its_checkpoint() {
+        let segment =
+            |steps: &[u64]| Sealed { instants: steps.iter().map(|&s| (s, s as f64)).collect(), held: steps.len() };
+        let all = vec![segment(&[0, 10]), segment(&[20, 30]), segment(&[40])];
+        let (kept, dropped) = keep_until(all.clone(), Some(20));
+        assert_eq!(decode(&encode(&kept)), kept);
+        assert_eq!(kept[1], Sealed { instants: vec![(20, 20.0)], held: 2 });
+        assert_eq!((kept.len(), dropped), (2, vec![2]));
+        assert_eq!(keep_until(all.clone(), Some(99)), (all.clone(), vec![]));
+        assert_eq!(keep_until(all.clone(), Some(0)).1, [2, 1]);
+        assert_eq!(keep_until(all.clone(), None), (vec![], vec![2, 1, 0]));
+        // One that is lost in between leaves a gap.
+        let gap = vec![segment(&[0, 10]), segment(&[]), segment(&[40]), segment(&[])];
+        let (kept, dropped) = keep_until(gap, Some(40));
+        assert_eq!((kept, dropped), (vec![segment(&[0, 10]), segment(&[]), segment(&[40])], vec![3]));
+        assert_eq!(["000012.h5", "12.h5", "000012.h5.damaged", "x.h5"].map(number), [Some(12), None, None, None]);
+    }
+}

@@ -1,0 +1,119 @@
+//! Files that are complete under their final name, whatever happens while they are written.
+use crate::base::{Error, Result};
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Writes `path` anew: `write` fills a file of another name beside it, which is synced and renamed when complete. Whatever
+/// goes wrong, `path` is what it was before or all that it should be, and the other file is gone.
+pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let part = part_of(path);
+    let done = write(&part).and_then(|()| publish(&part, path));
+    if done.is_err() {
+        discard(&part);
+    }
+    done
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file("remove", path, e)),
+        _ => Ok(()),
+    }
+}
+
+/// The name under which `path` is written: `.NAME.part` beside it.
+pub(crate) fn part_of(path: &Path) -> PathBuf {
+    path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()))
+}
+
+/// Brings a complete file to disk and gives it its final name.
+pub(crate) fn publish(part: &Path, path: &Path) -> Result<()> {
+    let sync = |p: &Path| File::open(p).and_then(|f| f.sync_all()).map_err(|e| why("sync", p, e));
+    // Gives back what was reserved beyond the end.
+    let trim = File::options().write(true).open(part).and_then(|f| f.set_len(f.metadata()?.len()));
+    trim.map_err(|e| why("close", part, e))?;
+    sync(part)?;
+    fs::rename(part, path).map_err(|e| why("rename to", path, e))?;
+    sync(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+/// Makes sure that the first `end` bytes of a file that is being written have room on the disk.
+pub(crate) fn reserve(part: &Path, end: u64) -> Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate, statvfs};
+    use rustix::io::Errno;
+    let file = File::options().write(true).open(part).map_err(|e| Error::file("open", part, e))?;
+    let reserved = match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, end) {
+        // The file system cannot promise; it can say how much is free.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+            let held = file.metadata().map_or(0, |m| m.len());
+            match statvfs(part) {
+                Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < end.saturating_sub(held) => Err(Errno::NOSPC),
+                _ => Ok(()),
+            }
+        }
+        other => other,
+    };
+    reserved.map_err(|e| why("write", part, e.into()))
+}
+
+/// An error of the file system with its remedy.
+pub(crate) fn why(action: &str, path: &Path, error: std::io::Error) -> Error {
+    let remedy = remedy(error.raw_os_error());
+    let error = Error::file(action, path, error);
+    if let Some(remedy) = remedy { error.remedy(remedy) } else { error }
+}
+
+/// What helps against an error of the system.
+pub(super) fn remedy(number: Option<i32>) -> Option<&'static str> {
+    match number? {
+        libc::ENOSPC => Some("free space on that file system, or write elsewhere with --output DIR"),
+        libc::EDQUOT => Some("your quota there is used up: free space, or write elsewhere with --output DIR"),
+        libc::EACCES | libc::EROFS | libc::EPERM | libc::ENOTDIR => {
+            Some("choose a directory that you may write to with --output DIR")
+        }
+        // ENOLCK, and Linux's own ENOTSUPP, which has no name in user space.
+        libc::ENOLCK | 524 => Some(
+            "another process has it open, or the file system refuses locks: then export HDF5_USE_FILE_LOCKING=FALSE",
+        ),
+        _ => None,
+    }
+}
+
+/// Removes a file that will not be completed.
+pub(crate) fn discard(part: &Path) {
+    // Nothing depends on its absence, so a failure here must not hide the error that led to it.
+    let _ = fs::remove_file(part);
+}
+
+/// Removes what lives that were killed left in a folder.
+pub(crate) fn clear(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with('.') && name.to_string_lossy().ends_with(".part") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.txt");
+        replace(&path, |p| fs::write(p, "old").map_err(|e| Error::file("write", p, e))).unwrap();
+        let failed = replace(&path, |p| {
+            fs::write(p, "half").unwrap();
+            Err(Error::failure("cut short"))
+        });
+        assert_eq!(failed.unwrap_err().what(), "cut short");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

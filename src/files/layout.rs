@@ -1,0 +1,104 @@
+//! What a stream holds: axes, variables, provenance.
+use crate::base::hyperslab::Number;
+use crate::base::{Error, Result};
+use halocline_kernels::ElementType;
+
+/// A spatial (or other) dimension with its coordinate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// Name of the dimension and of its coordinate variable, such as `x`.
+    pub name: String,
+    /// In words.
+    pub long_name: String,
+    /// Unit of the coordinate, as UDUNITS spells it (`m`, `degrees_east`); empty means dimensionless.
+    pub unit: String,
+    /// `X`, `Y` or `Z` for a spatial axis, as CF's `axis` attribute has it.
+    pub cf_axis: Option<char>,
+    /// CF's standard name, such as `longitude`.
+    pub standard_name: Option<String>,
+    /// The coordinate of every cell, in `unit`.
+    pub values: Vec<f64>,
+}
+
+/// A field in a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variable {
+    /// Name in the file.
+    pub name: String,
+    /// In words.
+    pub long_name: String,
+    /// Unit, as UDUNITS spells it; empty means dimensionless.
+    pub unit: String,
+    /// Type of the numbers on disk: `F32` or `F64`. A complex field is two variables.
+    pub element: ElementType,
+    /// Its axes, as positions in [`Layout::axes`], slowest first. Time comes before them and is not named here.
+    pub axes: Vec<usize>,
+    /// Further attributes.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// All that a stream's files hold, but the numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layout {
+    /// The stream's name: files `DIR/NAME.h5`, `DIR/NAME/000000.h5` ….
+    pub name: String,
+    /// A line that says what this is.
+    pub title: String,
+    /// The axes that variables may lie on.
+    pub axes: Vec<Axis>,
+    /// The variables.
+    pub variables: Vec<Variable>,
+    /// What differs from run to run (host, ranks, start, revision, job file): attributes of `/provenance/0`, of
+    /// `/provenance/1` after a restart, and so on.
+    pub provenance: Vec<(String, String)>,
+}
+
+impl Layout {
+    /// The shape of one instant of a variable.
+    pub fn shape(&self, variable: &Variable) -> Vec<usize> {
+        variable.axes.iter().map(|&a| self.axes[a].values.len()).collect()
+    }
+
+    /// Bytes of one instant of all variables.
+    pub fn bytes_per_instant(&self) -> u64 {
+        let bytes = |v: &Variable| self.shape(v).iter().product::<usize>() as u64 * v.element.size() as u64;
+        self.variables.iter().map(bytes).sum()
+    }
+
+    /// Names that files can hold and tell apart, axes that exist, numbers that HDF5 can store.
+    pub(super) fn check(&self) -> Result<()> {
+        let stream = &self.name;
+        let mut seen: Vec<&str> = vec!["time", "step", "provenance"];
+        let names = self.axes.iter().map(|a| &a.name).chain(self.variables.iter().map(|v| &v.name));
+        for name in names.chain([stream]) {
+            if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+                return Err(Error::input(format!(
+                    "output stream {stream:?}: the name {name:?} cannot be used in a file"
+                ))
+                .remedy("a name is not empty, does not start with a dot and holds no slash"));
+            }
+        }
+        for name in self.axes.iter().map(|a| &a.name).chain(self.variables.iter().map(|v| &v.name)) {
+            if seen.contains(&name.as_str()) {
+                return Err(Error::input(format!("output stream {stream:?}: the name {name:?} is there twice"))
+                    .remedy("axes and variables need names of their own; time, step and provenance are taken"));
+            }
+            seen.push(name);
+        }
+        for v in &self.variables {
+            if let Some(a) = v.axes.iter().find(|&&a| a >= self.axes.len()) {
+                let (name, axes) = (&v.name, self.axes.len());
+                return Err(Error::input(format!("output stream {stream:?}: {name} lies on axis {a} of {axes}")));
+            }
+            if Number::of(v.element).is_none() {
+                let (name, element) = (&v.name, v.element.name());
+                return Err(Error::input(format!("output stream {stream:?}: {name} is {element}"))
+                    .remedy("files hold f32 and f64: write a complex field as two variables"));
+            }
+        }
+        if let Some(axis) = self.axes.iter().find(|a| a.values.is_empty()) {
+            return Err(Error::input(format!("output stream {stream:?}: axis {} has no cells", axis.name)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! What every file of a stream has in common: coordinates, scales, units, names, provenance.
+use super::hdf5::{self, Storage};
+use super::layout::{Axis, Layout, Variable};
+use crate::base::hyperslab::Number;
+use std::path::Path;
+
+/// An instant: step number, and time in seconds.
+pub(super) type Instant = (u64, f64);
+
+/// What one start of the program adds to `/provenance`.
+pub(super) type Life = Vec<(String, String)>;
+
+/// Creates a file with all that a stream has but the numbers of its variables. `storage` says where these lie; `comment` becomes the file's `comment` attribute.
+pub(super) fn create(
+    path: &Path,
+    layout: &Layout,
+    lives: &[Life],
+    instants: &[Instant],
+    comment: Option<&str>,
+    storage: impl Fn(&Variable) -> Storage,
+) -> hdf5::Result<hdf5::File> {
+    let file = hdf5::create(path)?;
+    hdf5::put_text(&file, "Conventions", "CF-1.11")?;
+    hdf5::put_text(&file, "title", &layout.title)?;
+    if let Some(comment) = comment {
+        hdf5::put_text(&file, "comment", comment)?;
+    }
+    let time = hdf5::dataset(&file, "time", Number::F64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
+    describe(&time, "time since the start of the simulation", "s")?;
+    hdf5::put_text(&time, "axis", "T")?;
+    hdf5::make_scale(&time, "time")?;
+    let step = hdf5::dataset(&file, "step", Number::I64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
+    describe(&step, "number of the time step", "1")?;
+    hdf5::attach_scale(&step, &time, 0)?;
+    put_clock(&time, Some(&times(instants)), false)?;
+    put_clock(&step, Some(&steps(instants)), false)?;
+    let scales = layout.axes.iter().map(|axis| coordinate(&file, axis)).collect::<hdf5::Result<Vec<_>>>()?;
+    for v in &layout.variables {
+        let number = Number::of(v.element).expect("the layout was checked");
+        let shape = [&[instants.len()], &layout.shape(v)[..]].concat();
+        let data = hdf5::dataset(&file, &v.name, number, &shape, storage(v))?;
+        describe(&data, &v.long_name, &v.unit)?;
+        for (name, value) in &v.attributes {
+            hdf5::put_text(&data, name, value)?;
+        }
+        hdf5::put_fill(&data, number)?;
+        hdf5::attach_scale(&data, &time, 0)?;
+        for (axis, &a) in v.axes.iter().enumerate() {
+            hdf5::attach_scale(&data, &scales[a], axis + 1)?;
+        }
+    }
+    let provenance = file.create_group("provenance")?;
+    for (life, attributes) in lives.iter().enumerate() {
+        put_life(&provenance, life, attributes)?;
+    }
+    Ok(file)
+}
+
+/// The times of instants, as bytes.
+pub(super) fn times(instants: &[Instant]) -> Vec<u8> {
+    instants.iter().flat_map(|i| i.1.to_ne_bytes()).collect()
+}
+
+/// The steps of instants, as bytes.
+pub(super) fn steps(instants: &[Instant]) -> Vec<u8> {
+    instants.iter().flat_map(|i| (i.0 as i64).to_ne_bytes()).collect()
+}
+
+/// Writes the whole of `time` or `step`, which must be as long already. With `collective`, all ranks call this, and the
+/// one that has the numbers gives them.
+pub(super) fn put_clock(data: &hdf5::Dataset, numbers: Option<&Vec<u8>>, collective: bool) -> hdf5::Result<()> {
+    match numbers {
+        Some(bytes) if !bytes.is_empty() => {
+            hdf5::write(data, &[(vec![0], vec![bytes.len() / size_of::<f64>()])], bytes, collective)
+        }
+        _ => hdf5::write(data, &[], &[], collective),
+    }
+}
+
+/// True for what [`create`] made for a variable of the layout: not for `time`, `step` and coordinates.
+pub(super) fn is_variable(data: &hdf5::Dataset) -> bool {
+    hdf5::has_attribute(data, "_FillValue")
+}
+
+/// Adds the provenance of life number `life`.
+pub(super) fn put_life(provenance: &hdf5::Group, life: usize, attributes: &Life) -> hdf5::Result<()> {
+    let group = provenance.create_group(&life.to_string())?;
+    attributes.iter().try_for_each(|(name, value)| hdf5::put_text(&group, name, value))
+}
+
+/// The provenance of all lives in a file.
+pub(super) fn lives(file: &hdf5::File) -> hdf5::Result<Vec<Life>> {
+    let provenance = file.group("provenance")?;
+    let life = |n: usize| -> hdf5::Result<Life> {
+        let group = provenance.group(&n.to_string())?;
+        Ok(group.attr_names()?.into_iter().map(|a| (a.clone(), hdf5::text(&group, &a).unwrap_or_default())).collect())
+    };
+    (0..provenance.len() as usize).map(life).collect()
+}
+
+/// The shape of a chunk of a variable: whole rows and about 2 MB of one instant, or several instants of a small one.
+pub(super) fn chunk(shape: &[usize], size: usize) -> Vec<usize> {
+    const TARGET: usize = 2 << 20;
+    const SMALL: usize = 16 << 10;
+    const LONGEST_ROW: usize = 64 << 20;
+    let (mut chunk, mut bytes) = (vec![1; shape.len()], size);
+    for axis in (0..shape.len()).rev() {
+        let room = if axis + 1 == shape.len() { LONGEST_ROW } else { TARGET };
+        // As few pieces as fit, of equal size.
+        let pieces = (shape[axis] * bytes).div_ceil(room).min(shape[axis]);
+        chunk[axis] = shape[axis].div_ceil(pieces);
+        bytes *= chunk[axis];
+    }
+    [vec![(SMALL / bytes).max(1)], chunk].concat()
+}
+
+/// Bytes that a file of this layout needs for so many instants: whole chunks, and their entries in HDF5's index.
+pub(super) fn room(layout: &Layout, instants: usize) -> u64 {
+    const ENTRY: usize = 256;
+    let bytes = |shape: &[usize], size: usize, chunk: &[usize]| {
+        let chunks: usize = shape.iter().zip(chunk).map(|(n, c)| n.div_ceil(*c)).product();
+        chunks * (chunk.iter().product::<usize>() * size + ENTRY)
+    };
+    let clocks = 2 * bytes(&[instants], 8, &[CLOCK_CHUNK]);
+    let variable = |v: &Variable| {
+        let (shape, size) = (layout.shape(v), v.element.size());
+        bytes(&[&[instants], &shape[..]].concat(), size, &chunk(&shape, size))
+    };
+    (clocks + layout.variables.iter().map(variable).sum::<usize>()) as u64
+}
+
+/// Instants in a chunk of `time` and `step`.
+const CLOCK_CHUNK: usize = 128;
+
+fn coordinate(file: &hdf5::Group, axis: &Axis) -> hdf5::Result<hdf5::Dataset> {
+    let data = hdf5::dataset(file, &axis.name, Number::F64, &[axis.values.len()], Storage::Whole)?;
+    describe(&data, &axis.long_name, &axis.unit)?;
+    if let Some(name) = &axis.standard_name {
+        hdf5::put_text(&data, "standard_name", name)?;
+    }
+    if let Some(letter) = axis.cf_axis {
+        hdf5::put_text(&data, "axis", letter.encode_utf8(&mut [0; 4]))?;
+    }
+    hdf5::make_scale(&data, &axis.name)?;
+    let bytes: Vec<u8> = axis.values.iter().flat_map(|v| v.to_ne_bytes()).collect();
+    hdf5::write(&data, &[(vec![0], vec![axis.values.len()])], &bytes, false)?;
+    Ok(data)
+}
+
+fn describe(data: &hdf5::Dataset, long_name: &str, unit: &str) -> hdf5::Result<()> {
+    if !long_name.is_empty() {
+        hdf5::put_text(data, "long_name", long_name)?;
+    }
+    hdf5::put_text(data, "units", if unit.is_empty() { "1" } else { unit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_hold_whole_rows_and_a_few_megabytes() {
+        assert_eq!(chunk(&[512, 512, 512], 8), [1, 1, 512, 512]);
+        assert_eq!(chunk(&[64, 64, 64], 8), [1, 64, 64, 64]);
+        assert_eq!(chunk(&[2161, 4320], 8), [1, 61, 4320]);
+        assert_eq!(chunk(&[10, 1 << 20], 4), [1, 1, 1 << 20]);
+        assert_eq!(chunk(&[], 8), [2048]);
+        assert_eq!(chunk(&[3], 4), [1365, 3]);
+        assert_eq!(room(&Layout { variables: vec![], ..Layout::default() }, 129), 4 * (1024 + 256));
+    }
+}

@@ -1,0 +1,215 @@
+//! The segment that is being written: by all ranks together through MPI, or by rank 0 for all.
+use super::catalogue;
+use super::durable;
+use super::hdf5::{self, Storage};
+use super::layout::{Layout, Variable};
+use super::schema::{self, Instant, Life};
+use super::slab;
+use crate::base::Result;
+use crate::base::hyperslab::Slab;
+use crate::comm::Comm;
+use std::path::{Path, PathBuf};
+use std::time::Instant as Clock;
+
+/// An open segment. On ranks that leave the writing to rank 0 there is no file.
+pub(super) struct Segment {
+    path: PathBuf,
+    part: PathBuf,
+    collective: bool,
+    is_root: bool,
+    open: Option<Open>,
+    /// Bytes of the file without any instant, on rank 0.
+    empty: u64,
+    instants: Vec<Instant>,
+    bytes: u64,
+    began: Clock,
+}
+
+/// Room for what HDF5 allocates when it closes a file.
+const MARGIN: u64 = 64 << 10;
+
+struct Open {
+    // Fields are dropped in this order, and HDF5 wants a file's datasets closed before the file.
+    variables: Vec<hdf5::Dataset>,
+    time: hdf5::Dataset,
+    step: hdf5::Dataset,
+    file: hdf5::File,
+}
+
+impl Segment {
+    /// Begins segment number `i`. Collective.
+    pub(super) fn begin(comm: &Comm, folder: &Path, i: usize, layout: &Layout, lives: &[Life]) -> Result<Segment> {
+        let path = folder.join(catalogue::file_name(i));
+        let part = durable::part_of(&path);
+        // Rank 0 alone makes the file: everything in it but the numbers is small, and the same whoever writes those.
+        let made = comm.is_root().then(|| {
+            let chunks = |v: &Variable| Storage::Growing(schema::chunk(&layout.shape(v), v.element.size()));
+            let file = schema::create(&part, layout, lives, &[], None, chunks)?;
+            file.flush().map(|()| file)
+        });
+        let made = comm.agree(made.transpose().map_err(|e| hdf5::explain("create", &part, e)));
+        let made = made.inspect_err(|_| {
+            if comm.is_root() {
+                durable::discard(&part)
+            }
+        })?;
+        let empty = std::fs::metadata(&part).map_or(0, |m| m.len());
+        let raw = comm.raw();
+        let file = match raw {
+            Some(raw) => {
+                let closed = made.map_or(Ok(()), hdf5::File::close);
+                comm.agree(closed.map_err(|e| hdf5::explain("close", &part, e)))?;
+                hdf5::open_shared(&part, raw).map(Some)
+            }
+            // Kept open: to open it anew would fail on the lock if a child process was begun meanwhile and inherited it.
+            None => Ok(made),
+        };
+        let open = file.and_then(|file| file.map(|file| Open::of(file, layout)).transpose());
+        let open = open.map_err(|e| hdf5::explain("open", &part, e));
+        let (collective, is_root) = (raw.is_some(), comm.is_root());
+        // Made before the others are heard: a rank that unwinds there leaves the file as `drop` does.
+        let segment = |open| Segment {
+            path,
+            part,
+            collective,
+            is_root,
+            open,
+            empty,
+            instants: vec![],
+            bytes: 0,
+            began: Clock::now(),
+        };
+        comm.agree(open.map(segment))
+    }
+
+    /// Appends an instant; `slabs` were checked. Collective; after an error only [`Segment::discard`] makes sense.
+    pub(super) fn write(&mut self, comm: &Comm, layout: &Layout, at: Instant, slabs: Vec<Vec<Slab>>) -> Result<()> {
+        let instant = self.instants.len();
+        self.reserve(comm, layout, instant + 1)?;
+        self.each(comm, |open| open.variables.iter().try_for_each(|v| hdf5::resize(v, instant + 1)))?;
+        for (v, slabs) in slabs.into_iter().enumerate() {
+            let (shape, size) = (layout.shape(&layout.variables[v]), layout.variables[v].element.size());
+            let slabs = if self.collective {
+                slabs
+            } else {
+                // Rank 0's own need no message.
+                let (mut mine, message) = if comm.is_root() { (slabs, vec![]) } else { (vec![], slab::encode(&slabs)) };
+                let all = comm.gather(0, &message).unwrap_or_default();
+                mine.extend(all.iter().flat_map(|message| slab::decode(message)));
+                mine
+            };
+            let bytes = comm.agree(slab::in_file_order(&slabs, &shape, size))?;
+            let spans = if bytes.len() == shape.iter().product::<usize>() * size {
+                vec![([&[instant], &vec![0; shape.len()][..]].concat(), [&[1], &shape[..]].concat())]
+            } else {
+                slab::spans(&slabs, instant)
+            };
+            self.each(comm, |open| hdf5::write(&open.variables[v], &spans, &bytes, self.collective))?;
+        }
+        self.instants.push(at);
+        self.bytes += layout.bytes_per_instant();
+        Ok(())
+    }
+
+    /// Does something with the file. Ranks agree after each step, since one that stopped alone would leave others waiting.
+    fn each(&self, comm: &Comm, act: impl Fn(&Open) -> hdf5::Result<()>) -> Result<()> {
+        let done = self.open.as_ref().map_or(Ok(()), act);
+        comm.agree(done.map_err(|e| hdf5::explain("write", &self.part, e)))
+    }
+
+    /// Makes sure of room on the disk for so many instants before anybody writes there: some MPI libraries do not report
+    /// a collective write that found the disk full, and parallel HDF5 may then wait for ever in a later call.
+    fn reserve(&self, comm: &Comm, layout: &Layout, instants: usize) -> Result<()> {
+        let room = self.empty + schema::room(layout, instants) + MARGIN;
+        comm.agree(if comm.is_root() { durable::reserve(&self.part, room) } else { Ok(()) })
+    }
+
+    /// True when the segment should be sealed: it holds as many bytes or is as old as that.
+    pub(super) fn is_due(&self, bytes: u64, seconds: f64) -> bool {
+        self.bytes >= bytes || self.began.elapsed().as_secs_f64() >= seconds
+    }
+
+    /// The last instant.
+    pub(super) fn last(&self) -> Option<Instant> {
+        self.instants.last().copied()
+    }
+
+    /// Closes the file, brings it to disk, gives it its name; returns what it holds. Collective.
+    pub(super) fn seal(mut self, comm: &Comm) -> Result<Vec<Instant>> {
+        if let Err(e) = self.write_instants(comm) {
+            self.discard(comm);
+            return Err(e);
+        }
+        let closed = self.close().map_err(|e| hdf5::explain("close", &self.part, e));
+        let sealed = comm
+            .agree(closed)
+            .and_then(|()| comm.agree(if comm.is_root() { durable::publish(&self.part, &self.path) } else { Ok(()) }));
+        match sealed {
+            Ok(()) => Ok(std::mem::take(&mut self.instants)),
+            Err(e) => {
+                self.discard(comm);
+                Err(e)
+            }
+        }
+    }
+
+    /// What is written once, at the end.
+    fn write_instants(&self, comm: &Comm) -> Result<()> {
+        let n = self.instants.len();
+        self.each(comm, |open| hdf5::resize(&open.time, n).and_then(|()| hdf5::resize(&open.step, n)))?;
+        let (root, times) = (comm.is_root(), schema::times(&self.instants));
+        self.each(comm, |open| schema::put_clock(&open.time, root.then_some(&times), self.collective))?;
+        let steps = schema::steps(&self.instants);
+        self.each(comm, |open| schema::put_clock(&open.step, root.then_some(&steps), self.collective))?;
+        // Not only for HDF5's own buffers: with MPI this is where every rank's data go to disk.
+        self.each(comm, |open| open.file.flush())
+    }
+
+    /// Gives up: closes the file and removes it. Collective.
+    pub(super) fn discard(mut self, comm: &Comm) {
+        // Emptied first: on a full disk that gives HDF5 the room to close what it still holds.
+        if comm.is_root() {
+            let _ = std::fs::OpenOptions::new().write(true).truncate(true).open(&self.part);
+        }
+        comm.barrier();
+        // The error that led here is the one to tell.
+        let _ = self.close();
+        if comm.is_root() {
+            durable::discard(&self.part);
+        }
+    }
+
+    fn close(&mut self) -> hdf5::Result<()> {
+        match self.open.take() {
+            Some(Open { variables, time, step, file }) => {
+                drop((variables, time, step));
+                file.close()
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        if self.open.is_none() {
+            return;
+        }
+        // Left without `seal` or `discard`: this rank is on its way out. Closing a shared file would wait for the others.
+        if self.collective {
+            std::mem::forget(self.open.take());
+        } else {
+            let _ = self.close();
+        }
+        if self.is_root {
+            durable::discard(&self.part);
+        }
+    }
+}
+
+impl Open {
+    fn of(file: hdf5::File, layout: &Layout) -> hdf5::Result<Open> {
+        let variables = layout.variables.iter().map(|v| file.dataset(&v.name)).collect::<hdf5::Result<_>>()?;
+        Ok(Open { variables, time: file.dataset("time")?, step: file.dataset("step")?, file })
+    }
+}

@@ -1,0 +1,3 @@
+//! Starting runs: under a supervisor, and through Slurm.
+pub mod submit;
+pub mod supervise;

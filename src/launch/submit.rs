@@ -1,0 +1,207 @@
+//! `halocline submit`: a batch script for Slurm, made of the one in `scripts/slurm/run.sbatch`, printed, and submitted.
+use crate::base::{Error, Result};
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What every batch script of ours looks like.
+const TEMPLATE: &str = include_str!("../../scripts/slurm/run.sbatch");
+
+/// A batch job.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Its name.
+    pub name: String,
+    /// Nodes, ranks on each, cores of each rank.
+    pub nodes: usize,
+    /// Further nodes, not used until one fails.
+    pub spare: usize,
+    /// Ranks on each node.
+    pub ranks_per_node: usize,
+    /// Cores of each rank.
+    pub cores_per_rank: usize,
+    /// As Slurm writes times: `01:30:00`.
+    pub time: String,
+    /// How many seconds before that the run is told to save its state.
+    pub margin: u32,
+    /// What `halocline run` is given, without `--output`.
+    pub arguments: Vec<String>,
+    /// The folder of the run.
+    pub output: PathBuf,
+    /// A key that takes one of these values in each of several jobs.
+    pub array: Option<(String, Vec<String>)>,
+    /// Lines for `#SBATCH`, passed on as they are.
+    pub site: Vec<String>,
+}
+
+impl Batch {
+    /// The script.
+    pub fn script(&self, program: &Path) -> String {
+        let folder = quoted(&self.output.display().to_string());
+        let mut text = String::from(
+            "#!/bin/bash\n# Written by `halocline submit`. Read it, change it, and give it to `sbatch` again.\n",
+        );
+        let log = self.log(if self.array.is_some() { "%A_%a" } else { "%j" });
+        let (nodes, ranks, cores) = (self.nodes, self.ranks_per_node, self.cores_per_rank);
+        let ours: [(&str, String); 7] = [
+            ("job-name", self.name.clone()),
+            ("nodes", (nodes + self.spare).to_string()),
+            ("ntasks-per-node", ranks.to_string()),
+            ("cpus-per-task", cores.to_string()),
+            ("time", self.time.clone()),
+            ("signal", format!("USR1@{}", self.margin)),
+            ("output", log),
+        ];
+        let directives = TEMPLATE.lines().filter_map(|line| line.strip_prefix("#SBATCH --"));
+        for directive in directives {
+            let (name, value) =
+                directive.split_once('=').map_or((directive, None), |(name, value)| (name, Some(value)));
+            let value = ours.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str()).or(value);
+            let _ = writeln!(text, "#SBATCH --{name}{}", value.map_or(String::new(), |value| format!("={value}")));
+        }
+        if let Some((_, values)) = &self.array {
+            let _ = writeln!(text, "#SBATCH --array=0-{}", values.len() - 1);
+        }
+        if self.spare > 0 {
+            text += "#SBATCH --no-kill\n";
+        }
+        self.site.iter().for_each(|line| _ = writeln!(text, "#SBATCH {line}"));
+        text.push('\n');
+        let arguments: Vec<String> = self.arguments.iter().map(|a| quoted(a)).collect();
+        match &self.array {
+            None => _ = writeln!(text, "arguments=({} --output {folder})", arguments.join(" ")),
+            Some((key, values)) => {
+                let values: Vec<String> = values.iter().map(|v| quoted(v)).collect();
+                let _ = writeln!(text, "values=({})", values.join(" "));
+                let _ = writeln!(text, "value=${{values[$SLURM_ARRAY_TASK_ID]}}");
+                let key = quoted(key);
+                let own = format!("{folder}/{key}=\"$value\"");
+                let _ = writeln!(text, "arguments=({} {key}=\"$value\" --output {own})", arguments.join(" "));
+            }
+        }
+        let _ = writeln!(text, "HALOCLINE=${{HALOCLINE:-{}}}", quoted(&program.display().to_string()));
+        let rest = TEMPLATE.split_once("arguments=(\"$@\")\n").map_or("", |(_, rest)| rest);
+        text + &rest.replace("${SPARE:-0}", &self.spare.to_string())
+    }
+
+    /// Writes the script into the folder of the run, and gives it to `sbatch` unless it is only to be looked at: what to
+    /// tell the person.
+    ///
+    /// # Errors
+    /// If the script cannot be written, or `sbatch` is not there or refuses it.
+    pub fn submit(&self, look_only: bool) -> Result<String> {
+        let program = std::env::current_exe().map_err(|e| Error::failure(format!("cannot find this program: {e}")))?;
+        let script = self.script(&program);
+        if look_only {
+            return Ok(script);
+        }
+        let path = self.beside(".sbatch");
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(|e| Error::file("create", folder, e).as_input())?;
+        fs::write(&path, &script).map_err(|e| Error::file("write", &path, e).as_input())?;
+        let submitted = Command::new("sbatch").arg("--parsable").arg(&path).output();
+        let submitted = submitted.map_err(|e| {
+            Error::failure(format!("cannot start sbatch: {e}"))
+                .remedy(format!("the script is {}: submit it where Slurm is", path.display()))
+        })?;
+        if !submitted.status.success() {
+            let why = String::from_utf8_lossy(&submitted.stderr).trim().to_owned();
+            return Err(Error::input(why).remedy(format!("change {} or the options, and submit again", path.display())));
+        }
+        let id = String::from_utf8_lossy(&submitted.stdout).trim().split(';').next().unwrap_or_default().to_owned();
+        let log = self.log(&if self.array.is_some() { format!("{id}_0") } else { id.clone() });
+        Ok(format!(
+            "{script}\nsubmitted as job {id}: {}\n  squeue -j {id}        where it is in the queue\n  tail -F {}\n  \
+             scancel {id}          ends it; `halocline resume` goes on from its last checkpoint\n",
+            path.display(),
+            log
+        ))
+    }
+
+    /// A file beside the folder of the run, which has to be empty when the run begins.
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.output.clone().into_os_string();
+        name.push(ending);
+        name.into()
+    }
+
+    fn log(&self, id: &str) -> String {
+        self.beside(&format!("-{id}.log")).display().to_string()
+    }
+}
+
+/// A text as one word of the shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch() -> Batch {
+        Batch {
+            name: "heat".into(),
+            nodes: 2,
+            spare: 0,
+            ranks_per_node: 8,
+            cores_per_rank: 4,
+            time: "02:00:00".into(),
+            margin: 300,
+            arguments: vec!["heat.toml".into(), "time.end=40 step".into()],
+            output: "runs/heat".into(),
+            array: None,
+            site: vec!["--partition=long".into()],
+        }
+    }
+
+    #[test]
+    fn the_script_is_the_template_with_its_blanks_filled() {
+        let script = batch().script(Path::new("/opt/halocline"));
+        for line in [
+            "#!/bin/bash",
+            "#SBATCH --job-name=heat",
+            "#SBATCH --nodes=2",
+            "#SBATCH --ntasks-per-node=8",
+            "#SBATCH --cpus-per-task=4",
+            "#SBATCH --time=02:00:00",
+            "#SBATCH --signal=USR1@300",
+            "#SBATCH --requeue",
+            "#SBATCH --output=runs/heat-%j.log",
+            "#SBATCH --open-mode=append",
+            "#SBATCH --partition=long",
+            "arguments=(heat.toml 'time.end=40 step' --output runs/heat)",
+            "HALOCLINE=${HALOCLINE:-/opt/halocline}",
+            "spare=0",
+            "\"$halocline\" supervise \"${watch[@]}\" -- $launch \"$halocline\" run \"${arguments[@]}\"",
+            "    scontrol requeue \"$SLURM_JOB_ID\"",
+        ] {
+            assert!(script.lines().any(|l| l == line), "{line} in\n{script}");
+        }
+        assert!(!script.contains("\"$@\""));
+        // No line of ours but those of the job stands before the last directive: Slurm stops reading there.
+        let lines: Vec<&str> = script.lines().collect();
+        let last = lines.iter().rposition(|l| l.starts_with("#SBATCH")).unwrap();
+        assert!(lines[..last].iter().all(|l| l.starts_with('#')));
+    }
+
+    #[test]
+    fn spare_nodes_are_asked_for_and_not_used() {
+        let script = Batch { spare: 1, ..batch() }.script(Path::new("h"));
+        for line in ["#SBATCH --nodes=3", "#SBATCH --no-kill", "spare=1", "nodes=$((SLURM_JOB_NUM_NODES - spare))"] {
+            assert!(script.lines().any(|l| l == line), "{line} in\n{script}");
+        }
+    }
+
+    #[test]
+    fn an_array_has_a_folder_for_each_value() {
+        let values = vec!["0.1".to_owned(), "it's".to_owned()];
+        let script = Batch { array: Some(("parameters.kappa".into(), values)), ..batch() }.script(Path::new("h"));
+        assert!(script.contains("#SBATCH --array=0-1\n") && script.contains("runs/heat-%A_%a.log"), "{script}");
+        assert!(script.contains("values=(0.1 'it'\\''s')\nvalue=${values[$SLURM_ARRAY_TASK_ID]}\n"), "{script}");
+        let arguments = "parameters.kappa=\"$value\" --output runs/heat/parameters.kappa=\"$value\")";
+        assert!(script.contains(arguments), "{script}");
+    }
+}

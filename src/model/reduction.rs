@@ -1,0 +1,154 @@
+//! Reductions: one number from all cells, the same bits whatever the decomposition. Sums are exact (see [`crate::engine::sums`]).
+use crate::model::arguments::{Bound, Handles};
+use crate::model::field::Field;
+use crate::model::stage::Compile;
+use halocline_kernels::row::erase;
+use halocline_kernels::{Element, Kernel, Near, Own, Reach};
+use std::sync::Arc;
+
+/// How the numbers of all cells are combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// The exact sum, rounded once.
+    Sum,
+    /// The exact sum over the number of cells.
+    Mean,
+    /// The square root of the exact sum.
+    RootOfSum,
+    /// The square root of the mean.
+    RootOfMean,
+    /// The largest, and where it is.
+    Max,
+    /// The smallest, and where it is.
+    Min,
+}
+
+/// A reduction as data.
+#[derive(Clone)]
+pub struct Reduction {
+    pub(crate) what: &'static str,
+    pub(crate) op: Op,
+    pub(crate) kernel: Compile,
+    pub(crate) bound: Vec<Bound>,
+}
+
+impl Reduction {
+    /// The fields that it reads, and how far.
+    pub(crate) fn reads(&self) -> Vec<(usize, Reach)> {
+        crate::model::schedule::field_reads(&self.bound)
+    }
+
+    /// Any reduction: a kernel makes a double of every cell, `op` combines them.
+    ///
+    /// ```
+    /// use halocline::prelude::*;
+    /// use halocline::model::reduction::{Op, Reduction};
+    ///
+    /// /// The kinetic energy of a cell.
+    /// struct Kinetic;
+    /// impl Kernel<f64> for Kinetic {
+    ///     type Reads = (Own, Own);
+    ///     type Writes = (f64,);
+    ///     #[inline(always)]
+    ///     fn cell(&self, (u, v): Near<'_, f64, Self>) -> (f64,) {
+    ///         (0.5 * (u.here() * u.here() + v.here() * v.here()),)
+    ///     }
+    /// }
+    /// fn energy(u: Field<f64>, v: Field<f64>) -> Reduction {
+    ///     Reduction::of::<f64, _>("kinetic energy", Op::Sum, Kinetic, [u, v])
+    /// }
+    /// ```
+    pub fn of<T: Element, K: Kernel<T, Writes = (f64,)>>(
+        what: &'static str,
+        op: Op,
+        kernel: K,
+        of: impl Handles<T, K::Reads>,
+    ) -> Reduction {
+        let kernel = Arc::new(kernel);
+        Reduction { what, op, kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), bound: of.bind() }
+    }
+}
+
+macro_rules! maps {
+    ($($(#[$doc:meta])* $Kernel:ident $arguments:tt -> $value:expr;)+) => {
+        $($(#[$doc])* struct $Kernel;
+        impl<T: Element> Kernel<T> for $Kernel {
+            type Reads = maps!(@reads $arguments);
+            type Writes = (f64,);
+            #[inline(always)]
+            fn cell(&self, near: Near<'_, T, Self>) -> (f64,) {
+                maps!(@bind near $arguments);
+                ($value,)
+            }
+        })+
+    };
+    (@reads ($a:ident)) => { (Own,) };
+    (@reads ($a:ident, $b:ident)) => { (Own, Own) };
+    (@bind $near:ident ($a:ident)) => { let $a = $near.0.here().parts(); };
+    (@bind $near:ident ($a:ident, $b:ident)) => { let ($a, $b) = ($near.0.here().parts(), $near.1.here().parts()); };
+}
+maps! {
+    /// The real part.
+    Value(a) -> a[0];
+    /// |a|.
+    Magnitude(a) -> if a[1] == 0.0 { a[0].abs() } else { (a[0] * a[0] + a[1] * a[1]).sqrt() };
+    /// |a|².
+    Square(a) -> a[0] * a[0] + a[1] * a[1];
+    /// The real part of conj(a) b.
+    Product(a, b) -> a[0] * b[0] + a[1] * b[1];
+    /// |a − b|.
+    Distance(a, b) -> {
+        let d = [a[0] - b[0], a[1] - b[1]];
+        if d[1] == 0.0 { d[0].abs() } else { (d[0] * d[0] + d[1] * d[1]).sqrt() }
+    };
+}
+
+/// The sum over all cells (real parts).
+pub fn sum<T: Element>(f: Field<T>) -> Reduction {
+    Reduction::of("sum", Op::Sum, Value, [f])
+}
+
+/// The mean over all cells (real parts).
+pub fn mean<T: Element>(f: Field<T>) -> Reduction {
+    Reduction::of("mean", Op::Mean, Value, [f])
+}
+
+/// The largest value (of real parts), and where.
+pub fn max<T: Element>(f: Field<T>) -> Reduction {
+    Reduction::of("max", Op::Max, Value, [f])
+}
+
+/// The smallest value (of real parts), and where.
+pub fn min<T: Element>(f: Field<T>) -> Reduction {
+    Reduction::of("min", Op::Min, Value, [f])
+}
+
+/// The largest absolute value, and where: the norm l∞.
+pub fn max_abs<T: Element>(f: Field<T>) -> Reduction {
+    Reduction::of("max |·|", Op::Max, Magnitude, [f])
+}
+
+/// The sum of absolute values: the norm l1.
+pub fn norm1<T: Element>(f: Field<T>) -> Reduction {
+    Reduction::of("norm1", Op::Sum, Magnitude, [f])
+}
+
+/// The root of the sum of squares: the norm l2.
+pub fn norm2<T: Element>(f: Field<T>) -> Reduction {
+    Reduction::of("norm2", Op::RootOfSum, Square, [f])
+}
+
+/// The root of the mean of squares.
+pub fn rms<T: Element>(f: Field<T>) -> Reduction {
+    Reduction::of("rms", Op::RootOfMean, Square, [f])
+}
+
+/// The dot product, Σ conj(a) b, real part.
+pub fn dot<T: Element>(a: Field<T>, b: Field<T>) -> Reduction {
+    Reduction::of("dot", Op::Sum, Product, [a, b])
+}
+
+/// The largest difference |a − b|, and where.
+pub fn max_difference<T: Element>(a: Field<T>, b: Field<T>) -> Reduction {
+    Reduction::of("max |difference|", Op::Max, Distance, [a, b])
+}

@@ -1,0 +1,327 @@
+//! The schedule: a time step as a list of stages, declared once and read like the algorithm in a paper.
+//!
+//! Because the engine sees the whole list, it derives what nobody likes to write: which halos are stale and how deep,
+//! what can be computed while messages fly, which fields need a second array, what must be in a checkpoint.
+
+use crate::model::arguments::{Bound, Handles, Targets};
+use crate::model::reduction::Reduction;
+use crate::model::stage::{BagFn, Item, Stage, Test, Work};
+
+use crate::base::Array;
+use crate::base::Region;
+use crate::base::index_transform::{Heading, Turn};
+use crate::engine::bags::{Bag, Bags, Record};
+use crate::model::declaration::SourceId;
+use crate::model::field::{Field, Scalar};
+use halocline_kernels::kernel::Outputs;
+use halocline_kernels::row::erase;
+use halocline_kernels::{Element, Kernel, Reach};
+use ndarray::{ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3, Axis};
+use std::sync::Arc;
+
+/// A list of stages being written: see [`crate::Model::every_step`].
+#[derive(Default)]
+pub struct Schedule {
+    pub(crate) items: Vec<Item>,
+}
+
+/// The last part of a type's name, without its parameters.
+fn short_name<K>() -> String {
+    let name = std::any::type_name::<K>();
+    let name = name.split('<').next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name).to_owned()
+}
+
+pub(crate) fn field_reads(bound: &[Bound]) -> Vec<(usize, Reach)> {
+    let mut reads: Vec<(usize, Reach)> = vec![];
+    for b in bound {
+        if let Bound::Field { id, reach, .. } = b {
+            match reads.iter_mut().find(|r| r.0 == *id) {
+                Some(read) => read.1 = read.1.union(reach),
+                None => reads.push((*id, *reach)),
+            }
+        }
+    }
+    reads
+}
+
+fn scalar_reads(bound: &[Bound]) -> Vec<usize> {
+    bound.iter().filter_map(|b| if let Bound::Scalar { id, .. } = b { Some(*id) } else { None }).collect()
+}
+
+impl Schedule {
+    fn stage(&mut self, stage: Stage) -> &mut Self {
+        self.items.push(Item::Stage(Arc::new(stage)));
+        self
+    }
+
+    /// Applies a kernel to all cells. It sees what earlier stages wrote; a field that is read and written becomes the
+    /// next from the present.
+    pub fn apply<T: Element, K: Kernel<T>>(
+        &mut self,
+        kernel: K,
+        reads: impl Handles<T, K::Reads>,
+        writes: impl Targets<K::Writes>,
+    ) -> &mut Self {
+        debug_assert_eq!(writes.ids().len(), K::Writes::elements().len());
+        let (kernel, bound) = (Arc::new(kernel), reads.bind());
+        self.stage(Stage {
+            name: short_name::<K>(),
+            reads: field_reads(&bound),
+            writes: writes.ids(),
+            scalars_read: scalar_reads(&bound),
+            scalar_written: None,
+            work: Work::Cells { kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), bound },
+        })
+    }
+
+    /// Reduces all cells to a scalar.
+    pub fn reduce(&mut self, into: Scalar, reduction: Reduction) -> &mut Self {
+        let Reduction { what, op, kernel, bound } = reduction;
+        self.stage(Stage {
+            name: what.into(),
+            reads: field_reads(&bound),
+            writes: vec![],
+            scalars_read: scalar_reads(&bound),
+            scalar_written: Some(into.id),
+            work: Work::Reduce { kernel, bound, op },
+        })
+    }
+
+    /// Computes a scalar from scalars.
+    pub fn compute<const N: usize>(
+        &mut self,
+        into: Scalar,
+        from: [Scalar; N],
+        f: impl Fn([f64; N]) -> f64 + Send + Sync + 'static,
+    ) -> &mut Self {
+        let values = move |all: &[f64]| f(std::array::from_fn(|i| all[i]));
+        self.stage(Stage {
+            name: "compute".into(),
+            reads: vec![],
+            writes: vec![],
+            scalars_read: from.iter().map(|s| s.id).collect(),
+            scalar_written: Some(into.id),
+            work: Work::Scalar(Arc::new(values)),
+        })
+    }
+
+    /// Works on whole tiles as ndarray views, `[z, y, x]`. Views of fields read hold the tile's cells and `reach` cells
+    /// around them (none along a flat z or y), those of fields written just its cells. `f` is called for boxes that cover
+    /// all cells once, in any order and from several threads: what it makes of a cell must not depend on the tile. It must
+    /// set all cells of fields that are also read; those of the others hold their present values and may be kept.
+    pub fn tiles<T: Element, const N: usize, const M: usize>(
+        &mut self,
+        name: &str,
+        reads: [(Field<T>, Reach); N],
+        writes: [Field<T>; M],
+        f: impl Fn([ArrayView3<'_, T>; N], [ArrayViewMut3<'_, T>; M]) + Send + Sync + 'static,
+    ) -> &mut Self {
+        let reaches = reads.map(|r| r.1);
+        let tile = move |inputs: &[&Array], outputs: &[&Array], cells: Region| {
+            let view = |i: usize| {
+                let reach: &Reach = &reaches[i];
+                inputs[i].view::<T>(&cells.grow(reach.below, reach.above).intersect(&inputs[i].padded()))
+            };
+            // SAFETY: the engine gives boxes that do not overlap, and no array that is also read.
+            f(std::array::from_fn(view), std::array::from_fn(|o| unsafe { outputs[o].view_shared_mut::<T>(&cells) }));
+        };
+        self.stage(Stage {
+            name: name.into(),
+            reads: reads.map(|(f, reach)| (f.id, reach)).to_vec(),
+            writes: writes.map(|f| f.id).to_vec(),
+            scalars_read: vec![],
+            scalar_written: None,
+            work: Work::Tiles(Arc::new(tile)),
+        })
+    }
+
+    /// Works on whole lines along an axis (a column solve, a local FFT): one call a line, in any order and from several
+    /// threads. Lines written begin as zeros; along `-Z`, lines run from high z to low. Where the axis is cut, the engine
+    /// transposes the fields to a split that leaves it whole, and back.
+    pub fn lines<T: Element, const N: usize, const M: usize>(
+        &mut self,
+        name: &str,
+        along: Heading,
+        reads: [Field<T>; N],
+        writes: [Field<T>; M],
+        f: impl Fn([ArrayView1<'_, T>; N], [ArrayViewMut1<'_, T>; M]) + Send + Sync + 'static,
+    ) -> &mut Self {
+        let lines = move |inputs: &[&Array], outputs: &[&Array], cells: Region| {
+            let across: Vec<usize> = (0..3).filter(|&a| a != along.axis).collect();
+            for i in cells.low[across[0]]..cells.high[across[0]] {
+                for j in cells.low[across[1]]..cells.high[across[1]] {
+                    let line = cells.with(across[0], i, i + 1).with(across[1], j, j + 1);
+                    let old = |k: usize| {
+                        let mut view = inputs[k].view::<T>(&line).into_shape_line(along.axis);
+                        (along.reversed).then(|| view.invert_axis(Axis(0)));
+                        view
+                    };
+                    let new = |k: usize| {
+                        // SAFETY: the engine gives boxes that do not overlap, and no array that is also read.
+                        let mut view = unsafe { outputs[k].view_shared_mut::<T>(&line) }.into_shape_line(along.axis);
+                        (along.reversed).then(|| view.invert_axis(Axis(0)));
+                        // What lies there depends on whether the axis is cut.
+                        view.fill(T::default());
+                        view
+                    };
+                    f(std::array::from_fn(old), std::array::from_fn(new));
+                }
+            }
+        };
+        self.stage(Stage {
+            name: name.into(),
+            reads: reads.map(|f| (f.id, Reach::OWN)).to_vec(),
+            writes: writes.map(|f| f.id).to_vec(),
+            scalars_read: vec![],
+            scalar_written: None,
+            work: Work::Lines { axis: along.axis, lines: Arc::new(lines) },
+        })
+    }
+
+    /// Copies all cells of `from` into `to`, which may live in another split or on a grid with other axes: `turn` says
+    /// where the z, y, x directions of `to` point in `from` (`[Z, Y, X]` for the same order).
+    pub fn transpose<T: Element>(&mut self, from: Field<T>, to: Field<T>, turn: [Heading; 3]) -> &mut Self {
+        self.stage(Stage {
+            name: "transpose".into(),
+            reads: vec![(from.id, Reach::OWN)],
+            writes: vec![to.id],
+            scalars_read: vec![],
+            scalar_written: None,
+            work: Work::Transpose(Turn { to: turn, offset: [0; 3] }),
+        })
+    }
+
+    /// Changes one cell (a point source): the new value (real part) from the old one and the time in seconds.
+    pub fn at_point<T: Element>(
+        &mut self,
+        name: &str,
+        field: Field<T>,
+        index: [usize; 3],
+        f: impl Fn(f64, f64) -> f64 + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.stage(Stage {
+            name: name.into(),
+            reads: vec![],
+            writes: vec![field.id],
+            scalars_read: vec![crate::model::declaration::TIME],
+            scalar_written: None,
+            work: Work::Point { cell: (0, index), mix: Arc::new(f) },
+        })
+    }
+
+    /// Lets the records that have arrived from a source by now change a field, in the order of their arrival: the new
+    /// value of the record's cell (real part) from the old one and the record's value.
+    pub fn receive<T: Element>(
+        &mut self,
+        source: SourceId,
+        field: Field<T>,
+        f: impl Fn(f64, f64) -> f64 + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.stage(Stage {
+            name: "receive".into(),
+            reads: vec![],
+            writes: vec![field.id],
+            scalars_read: vec![crate::model::declaration::TIME],
+            scalar_written: None,
+            work: Work::Receive { source: source.0, mix: Arc::new(f) },
+        })
+    }
+
+    fn bags(&mut self, name: &str, into: Option<Scalar>, f: BagFn) -> &mut Self {
+        self.stage(Stage {
+            name: name.into(),
+            reads: vec![],
+            writes: vec![],
+            scalars_read: vec![],
+            scalar_written: into.map(|s| s.id),
+            work: Work::Bags(f),
+        })
+    }
+
+    /// Sends every record of a bag to the rank that owns its key (`key modulo ranks`): an all-to-all.
+    pub fn scatter<R: Record>(&mut self, bag: Bag<R>, key: impl Fn(&R) -> u64 + Send + Sync + 'static) -> &mut Self {
+        self.bags("scatter", None, Arc::new(move |comm, bags: &mut Bags| bags.scatter(comm, bag, &key)))
+    }
+
+    /// Works on a rank's own records.
+    pub fn each_bag<R: Record>(
+        &mut self,
+        name: &str,
+        bag: Bag<R>,
+        f: impl Fn(&mut Vec<R>) + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.bags(
+            name,
+            None,
+            Arc::new(move |_, bags: &mut Bags| {
+                f(bags.get_mut(bag));
+                Ok(())
+            }),
+        )
+    }
+
+    /// The sum of a number of every record, exactly.
+    pub fn sum_bag<R: Record>(
+        &mut self,
+        into: Scalar,
+        bag: Bag<R>,
+        f: impl Fn(&R) -> f64 + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.bags(
+            "sum",
+            Some(into),
+            Arc::new(move |comm, bags: &mut Bags| {
+                bags.sum(comm, bag, &f);
+                Ok(())
+            }),
+        )
+    }
+
+    fn nested(&mut self, body: impl FnOnce(&mut Schedule)) -> Vec<Item> {
+        let mut inner = Schedule::default();
+        body(&mut inner);
+        inner.items
+    }
+
+    /// Does the body `n` times.
+    pub fn repeat(&mut self, n: usize, body: impl FnOnce(&mut Schedule)) -> &mut Self {
+        let body = self.nested(body);
+        self.items.push(Item::Repeat(n, body));
+        self
+    }
+
+    /// Does the body until the test holds after it, at most `most` times; the test is made before the first time too.
+    pub fn until(&mut self, test: Test, most: usize, body: impl FnOnce(&mut Schedule)) -> &mut Self {
+        let body = self.nested(body);
+        self.items.push(Item::Until(test, most, body));
+        self
+    }
+
+    /// Does the body the first time only.
+    pub fn once(&mut self, body: impl FnOnce(&mut Schedule)) -> &mut Self {
+        let body = self.nested(body);
+        self.items.push(Item::Once(body));
+        self
+    }
+}
+
+/// A view of one line as one dimension.
+trait Line {
+    type Out;
+    fn into_shape_line(self, axis: usize) -> Self::Out;
+}
+impl<'a, T> Line for ArrayView3<'a, T> {
+    type Out = ArrayView1<'a, T>;
+    fn into_shape_line(self, axis: usize) -> ArrayView1<'a, T> {
+        let (first, second) = if axis == 0 { (2, 1) } else { (if axis == 1 { 2 } else { 1 }, 0) };
+        self.index_axis_move(Axis(first), 0).index_axis_move(Axis(second), 0)
+    }
+}
+impl<'a, T> Line for ArrayViewMut3<'a, T> {
+    type Out = ArrayViewMut1<'a, T>;
+    fn into_shape_line(self, axis: usize) -> ArrayViewMut1<'a, T> {
+        let (first, second) = if axis == 0 { (2, 1) } else { (if axis == 1 { 2 } else { 1 }, 0) };
+        self.index_axis_move(Axis(first), 0).index_axis_move(Axis(second), 0)
+    }
+}

@@ -1,0 +1,119 @@
+//! Which cells go where: copy plans between patches. Halos, transposes and gathering are all lists of boxes to copy.
+use crate::base::Region;
+use crate::base::index_transform::Turn;
+use crate::model::grid::Grid;
+use crate::program::domain::Domain;
+use halocline_kernels::Reach;
+
+/// A box of cells to be copied from one patch to another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Copy {
+    /// Owner of the cells: rank and position among its patches.
+    pub from: (usize, usize),
+    /// Where they are wanted: rank and position among its patches.
+    pub to: (usize, usize),
+    /// Where they go, in indices of the patch that wants them.
+    pub target: Region,
+    /// From those indices to the owner's.
+    pub turn: Turn,
+}
+
+/// The halo of every patch of a rank: all boxes within `reach` of it that some rank owns, in a fixed order that sender
+/// and receiver agree on. Without corners only the boxes straight beyond its faces.
+pub fn halo(grid: &Grid, domain: &Domain, rank: usize, reach: &Reach) -> Vec<Copy> {
+    let mut copies = vec![];
+    let stored = |depth: [usize; 3]| [0, 1, 2].map(|a| if a < 2 && grid.is_flat(a) { 0 } else { depth[a] });
+    let (below, above) = (stored(reach.below), stored(reach.above));
+    for (p, patch) in domain.patches(rank).iter().enumerate() {
+        let owned = patch.region;
+        let around = if reach.corners {
+            owned.grow(below, above).without(&owned)
+        } else {
+            let faces = (0..3).flat_map(|a| {
+                let (low, high) = (owned.low[a], owned.high[a]);
+                [owned.with(a, low - below[a] as isize, low), owned.with(a, high, high + above[a] as isize)]
+            });
+            faces.filter(|face| !face.is_empty()).collect()
+        };
+        for outside in around {
+            for (block, cells, turn) in grid.resolve(patch.block, outside) {
+                copies.extend(domain.owners(block, &cells).into_iter().map(|(owner, position, part)| Copy {
+                    from: (owner, position),
+                    to: (rank, p),
+                    target: turn.inverse().region(&part),
+                    turn,
+                }));
+            }
+        }
+    }
+    copies
+}
+
+/// From one split of a grid to another: what `rank` wants of `to`, found in `from` after the turn.
+pub fn between(from: &Domain, to: &Domain, turn: Turn, rank: usize) -> Vec<Copy> {
+    let mut copies = vec![];
+    for (p, patch) in to.patches(rank).iter().enumerate() {
+        let cells = turn.region(&patch.region);
+        copies.extend(from.owners(patch.block, &cells).into_iter().map(|(owner, position, part)| Copy {
+            from: (owner, position),
+            to: (rank, p),
+            target: turn.inverse().region(&part),
+            turn,
+        }));
+    }
+    copies
+}
+
+/// True if the cells of a copy are one piece of memory on both sides, of the same shape, but for halos that lie between
+/// them: whole planes, or whole rows of one plane, of patches that are equally wide. (Arrays of a field have halos of
+/// the same depth everywhere.)
+pub fn is_contiguous(domain: &Domain, copy: &Copy) -> bool {
+    let owned = |(rank, patch): (usize, usize)| domain.patches(rank)[patch].region;
+    let (source, target) = (owned(copy.from), owned(copy.to));
+    let spans = |a: usize| copy.target.low[a] <= target.low[a] && target.high[a] <= copy.target.high[a];
+    let one_plane = copy.target.size()[0] == 1;
+    copy.turn.is_shift() && source.size()[1..] == target.size()[1..] && spans(2) && (spans(1) || one_plane)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_halo_covers_all_that_is_not_beyond_a_wall_once() {
+        let grid = Grid::new([4, 6, 9]).periodic([true, false, true]);
+        for ranks in [1, 2, 6, 8] {
+            let domain = Domain::new(&grid, ranks, None, [2; 3]).unwrap();
+            for rank in 0..ranks {
+                let patch = domain.patches(rank)[0].region;
+                let inside = patch.grow([2; 3], [2; 3]).intersect(&Region::new([-9, 0, -9], [99, 6, 99]));
+                let copies = halo(&grid, &domain, rank, &Reach::cube(2));
+                assert_eq!(copies.iter().map(|c| c.target.cells()).sum::<usize>(), inside.cells() - patch.cells());
+                for copy in copies {
+                    let owner = domain.patches(copy.from.0)[copy.from.1].region;
+                    assert!(owner.contains(&copy.turn.region(&copy.target)));
+                    assert!(inside.contains(&copy.target) && copy.target.intersect(&patch).is_empty());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_star_has_no_corners() {
+        let grid = Grid::new([8, 8, 8]).periodic([true; 3]);
+        let domain = Domain::new(&grid, 1, None, [1; 3]).unwrap();
+        let copies = halo(&grid, &domain, 0, &Reach::star(1));
+        assert_eq!(copies.iter().map(|c| c.target.cells()).sum::<usize>(), 6 * 64);
+    }
+
+    #[test]
+    fn a_transpose_moves_every_cell() {
+        let grid = Grid::new([6, 5, 4]);
+        let (a, b) = (
+            Domain::whole(&grid, 4, [false, false, true], [1; 3]),
+            Domain::whole(&grid, 4, [true, false, false], [1; 3]),
+        );
+        let moved: usize = (0..4).flat_map(|r| between(&a, &b, Turn::NONE, r)).map(|c| c.target.cells()).sum();
+        assert_eq!(moved, 120);
+    }
+}

@@ -1,0 +1,173 @@
+//! `summary.json`, and the same for people.
+use super::report::Report;
+use crate::base::{Error, Result};
+use crate::engine::{Clockwork, Measured};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+use std::path::Path;
+
+/// Where a run's time went, in seconds of rank 0.
+#[derive(Clone, Copy, Debug, Default, Serialize, PartialEq)]
+pub struct Seconds {
+    /// Declaring, allocating, filling, reading files.
+    pub setup: f64,
+    /// Cells computed that needed no message, or no longer.
+    pub compute: f64,
+    /// Cells computed after messages had come.
+    pub edges: f64,
+    /// Packing, local copies, boundary conditions.
+    pub halos: f64,
+    /// Waiting for messages.
+    pub wait: f64,
+    /// Reductions over ranks.
+    pub reduce: f64,
+    /// Search for values that are not finite, and the pulse.
+    pub watch: f64,
+    /// Writing.
+    pub output: f64,
+}
+
+impl Seconds {
+    /// What a rank has noted.
+    pub fn of(clockwork: &Clockwork) -> Seconds {
+        let [setup, compute, edges, halos, wait, reduce, watch, output] = clockwork.seconds;
+        Seconds { setup, compute, edges, halos, wait, reduce, watch, output }
+    }
+}
+
+/// All that a run reports.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// The job's name.
+    pub job: String,
+    /// How it ended: `done`, `converged`, `stopped by SIGTERM`, ….
+    pub outcome: String,
+    /// Ranks.
+    pub ranks: usize,
+    /// `MPI` or `in-process`.
+    pub transport: String,
+    /// Threads of each rank.
+    pub threads: usize,
+    /// Vector instructions of the kernels.
+    pub instruction_set: String,
+    /// How steps are fused, or why they are not.
+    pub fusion: String,
+    /// Cells along z, y, x.
+    pub grid: [usize; 3],
+    /// Parts along z, y, x.
+    pub process_grid: [usize; 3],
+    /// The fields' numbers.
+    pub element: String,
+    /// Steps done.
+    pub steps: u64,
+    /// The step from which this life of the run went on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_from: Option<u64>,
+    /// Checkpoints that this life has written.
+    pub checkpoints: u64,
+    /// Their bytes.
+    pub checkpoint_bytes: u64,
+    /// Seconds for which they held rank 0 up: copying, naming, waiting at the end. Writing goes on beside the run.
+    pub checkpoint_s: f64,
+    /// How often this life has kept its state in the memory of nodes.
+    pub replicas: u64,
+    /// Bytes that rank 0 keeps of it, its own and those of other ranks; while a new state is being kept, twice as many.
+    pub replica_bytes: u64,
+    /// Seconds for which that held rank 0 up.
+    pub replica_s: f64,
+    /// Simulated time in seconds.
+    pub time_s: f64,
+    /// Seconds of stepping, without set-up and output.
+    pub wall_s: f64,
+    /// Cell updates per second of stepping.
+    pub cells_per_s: f64,
+    /// Bytes that must move per second of stepping, in 10⁹.
+    pub t_eff_gb_s: f64,
+    /// Bytes of fields on rank 0.
+    pub memory_bytes: u64,
+    /// Messages that rank 0 sent.
+    pub messages: u64,
+    /// Bytes that rank 0 sent.
+    pub sent_bytes: u64,
+    /// Seconds by phase.
+    pub seconds: Seconds,
+    /// Where time went, over all ranks.
+    pub time: Report,
+    /// The job's diagnostics by name.
+    pub results: Map<String, Value>,
+    /// The hash of the final state.
+    pub state: String,
+}
+
+/// Adds a diagnostic: its value and, for a largest or smallest one, its place.
+pub fn add_result(results: &mut Map<String, Value>, name: &str, measured: Measured) {
+    // JSON has no NaN or infinity: they are written as text.
+    let number = |v: f64| serde_json::Number::from_f64(v).map_or_else(|| json!(v.to_string()), Value::Number);
+    results.insert(name.into(), number(measured.value));
+    if let Some((_, index)) = measured.at {
+        results.insert(format!("{name} at"), json!(index));
+    }
+}
+
+impl Summary {
+    /// Writes `DIR/summary.json`, beside and renamed.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(|e| Error::failure(format!("summary.json: {e}")))?;
+        crate::files::replace(&dir.join("summary.json"), |path| {
+            std::fs::write(path, text + "\n").map_err(|e| Error::file("write", path, e))
+        })
+    }
+
+    /// A few lines for people; the state is not among them.
+    pub fn text(&self) -> String {
+        let [z, y, x] = self.grid;
+        let mut text = String::new();
+        let ranks = format!("{} {} rank{}", self.ranks, self.transport, if self.ranks == 1 { "" } else { "s" });
+        let from = self.resumed_from.map_or(String::new(), |step| format!(" (from {step} on)"));
+        let threads = format!("{} thread{}", self.threads, if self.threads == 1 { "" } else { "s" });
+        let _ = writeln!(
+            text,
+            "{}: {}, {} steps{from} of {z} × {y} × {x} cells ({}, {}) on {ranks} × {threads}, process grid {:?}",
+            self.job, self.outcome, self.steps, self.element, self.instruction_set, self.process_grid
+        );
+        let s = &self.seconds;
+        let copy =
+            self.time.copy_gb_s.map_or(String::new(), |copy| format!(", {:.2} of a copy", self.t_eff_gb_s / copy));
+        let _ = writeln!(
+            text,
+            "  stepping {:.3} s: {:.3e} cells/s, T_eff {:.1} GB/s{copy}; set-up {:.2} s, output {:.2} s",
+            self.wall_s, self.cells_per_s, self.t_eff_gb_s, s.setup, s.output
+        );
+        let _ = writeln!(text, "  {}", self.fusion);
+        if self.checkpoints > 0 {
+            let s = if self.checkpoints == 1 { "" } else { "s" };
+            let size = indicatif::DecimalBytes(self.checkpoint_bytes / self.checkpoints);
+            let each = self.checkpoint_s / self.checkpoints as f64;
+            let _ = writeln!(text, "  {} checkpoint{s} of {size} held it up for {each:.3} s each", self.checkpoints);
+        }
+        if self.replicas > 0 {
+            let s = if self.replicas == 1 { "" } else { "s" };
+            let size = indicatif::DecimalBytes(self.replica_bytes);
+            let each = self.replica_s / self.replicas as f64;
+            let _ = writeln!(
+                text,
+                "  {} replica{s} in memory, {size} with rank 0, held it up for {each:.3} s each",
+                self.replicas
+            );
+        }
+        text += &self.time.text();
+        if self.messages > 0 {
+            let each = self.sent_bytes as f64 / 1e3 / self.messages as f64;
+            let _ = writeln!(text, "  rank 0 sent {} messages of {each:.1} kB", self.messages);
+        }
+        for (name, value) in self.results.iter().filter(|(name, _)| !name.ends_with(" at")) {
+            let at = self.results.get(&format!("{name} at")).map_or(String::new(), |at| format!("  at {at}"));
+            let _ = writeln!(text, "  {name} = {value}{at}");
+        }
+        text
+    }
+}
