@@ -19,7 +19,7 @@ fn exchange(
     comm: &Comm,
     grid: Grid,
     dims: Option<[usize; 3]>,
-    reach: Reach,
+    extent: Extent,
     direct: Option<usize>,
 ) -> Result<Simulation> {
     let mut model = Model::new(comm.clone(), grid);
@@ -30,15 +30,15 @@ fn exchange(
     let t = model.field::<f64>("t").initial(|_| 1.0).build()?;
     let other = model.field::<f64>("other").build()?;
     model.every_step(|s| {
-        s.tiles("write", [], [t], |[], [_]| {}).tiles("read", [(t, reach)], [other], |[_], [_]| {});
+        s.tiles("write", [], [t], |[], [_]| {}).tiles("read", [(t, extent)], [other], |[_], [_]| {});
     });
     model.compile()
 }
 
 /// Bytes to (and from) each rank that has cells next to this one's.
-fn peers(run: &Simulation, n: usize, reach: &Reach) -> Vec<(usize, usize)> {
+fn peers(run: &Simulation, n: usize, extent: &Extent) -> Vec<(usize, usize)> {
     let (me, size) = (run.comm().rank(), run.comm().size());
-    let cut = (0..3).find(|&a| run.domain().is_some_and(|d| d.dims[a] > 1) && reach.below[a] > 0);
+    let cut = (0..3).find(|&a| run.domain().is_some_and(|d| d.dims[a] > 1) && extent.below[a] > 0);
     let face = 8 * n * n;
     match cut {
         None => vec![],
@@ -86,19 +86,19 @@ fn compete(
     comm: &Comm,
     n: usize,
     dims: Option<[usize; 3]>,
-    reach: Reach,
+    extent: Extent,
     (rounds, direct): (usize, Option<usize>),
 ) -> Result<()> {
     // An axis along which nothing is read has walls: beyond them, nothing has to be filled.
-    let periodic = reach.below.map(|depth| depth > 0);
+    let periodic = extent.below.map(|depth| depth > 0);
     // As many cells for every rank, side by side along the axis that is cut.
     let mut cells = [n; 3];
     cells[dims.map_or(0, |d| (0..3).find(|&a| d[a] > 1).unwrap_or(0))] *= comm.size();
     let grid = Grid::new(cells).periodic(periodic);
-    let mut run = exchange(comm, grid, dims.or(Some([comm.size(), 1, 1])), reach, direct)?;
-    let peers = peers(&run, n, &reach);
+    let mut run = exchange(comm, grid, dims.or(Some([comm.size(), 1, 1])), extent, direct)?;
+    let peers = peers(&run, n, &extent);
     let dims = run.domain().map_or([1; 3], |d| d.dims);
-    let all = 8 * n * n * reach.below.iter().chain(&reach.above).sum::<usize>();
+    let all = 8 * n * n * extent.below.iter().chain(&extent.above).sum::<usize>();
     let (from, mut to) = (vec![1_u8; all], vec![0_u8; all]);
     let mut link = (comm.size() > 1).then(|| comm.link(1 << 20, &peers, &peers));
 
@@ -178,7 +178,7 @@ fn main() -> std::process::ExitCode {
         }
     }
     let code = Launch { ranks, threads: None }.run(|comm| {
-        let faces = |depth: [usize; 3]| Reach { below: depth, above: depth, corners: false };
+        let faces = |depth: [usize; 3]| Extent { below: depth, above: depth, corners: false };
         let (along_z, across, all) = (faces([1, 0, 0]), faces([1, 1, 0]), faces([1; 3]));
         for &n in &sizes {
             compete(&comm, n, None, along_z, (rounds, direct))?;

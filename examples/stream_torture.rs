@@ -5,7 +5,7 @@
 //! in it, all of which must be complete and in order. Every other try goes on with the stream that the last one left.
 //! It prints one line a try and exits with 1 at the first that is broken.
 use halocline::comm::{Comm, Launch};
-use halocline::files::{Axis, Layout, Seal, Slab, Stream, Variable};
+use halocline::files::{Axis, Hyperslab, Layout, Seal, Stream, Variable};
 use halocline::{Error, Result, files::input};
 use halocline_kernels::ElementType;
 use std::path::Path;
@@ -87,7 +87,7 @@ fn write(dir: &Path, size: usize, instants: usize, seed: usize) -> ExitCode {
 }
 
 /// The volume in uneven parts along x, each in two pieces along z; with more than three ranks, nothing on the first.
-fn slabs(comm: &Comm, step: u64) -> Vec<Vec<Slab>> {
+fn slabs(comm: &Comm, step: u64) -> Vec<Vec<Hyperslab>> {
     let mut out = vec![vec![]; 2];
     let [nz, ny, nx] = SHAPE;
     let spare = (comm.size() > 3) as usize;
@@ -98,8 +98,8 @@ fn slabs(comm: &Comm, step: u64) -> Vec<Vec<Slab>> {
         let (start, count) = ([z0, 0, x0], [z1 - z0, ny, x1 - x0]);
         let rows = (z0..z1).flat_map(|z| (0..ny).map(move |y| z * ny + y));
         let cells = rows.flat_map(|row| (x0..x1).map(move |x| value(step, row * nx + x))).collect::<Vec<f64>>();
-        out[0].push(Slab::of(&start, &count, &cells.iter().map(|&v| v as f32).collect::<Vec<f32>>()));
-        out[1].push(Slab::of(&start, &count, &cells));
+        out[0].push(Hyperslab::of(&start, &count, &cells.iter().map(|&v| v as f32).collect::<Vec<f32>>()));
+        out[1].push(Hyperslab::of(&start, &count, &cells));
     }
     out
 }

@@ -62,7 +62,7 @@ struct MovingLamp {
     dt: f64,
 }
 impl Kernel<f64> for MovingLamp {
-    type Reads = (Own, Position, Uniform);
+    type Reads = (Pointwise, Position, Uniform);
     type Writes = [f64; 1];
     #[inline(always)]
     fn cell(&self, (temperature, at, t): Near<'_, f64, Self>) -> [f64; 1] {
@@ -94,7 +94,7 @@ fn forcing_by_position_and_time() {
 /// Carries a tracer along a heading of the block: upwind along x or y by the sign of u and v.
 struct Carry;
 impl Kernel<f64> for Carry {
-    type Reads = (Star<1>, Own, Own);
+    type Reads = (Star<1>, Pointwise, Pointwise);
     type Writes = [f64; 1];
     #[inline(always)]
     fn cell(&self, (q, u, v): Near<'_, f64, Self>) -> [f64; 1] {
@@ -192,7 +192,7 @@ impl Kernel<f64> for Laplacian {
 /// a ← a + s b.
 struct Axpy;
 impl Kernel<f64> for Axpy {
-    type Reads = (Own, Uniform, Own);
+    type Reads = (Pointwise, Uniform, Pointwise);
     type Writes = [f64; 1];
     #[inline(always)]
     fn cell(&self, (a, s, b): Near<'_, f64, Self>) -> [f64; 1] {
@@ -311,7 +311,7 @@ fn tiles_as_ndarray_views() {
         let a = model.field::<f64>("a").initial(|at| at.uniform(3)).build()?;
         let b = model.field::<f64>("b").initial(|at| at.uniform(3)).build()?;
         model.every_step(|s| {
-            s.tiles("smooth", [(a, Reach::star(1))], [a], |[old], [mut new]| {
+            s.tiles("smooth", [(a, Extent::star(1))], [a], |[old], [mut new]| {
                 let [nz, ny, nx] = new.dim().into();
                 let part = |z: usize, y: usize, x: usize| old.slice(ndarray::s![z..z + nz, y..y + ny, x..x + nx]);
                 let (along_x, along_y) = (&part(1, 1, 0) + &part(1, 1, 2), &part(1, 0, 1) + &part(1, 2, 1));

@@ -83,7 +83,7 @@ fn bump(at: At, [nz, ny, nx]: [usize; 3]) -> f64 {
 /// A cell's value times its weights along the axes.
 struct Weighted;
 impl<R: Real> Kernel<R> for Weighted {
-    type Reads = (Own, Along<0>, Along<1>, Along<2>);
+    type Reads = (Pointwise, Along<0>, Along<1>, Along<2>);
     type Writes = (f64,);
     #[inline(always)]
     fn cell(&self, (f, z, y, x): Near<'_, R, Self>) -> (f64,) {
@@ -154,7 +154,7 @@ const COURANT: f64 = 0.3;
 /// Velocities on the upper faces along z, y, x: v ← v + c δp.
 struct Velocity;
 impl Kernel<f64> for Velocity {
-    type Reads = (Ahead<1>, Own, Own, Own);
+    type Reads = (Forward<1>, Pointwise, Pointwise, Pointwise);
     type Writes = [f64; 3];
     #[inline(always)]
     fn cell(&self, (p, w, v, u): Near<'_, f64, Self>) -> [f64; 3] {
@@ -169,7 +169,7 @@ impl Kernel<f64> for Velocity {
 /// p ← p + c div v.
 struct Pressure;
 impl Kernel<f64> for Pressure {
-    type Reads = (Own, ArmsZ<1, 0>, ArmsY<1, 0>, ArmsX<1, 0>);
+    type Reads = (Pointwise, ArmsZ<1, 0>, ArmsY<1, 0>, ArmsX<1, 0>);
     type Writes = [f64; 1];
     #[inline(always)]
     fn cell(&self, (p, w, v, u): Near<'_, f64, Self>) -> [f64; 1] {

@@ -67,23 +67,23 @@ fn draw(pixels: &mut [u8], height: u32, title: &str, panels: &[&Outcome]) -> Dra
         let fastest = outcome.lines.iter().map(|l| speed(&l.times)).fold(0.0, f64::max);
         let part = |l: &crate::contest::Line| ratio(l, copy).unwrap_or(speed(&l.times) / fastest);
         let longest = outcome.lines.iter().map(part).fold(1.0, f64::max);
-        let reach = |part: f64| LEFT + (f64::from(RIGHT - LEFT) * part / longest) as i32;
+        let extent = |part: f64| LEFT + (f64::from(RIGHT - LEFT) * part / longest) as i32;
         write(&outcome.title(), (16, y + HEAD / 2), 20, HPos::Left)?;
         y += HEAD;
         let bottom = y + BAR * outcome.lines.len() as i32;
         let each = if longest < 2.0 { 0.25 } else { 1.0 };
         for tick in 0..=(longest / each) as i32 {
             let value = f64::from(tick) * each;
-            let (x, strong) = (reach(value), value == 1.0);
+            let (x, strong) = (extent(value), value == 1.0);
             let style = ShapeStyle::from(if strong { INK } else { FAINT }).stroke_width(1);
             area.draw(&PathElement::new([(x, y - 4), (x, bottom)], style))?;
         }
         for line in &outcome.lines {
-            let bar = [(LEFT, y + 4), (reach(part(line)), y + BAR - 4)];
+            let bar = [(LEFT, y + 4), (extent(part(line)), y + BAR - 4)];
             area.draw(&Rectangle::new(bar, colour(line.kind).filled()))?;
             write(&line.name, (LEFT - 10, y + BAR / 2), 17, HPos::Right)?;
             let number = format!("{:.2} · {:.3} Gcell/s", part(line), speed(&line.times));
-            write(&number, (reach(part(line)) + 8, y + BAR / 2), 15, HPos::Left)?;
+            write(&number, (extent(part(line)) + 8, y + BAR / 2), 15, HPos::Left)?;
             y += BAR;
         }
         y += 16;

@@ -141,7 +141,7 @@ struct Defect<R> {
     inverse_squares: [R; 3],
 }
 impl<R: Real> Kernel<R> for Defect<R> {
-    type Reads = (Star<1>, Own);
+    type Reads = (Star<1>, Pointwise);
     type Writes = (f64,);
     #[inline(always)]
     fn cell(&self, (phi, charge): Near<'_, R, Self>) -> (f64,) {
@@ -154,7 +154,7 @@ struct FieldEnergy {
     half_volume: f64,
 }
 impl<R: Real> Kernel<R> for FieldEnergy {
-    type Reads = (Own, Own);
+    type Reads = (Pointwise, Pointwise);
     type Writes = (f64,);
     #[inline(always)]
     fn cell(&self, (phi, charge): Near<'_, R, Self>) -> (f64,) {

@@ -54,7 +54,7 @@ struct Schroedinger<R> {
 macro_rules! schroedinger {
     ($R:ident) => {
         impl Kernel<Complex<$R>> for Schroedinger<$R> {
-            type Reads = (Star<1>, Own);
+            type Reads = (Star<1>, Pointwise);
             type Writes = [Complex<$R>; 1];
             #[inline(always)]
             fn cell(&self, (psi, phase): Near<'_, Complex<$R>, Self>) -> [Complex<$R>; 1] {
@@ -72,7 +72,7 @@ schroedinger!(f64);
 /// Staggered acoustics, the velocities: u ← u − Δt ∂p/∂x, v ← v − Δt ∂p/∂y on faces from p in the middle.
 struct Velocities<R>(R);
 impl<R: Real> Kernel<R> for Velocities<R> {
-    type Reads = (Own, Own, Behind<1>);
+    type Reads = (Pointwise, Pointwise, Backward<1>);
     type Writes = [R; 2];
     #[inline(always)]
     fn cell(&self, (u, v, p): Near<'_, R, Self>) -> [R; 2] {
@@ -83,7 +83,7 @@ impl<R: Real> Kernel<R> for Velocities<R> {
 /// Staggered acoustics, the pressure, with a damping along x and a time step that the model computes.
 struct Pressure;
 impl<R: Real> Kernel<R> for Pressure {
-    type Reads = (Own, Ahead<1>, Ahead<1>, Along<2>, Uniform);
+    type Reads = (Pointwise, Forward<1>, Forward<1>, Along<2>, Uniform);
     type Writes = [R; 1];
     #[inline(always)]
     fn cell(&self, (p, u, v, damping, dt): Near<'_, R, Self>) -> [R; 1] {

@@ -1,8 +1,8 @@
 //! A kernel alone on ndarray arrays: no grid, no ranks, no engine.
 use crate::cell::{MAX_ROWS, Table};
 use crate::element::Element;
+use crate::extent::Extent;
 use crate::kernel::{Arg, Args, Argument, FieldArg, Kernel, MAX_OUT, Uniform};
-use crate::reach::Reach;
 use crate::row::{InstructionSet, Rows, erase};
 use ndarray::{ArrayView3, ArrayViewMut3};
 use std::sync::Arc;
@@ -105,13 +105,13 @@ where
         let Argument::Field { element, .. } = &arguments[i] else { unreachable!("only fields have shapes") };
         assert!(n[2] == 1 || apart([0; 3], [0, 0, 1]) == element.size() as isize, "input {i}: x is not contiguous");
     }
-    let reach = arguments.iter().fold(Reach::OWN, |all, a| match a {
-        Argument::Field { reach, .. } => all.union(reach),
+    let extent = arguments.iter().fold(Extent::POINTWISE, |all, a| match a {
+        Argument::Field { extent, .. } => all.union(extent),
         Argument::Uniform { .. } => all,
         _ => panic!("positions and profiles need a grid"),
     });
     let flat = [n[0] == 1, n[1] == 1];
-    let range = |a: usize| if a < 2 && flat[a] { 0..1 } else { reach.below[a]..n[a].saturating_sub(reach.above[a]) };
+    let range = |a: usize| if a < 2 && flat[a] { 0..1 } else { extent.below[a]..n[a].saturating_sub(extent.above[a]) };
     let (first, cells) = (range(2).start, range(2).len());
     if cells == 0 {
         return;

@@ -3,7 +3,7 @@
 //! *A row is a pointer.* A kernel gets one pointer for every row that it may read, to the row's first cell; where that row
 //! lies (in memory, in a ring in cache, wrapped around) is the engine's business and costs the kernel nothing.
 use crate::element::Element;
-use crate::reach::{Arms, Cube};
+use crate::extent::{Arms, Cube};
 use std::marker::PhantomData;
 
 /// Most rows that one kernel may touch.
@@ -126,7 +126,7 @@ pub struct Profile<'a, R, const AXIS: usize> {
 }
 
 /// How far from its cell a kernel may read a profile.
-pub const PROFILE_REACH: usize = 8;
+pub const PROFILE_EXTENT: usize = 8;
 
 impl<'a, R: Element, const AXIS: usize> Profile<'a, R, AXIS> {
     #[inline(always)]
@@ -143,15 +143,15 @@ impl<'a, R: Element, const AXIS: usize> Profile<'a, R, AXIS> {
     /// The coefficient `D` cells away along the axis.
     #[inline(always)]
     pub fn at<const D: isize>(&self) -> R {
-        const { assert!(D.unsigned_abs() <= PROFILE_REACH, "the kernel reads a profile too far away") };
-        // SAFETY: profiles are tabulated over the grid and `PROFILE_REACH` cells beyond.
+        const { assert!(D.unsigned_abs() <= PROFILE_EXTENT, "the kernel reads a profile too far away") };
+        // SAFETY: profiles are tabulated over the grid and `PROFILE_EXTENT` cells beyond.
         unsafe { *(self.row as *const R).offset(self.i as isize + D) }
     }
 }
 
 /// A row's place in the grid, filled in by the engine.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct RowPosition {
     /// Global index of the row's first cell, z, y, x.
     pub index: [isize; 3],
     /// Global key of the row's first cell; keys rise by one along x.
@@ -163,16 +163,16 @@ pub struct Place {
 }
 
 /// Where a cell is: see the kernel argument [`crate::Position`].
-pub struct Where<'a> {
-    place: &'a Place,
+pub struct CellPosition<'a> {
+    place: &'a RowPosition,
     i: usize,
 }
 
-impl<'a> Where<'a> {
+impl<'a> CellPosition<'a> {
     #[inline(always)]
     pub(crate) fn new(table: &'a Table, first: usize, i: usize) -> Self {
         // SAFETY: whoever built the table put a `Place` there, since the kernel declares the argument `Position`.
-        Where { place: unsafe { &*(table[first] as *const Place) }, i }
+        CellPosition { place: unsafe { &*(table[first] as *const RowPosition) }, i }
     }
 
     /// Position along z.

@@ -7,7 +7,7 @@
 //! Weights: Fornberg, *Generation of finite difference formulas on arbitrarily spaced grids*, Math. Comp. 51 (1988), table 1.
 use crate::cell::Cell;
 use crate::element::Real;
-use crate::reach::Star;
+use crate::extent::Star;
 
 /// The weights w₁ … of a star of this radius; the order of accuracy is twice the radius.
 ///

@@ -1,7 +1,7 @@
 //! A kernel: the new values of one cell from its neighbourhood.
-use crate::cell::{Cell, Profile, Table, Where};
+use crate::cell::{Cell, CellPosition, Profile, Table};
 use crate::element::{Element, ElementType};
-use crate::reach::{Arms, Cube, Reach, Shape};
+use crate::extent::{Arms, Cube, Extent, Shape};
 use std::marker::PhantomData;
 
 /// The maths of one cell, generic in the number type `T`.
@@ -24,7 +24,7 @@ use std::marker::PhantomData;
 ///
 /// Mark `cell` (and helpers that it calls) `#[inline(always)]`: only then is it vectorised for the machine's full width.
 pub trait Kernel<T: Element>: Send + Sync + 'static {
-    /// A tuple with one entry per argument: a reach ([`crate::Own`], [`crate::Star`], …), [`As`], [`Uniform`],
+    /// A tuple with one entry per argument: a reach ([`crate::Pointwise`], [`crate::Star`], …), [`As`], [`Uniform`],
     /// [`Along`] or [`Position`].
     type Reads: Args<T>;
     /// What it makes: an array or a tuple of at most six numbers.
@@ -36,7 +36,7 @@ pub trait Kernel<T: Element>: Send + Sync + 'static {
 /// The arguments of a kernel's `cell`: what it reads, as seen from one cell.
 pub type Near<'a, T, K> = <<K as Kernel<T>>::Reads as Args<T>>::Views<'a>;
 
-/// An argument with numbers of another type than the kernel's: `As<f32, Own>` is an `f32` field.
+/// An argument with numbers of another type than the kernel's: `As<f32, Pointwise>` is an `f32` field.
 pub struct As<U, S>(PhantomData<(U, S)>);
 /// One number, the same everywhere (a time step, a residual): a scalar of the model.
 pub struct Uniform;
@@ -53,7 +53,7 @@ pub enum Argument {
         /// The numbers.
         element: ElementType,
         /// How far it is read.
-        reach: Reach,
+        extent: Extent,
         /// Offsets (dz, dy) of the rows, one table slot each.
         rows: Vec<[isize; 2]>,
     },
@@ -101,7 +101,7 @@ macro_rules! field_arg {
                 Cell::new(table, first, i)
             }
             fn argument() -> Argument {
-                Argument::Field { element: T::TYPE, reach: <$shape as Shape>::REACH, rows: <$shape as Shape>::rows() }
+                Argument::Field { element: T::TYPE, extent: <$shape as Shape>::EXTENT, rows: <$shape as Shape>::rows() }
             }
         }
         impl<T: Element, $($generics)*> FieldArg<T> for $shape {
@@ -121,7 +121,7 @@ impl<T: Element, U: Element, S: Shape> Arg<T> for As<U, S> {
         Cell::new(table, first, i)
     }
     fn argument() -> Argument {
-        Argument::Field { element: U::TYPE, reach: S::REACH, rows: S::rows() }
+        Argument::Field { element: U::TYPE, extent: S::EXTENT, rows: S::rows() }
     }
 }
 impl<T: Element, U: Element, S: Shape> FieldArg<T> for As<U, S> {
@@ -155,11 +155,11 @@ impl<T: Element, const AXIS: usize> Arg<T> for Along<AXIS> {
 }
 
 impl<T: Element> Arg<T> for Position {
-    type View<'a> = Where<'a>;
+    type View<'a> = CellPosition<'a>;
     const ROWS: usize = 1;
     #[inline(always)]
-    fn view(table: &Table, first: usize, i: usize) -> Where<'_> {
-        Where::new(table, first, i)
+    fn view(table: &Table, first: usize, i: usize) -> CellPosition<'_> {
+        CellPosition::new(table, first, i)
     }
     fn argument() -> Argument {
         Argument::Position

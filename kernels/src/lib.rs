@@ -13,23 +13,23 @@ pub mod kernel;
 pub mod linear;
 pub mod math;
 pub mod random;
-pub mod reach;
+pub mod extent;
 pub mod row;
 pub mod stream;
 pub mod wave;
 
 pub use array::apply;
 pub use element::{Element, ElementType, Real};
+pub use extent::{Arms, ArmsX, ArmsY, ArmsZ, Backward, Cube, Extent, Forward, Pointwise, Shape, Star};
 pub use kernel::{Along, Args, As, Kernel, Near, Outputs, Position, Uniform};
-pub use reach::{Ahead, Arms, ArmsX, ArmsY, ArmsZ, Behind, Cube, Own, Reach, Shape, Star};
 pub use row::InstructionSet;
 
 /// All that a file with kernels needs: `use halocline_kernels::prelude::*;`.
 pub mod prelude {
     pub use crate::math;
     pub use crate::{
-        Ahead, Along, Arms, ArmsX, ArmsY, ArmsZ, As, Behind, Cube, Element, InstructionSet, Kernel, Near, Own,
-        Position, Reach, Real, Star, Uniform,
+        Along, Arms, ArmsX, ArmsY, ArmsZ, As, Backward, Cube, Element, Extent, Forward, InstructionSet, Kernel, Near,
+        Pointwise, Position, Real, Star, Uniform,
     };
     pub use num_complex::Complex;
 }

@@ -18,7 +18,7 @@ use crate::prelude::*;
 pub struct Axpy;
 
 impl<T: Element> Kernel<T> for Axpy {
-    type Reads = (Own, Uniform, Own);
+    type Reads = (Pointwise, Uniform, Pointwise);
     type Writes = [T; 1];
     #[inline(always)]
     fn cell(&self, (a, s, b): Near<'_, T, Self>) -> [T; 1] {
@@ -41,7 +41,7 @@ impl<T: Element> Kernel<T> for Axpy {
 pub struct Less;
 
 impl<R: Real> Kernel<R> for Less {
-    type Reads = (Own, Uniform);
+    type Reads = (Pointwise, Uniform);
     type Writes = [R; 1];
     #[inline(always)]
     fn cell(&self, (a, s): Near<'_, R, Self>) -> [R; 1] {
@@ -66,7 +66,7 @@ impl<R: Real> Kernel<R> for Less {
 pub struct Descend;
 
 impl<T: Element> Kernel<T> for Descend {
-    type Reads = (Own, Own, Uniform, Own, Own);
+    type Reads = (Pointwise, Pointwise, Uniform, Pointwise, Pointwise);
     type Writes = [T; 2];
     #[inline(always)]
     fn cell(&self, (x, r, alpha, p, ap): Near<'_, T, Self>) -> [T; 2] {

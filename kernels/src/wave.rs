@@ -71,7 +71,7 @@ impl<R: Real, const RADIUS: usize> Kernel<R> for Leapfrog<R, RADIUS>
 where
     Star<RADIUS>: Central<R>,
 {
-    type Reads = (Star<RADIUS>, Own, Own);
+    type Reads = (Star<RADIUS>, Pointwise, Pointwise);
     type Writes = [R; 2];
     #[inline(always)]
     fn cell(&self, (p, q, c): Near<'_, R, Self>) -> [R; 2] {
@@ -97,7 +97,7 @@ impl<R: Real, const RADIUS: usize> Kernel<R> for AbsorbingLeapfrog<R, RADIUS>
 where
     Star<RADIUS>: Central<R>,
 {
-    type Reads = (Star<RADIUS>, Own, Own, Along<0>, Along<1>, Along<2>);
+    type Reads = (Star<RADIUS>, Pointwise, Pointwise, Along<0>, Along<1>, Along<2>);
     type Writes = [R; 2];
     #[inline(always)]
     fn cell(&self, (p, q, c, gz, gy, gx): Near<'_, R, Self>) -> [R; 2] {
@@ -125,7 +125,7 @@ impl<R: Real, const RADIUS: usize> Kernel<R> for Energy<R, RADIUS>
 where
     Star<RADIUS>: Central<R>,
 {
-    type Reads = (Star<RADIUS>, Own, Own);
+    type Reads = (Star<RADIUS>, Pointwise, Pointwise);
     type Writes = (f64,);
     #[inline(always)]
     fn cell(&self, (p, q, c): Near<'_, R, Self>) -> (f64,) {

@@ -30,21 +30,21 @@ pub(crate) fn wait_for_all() {
 }
 
 /// Work under way, or why it could not begin.
-pub(crate) struct Beside<T>(Result<JoinHandle<Result<T>>>);
+pub(crate) struct BackgroundTask<T>(Result<JoinHandle<Result<T>>>);
 
-impl<T: Send + 'static> Beside<T> {
+impl<T: Send + 'static> BackgroundTask<T> {
     /// Begins it.
-    pub fn begin(work: impl FnOnce() -> Result<T> + Send + 'static) -> Beside<T> {
+    pub fn begin(work: impl FnOnce() -> Result<T> + Send + 'static) -> BackgroundTask<T> {
         let mark = Mark::set();
         let work = move || {
             let _mark = mark;
             work()
         };
         let thread = Builder::new().name("beside".into()).spawn(work);
-        Beside(thread.map_err(|e| Error::failure(format!("cannot start a thread to save the state: {e}"))))
+        BackgroundTask(thread.map_err(|e| Error::failure(format!("cannot start a thread to save the state: {e}"))))
     }
 
-    /// True if [`Beside::finish`] would not wait.
+    /// True if [`BackgroundTask::finish`] would not wait.
     pub fn is_done(&self) -> bool {
         self.0.as_ref().map_or(true, JoinHandle::is_finished)
     }

@@ -1,5 +1,5 @@
 //! Bytes in memory of this process, or in a file that is mapped: when the process has ended, others find them there.
-use crate::base::hyperslab::Slab;
+use crate::base::hyperslab::Hyperslab;
 use memmap2::MmapMut;
 use std::fs::File;
 use std::io;
@@ -87,12 +87,12 @@ impl PartialEq for Bytes {
 }
 
 /// Memory that is used again.
-pub(crate) struct Rooms(Vec<Bytes>);
+pub(crate) struct BufferPool(Vec<Bytes>);
 
-impl Rooms {
+impl BufferPool {
     /// That of boxes which are no longer needed.
-    pub fn of(older: impl Iterator<Item = Slab>) -> Rooms {
-        Rooms(older.map(|slab| slab.bytes).collect())
+    pub fn of(older: impl Iterator<Item = Hyperslab>) -> BufferPool {
+        BufferPool(older.map(|slab| slab.bytes).collect())
     }
 
     /// So many bytes, whatever they are.
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn rooms_of_the_same_size_are_used_again() {
-        let slab = |n: usize| Slab { start: vec![0], count: vec![n], bytes: vec![n as u8; n].into() };
-        let mut rooms = Rooms::of([slab(3), slab(5)].into_iter());
+        let slab = |n: usize| Hyperslab { start: vec![0], count: vec![n], bytes: vec![n as u8; n].into() };
+        let mut rooms = BufferPool::of([slab(3), slab(5)].into_iter());
         assert_eq!([rooms.take(5), rooms.take(5)], [vec![5; 5].into(), vec![0; 5].into()]);
     }
 }

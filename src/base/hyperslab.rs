@@ -49,11 +49,11 @@ impl Number {
 }
 
 /// A box of an array: its first index and its size on each of the array's axes.
-pub type Extent = (Vec<usize>, Vec<usize>);
+pub type Selection = (Vec<usize>, Vec<usize>);
 
 /// Numbers at a place in an array, row-major, in the array's type and the machine's byte order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Slab {
+pub struct Hyperslab {
     /// First index on each of the array's axes.
     pub start: Vec<usize>,
     /// Size on each of them.
@@ -62,17 +62,17 @@ pub struct Slab {
     pub bytes: Bytes,
 }
 
-impl Slab {
+impl Hyperslab {
     /// From numbers.
-    pub fn of<T: halocline_kernels::Real>(start: &[usize], count: &[usize], numbers: &[T]) -> Slab {
+    pub fn of<T: halocline_kernels::Real>(start: &[usize], count: &[usize], numbers: &[T]) -> Hyperslab {
         // SAFETY: a `Real` is an f32 or an f64, without padding; the slice is only read.
         let bytes = unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast::<u8>(), size_of_val(numbers)) };
-        Slab { start: start.to_vec(), count: count.to_vec(), bytes: bytes.to_vec().into() }
+        Hyperslab { start: start.to_vec(), count: count.to_vec(), bytes: bytes.to_vec().into() }
     }
 
     /// How many numbers of `size` bytes, if they are as many as the box has cells and the box lies within `shape`.
     pub(crate) fn check(&self, shape: &[usize], size: usize) -> Result<usize> {
-        let Slab { start, count, bytes } = self;
+        let Hyperslab { start, count, bytes } = self;
         let axes = start.len() == shape.len() && count.len() == shape.len();
         if !axes || (0..shape.len()).any(|a| start[a] + count[a] > shape[a]) {
             return Err(Error::failure(format!("a box at {start:?} of size {count:?} does not lie in {shape:?}")));
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn wrong_slabs_are_refused() {
-        let slab = Slab::of(&[1, 2], &[2, 3], &[0.0f64; 6]);
+        let slab = Hyperslab::of(&[1, 2], &[2, 3], &[0.0f64; 6]);
         assert_eq!(slab.check(&[3, 5], 8), Ok(6));
         assert!(slab.check(&[3, 4], 8).unwrap_err().what().contains("does not lie in [3, 4]"));
         assert!(slab.check(&[3, 5], 4).unwrap_err().what().contains("needs 24 bytes, not 48"));
@@ -163,9 +163,9 @@ mod tests {
         assert_eq!(starts(&[0, 1, 2], &[2, 2, 2], &[2, 3, 4]), (2, vec![6, 10, 18, 22]));
         assert_eq!(starts(&[], &[], &[]), (1, vec![0]));
         assert_eq!(starts(&[3], &[0], &[5]).1, [0; 0]);
-        let slab = Slab::of(&[0, 1], &[2, 2], &[1.0f32, 2.0, 3.0, 4.0]);
+        let slab = Hyperslab::of(&[0, 1], &[2, 2], &[1.0f32, 2.0, 3.0, 4.0]);
         let pieces: Vec<(usize, Vec<u8>)> = slab.pieces(&[2, 3]).map(|(at, bytes)| (at, bytes.to_vec())).collect();
         assert_eq!(pieces, [(1, slab.bytes[..8].to_vec()), (4, slab.bytes[8..].to_vec())]);
-        assert_eq!(Slab::default().pieces(&[]).count(), 0);
+        assert_eq!(Hyperslab::default().pieces(&[]).count(), 0);
     }
 }

@@ -6,7 +6,7 @@ use crate::comm::Comm;
 use crate::config::{self, JobFile, Row};
 use crate::engine::Plan;
 use crate::files;
-use crate::model::field::Declaration;
+use crate::model::field::FieldDeclaration;
 use crate::run;
 use crate::run::job::JobEntry;
 use crate::saved::{checkpoint, folder};
@@ -184,7 +184,7 @@ fn describe(entry: &JobEntry) -> String {
     match model {
         Ok(model) => {
             let header = ["field", "unit", "at", "numbers", "meaning"].map(str::to_owned);
-            let row = |d: &Declaration| {
+            let row = |d: &FieldDeclaration| {
                 let at = d
                     .location
                     .axis()

@@ -6,7 +6,7 @@ type Cores = BTreeSet<usize>;
 
 /// What one rank may use, and wants to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct RankPlacement {
     host: String,
     /// The cores that the launcher or batch system lets it run on.
     cores: Cores,
@@ -20,7 +20,7 @@ struct Place {
 /// The threads that each rank here should have by default: the cores that it may use, divided among the ranks that may use the same.
 /// At least 1. Collective.
 pub fn default_threads(comm: &dyn Transport) -> usize {
-    let mine = Place::here(0);
+    let mine = RankPlacement::here(0);
     let all = places(comm, &mine);
     let sharing = all.iter().filter(|p| p.host == mine.host && p.cores == mine.cores).count();
     (mine.at_once / sharing.max(1)).max(1)
@@ -28,13 +28,13 @@ pub fn default_threads(comm: &dyn Transport) -> usize {
 
 /// A warning if ranks have more threads than cores to run them, with the option that helps. The same on all ranks. Collective.
 pub fn thread_warning(comm: &Comm) -> Option<String> {
-    warning(&places(&**comm, &Place::here(comm.threads().count())), comm.kind() == "MPI")
+    warning(&places(&**comm, &RankPlacement::here(comm.threads().count())), comm.kind() == "MPI")
 }
 
-fn places(comm: &dyn Transport, mine: &Place) -> Vec<Place> {
+fn places(comm: &dyn Transport, mine: &RankPlacement) -> Vec<RankPlacement> {
     comm.all_gather(mine.encode().as_bytes())
         .iter()
-        .map(|bytes| Place::decode(&String::from_utf8_lossy(bytes)))
+        .map(|bytes| RankPlacement::decode(&String::from_utf8_lossy(bytes)))
         .collect()
 }
 
@@ -55,15 +55,15 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(file).unwrap_or_default().trim().into()
 }
 
-impl Place {
-    fn here(threads: usize) -> Place {
+impl RankPlacement {
+    fn here(threads: usize) -> RankPlacement {
         let at_once = std::thread::available_parallelism().map_or(1, |n| n.get());
         let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
         let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
         // Elsewhere than on Linux: as if unbound.
         let cores = list.map(|list| parse(list.trim())).filter(|c| !c.is_empty()).unwrap_or((0..at_once).collect());
         let present = parse(&read("/sys/devices/system/cpu/online")).len().max(cores.len());
-        Place { host: node(), at_once: at_once.min(cores.len()), present, cores, threads }
+        RankPlacement { host: node(), at_once: at_once.min(cores.len()), present, cores, threads }
     }
 
     fn encode(&self) -> String {
@@ -71,11 +71,11 @@ impl Place {
         format!("{} {} {} {} {}", self.threads, self.at_once, self.present, cores.join(","), self.host)
     }
 
-    fn decode(text: &str) -> Place {
+    fn decode(text: &str) -> RankPlacement {
         let mut words = text.splitn(5, ' ');
         let mut word = || words.next().unwrap_or_default();
         let [threads, at_once, present] = std::array::from_fn(|_| word().parse().unwrap_or(1));
-        Place { threads, at_once, present, cores: parse(word()), host: word().to_string() }
+        RankPlacement { threads, at_once, present, cores: parse(word()), host: word().to_string() }
     }
 }
 
@@ -89,8 +89,8 @@ fn parse(list: &str) -> Cores {
 }
 
 /// The first set of cores with more threads than cores: those of a rank, or all that are used of a host.
-fn warning(places: &[Place], mpi: bool) -> Option<String> {
-    let mut hosts: BTreeMap<&str, Vec<&Place>> = BTreeMap::new();
+fn warning(places: &[RankPlacement], mpi: bool) -> Option<String> {
+    let mut hosts: BTreeMap<&str, Vec<&RankPlacement>> = BTreeMap::new();
     for place in places {
         hosts.entry(&place.host).or_default().push(place);
     }
@@ -131,17 +131,17 @@ mod tests {
     use super::*;
     use crate::comm::ranks;
 
-    fn place(host: &str, cores: &str, threads: usize) -> Place {
+    fn place(host: &str, cores: &str, threads: usize) -> RankPlacement {
         let cores = parse(cores);
-        Place { host: host.into(), at_once: cores.len(), present: 8, cores, threads }
+        RankPlacement { host: host.into(), at_once: cores.len(), present: 8, cores, threads }
     }
 
     #[test]
     fn core_lists_are_read() {
         assert_eq!(parse("0-2,8,10-11"), Cores::from([0, 1, 2, 8, 10, 11]));
         assert_eq!(parse(""), Cores::new());
-        let here = Place::here(3);
-        assert_eq!(Place::decode(&here.encode()), here);
+        let here = RankPlacement::here(3);
+        assert_eq!(RankPlacement::decode(&here.encode()), here);
         assert!(here.at_once >= 1 && !here.cores.is_empty());
     }
 
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn ranks_of_one_process_divide_its_cores() {
-        let cores = Place::here(1).at_once;
+        let cores = RankPlacement::here(1).at_once;
         for size in [1, 2, 7] {
             let expected = (cores / size).max(1);
             assert_eq!(ranks(size, 1, |comm| default_threads(&*comm)).unwrap(), vec![expected; size]);

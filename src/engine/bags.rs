@@ -8,19 +8,19 @@ use std::sync::Arc;
 
 /// A bag of records: a handle.
 #[derive(Debug)]
-pub struct Bag<R> {
+pub struct Records<R> {
     id: usize,
     of: PhantomData<fn() -> R>,
 }
-impl<R> Clone for Bag<R> {
+impl<R> Clone for Records<R> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<R> Copy for Bag<R> {}
-impl<R> Bag<R> {
-    pub(crate) fn handle(id: usize) -> Bag<R> {
-        Bag { id, of: PhantomData }
+impl<R> Copy for Records<R> {}
+impl<R> Records<R> {
+    pub(crate) fn handle(id: usize) -> Records<R> {
+        Records { id, of: PhantomData }
     }
 }
 
@@ -68,15 +68,15 @@ type Held = Box<dyn Any + Send + Sync>;
 
 /// How a bag is filled at the start, its state hashed, and its records turned into bytes and back.
 #[derive(Clone)]
-pub struct Filling {
+pub struct RecordType {
     fill: Arc<dyn Fn(usize, usize) -> Held + Send + Sync>,
     hash: fn(&Held) -> i64,
     write: fn(&Held) -> (usize, Vec<u8>),
     read: fn(&[u8]) -> Held,
 }
-impl Filling {
-    pub(crate) fn new<R: Record>(filling: impl Fn(usize, usize) -> Vec<R> + Send + Sync + 'static) -> Filling {
-        Filling {
+impl RecordType {
+    pub(crate) fn new<R: Record>(filling: impl Fn(usize, usize) -> Vec<R> + Send + Sync + 'static) -> RecordType {
+        RecordType {
             fill: Arc::new(move |rank, size| Box::new(filling(rank, size))),
             hash: |held| {
                 let (mut bytes, mut sum) = (vec![], 0_i64);
@@ -104,30 +104,30 @@ impl Filling {
 }
 
 /// The bags of a rank.
-pub struct Bags {
-    held: Vec<(Held, Filling)>,
+pub struct RecordStore {
+    held: Vec<(Held, RecordType)>,
     /// What the last sum gave.
     pub(crate) result: f64,
 }
 
-impl Bags {
-    pub(crate) fn new(comm: &Comm, fillings: &[(String, Filling)]) -> Bags {
+impl RecordStore {
+    pub(crate) fn new(comm: &Comm, fillings: &[(String, RecordType)]) -> RecordStore {
         let held = fillings.iter().map(|(_, f)| ((f.fill)(comm.rank(), comm.size()), f.clone()));
-        Bags { held: held.collect(), result: 0.0 }
+        RecordStore { held: held.collect(), result: 0.0 }
     }
 
     /// This rank's records.
-    pub fn get<R: Record>(&self, bag: Bag<R>) -> &Vec<R> {
+    pub fn get<R: Record>(&self, bag: Records<R>) -> &Vec<R> {
         self.held[bag.id].0.downcast_ref().expect("a bag of its own type")
     }
 
     /// This rank's records, to be changed.
-    pub fn get_mut<R: Record>(&mut self, bag: Bag<R>) -> &mut Vec<R> {
+    pub fn get_mut<R: Record>(&mut self, bag: Records<R>) -> &mut Vec<R> {
         self.held[bag.id].0.downcast_mut().expect("a bag of its own type")
     }
 
     /// Sends every record to the rank `key modulo ranks`.
-    pub(crate) fn scatter<R: Record>(&mut self, comm: &Comm, bag: Bag<R>, key: &dyn Fn(&R) -> u64) -> Result<()> {
+    pub(crate) fn scatter<R: Record>(&mut self, comm: &Comm, bag: Records<R>, key: &dyn Fn(&R) -> u64) -> Result<()> {
         let mut to = vec![vec![]; comm.size()];
         for record in self.get_mut(bag).drain(..) {
             record.write(&mut to[(key(&record) % comm.size() as u64) as usize]);
@@ -142,7 +142,7 @@ impl Bags {
         Ok(())
     }
 
-    pub(crate) fn sum<R: Record>(&mut self, comm: &Comm, bag: Bag<R>, f: &dyn Fn(&R) -> f64) {
+    pub(crate) fn sum<R: Record>(&mut self, comm: &Comm, bag: Records<R>, f: &dyn Fn(&R) -> f64) {
         let mut sum = [ExactSum::new()];
         self.get(bag).iter().for_each(|r| sum[0].add(f(r)));
         all_sum(comm, &mut sum);

@@ -6,13 +6,13 @@ use crate::base::Region;
 use crate::base::{Array, Lines};
 use crate::comm::Threads;
 use crate::model::arguments::Bound;
-use crate::model::field::Declaration;
+use crate::model::field::FieldDeclaration;
 use crate::model::stage::{Stage, TileFn};
-use halocline_kernels::cell::{MAX_ROWS, Place, Table};
+use halocline_kernels::cell::{MAX_ROWS, RowPosition, Table};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::{RowFn, Rows};
 use halocline_kernels::stream::fence;
-use halocline_kernels::{ElementType, Reach};
+use halocline_kernels::{ElementType, Extent};
 use std::ptr::{null, null_mut};
 use std::time::Instant;
 
@@ -72,11 +72,11 @@ impl Store {
         tile: &Region,
         mut row: impl FnMut(&Table, [isize; 3]),
     ) {
-        let Declaration { grid, location, .. } = self.design.declarations[field];
+        let FieldDeclaration { grid, location, .. } = self.design.declarations[field];
         let block = self.patches(field)[patch].block;
         let axes = &self.coordinates[&(grid, block, location)];
         let low = tile.low;
-        let mut place = Place { index: low, key: 0, zy: [0.0; 2], x: null() };
+        let mut place = RowPosition { index: low, key: 0, zy: [0.0; 2], x: null() };
         let place_at = &raw mut place;
         let mut slots: Vec<Slot> = Vec::with_capacity(MAX_ROWS);
         for (b, number) in bound.iter().zip(&around.scalars) {
@@ -96,10 +96,10 @@ impl Store {
                     let step = |a: usize| if a == *axis { table.size as isize } else { 0 };
                     slots.push(Slot { at: table.bytes[first..].as_ptr(), row: step(1), plane: step(0) });
                 }
-                Bound::Place => slots.push(Slot { at: place_at.cast_const().cast(), row: 0, plane: 0 }),
+                Bound::RowPosition => slots.push(Slot { at: place_at.cast_const().cast(), row: 0, plane: 0 }),
             }
         }
-        let asks = bound.contains(&Bound::Place);
+        let asks = bound.contains(&Bound::RowPosition);
         let mut table: Table = [null(); MAX_ROWS];
         for z in low[0]..tile.high[0] {
             for (entry, slot) in table.iter_mut().zip(&slots) {
@@ -111,7 +111,7 @@ impl Store {
                     let key = self.design.grids[grid].key(block, index);
                     let zy = [axes[0][z as usize], axes[1][y as usize]];
                     // SAFETY: `place` is alive and only read by the row function, through the table.
-                    unsafe { *place_at = Place { index, key, zy, x: axes[2][low[2] as usize..].as_ptr() } };
+                    unsafe { *place_at = RowPosition { index, key, zy, x: axes[2][low[2] as usize..].as_ptr() } };
                 }
                 row(&table, index);
                 for (entry, slot) in table.iter_mut().zip(&slots) {
@@ -147,13 +147,13 @@ impl Simulation {
         if stale.is_empty() {
             let started = Instant::now();
             work(&self.store, self.comm.threads(), &all);
-            self.clockwork.spent(Phase::Compute, started);
+            self.timers.spent(Phase::Compute, started);
             return;
         }
         let inner = self.start_halos(&stale, patches, &stage.reads);
         let started = Instant::now();
         work(&self.store, self.comm.threads(), &inner.iter().copied().enumerate().collect::<Vec<_>>());
-        self.clockwork.spent(Phase::Compute, started);
+        self.timers.spent(Phase::Compute, started);
         self.finish_halos(&stale);
         if inner != patches {
             let started = Instant::now();
@@ -162,7 +162,7 @@ impl Simulation {
                 .flat_map(|&(p, region)| halos::edges(region, inner[p]).into_iter().map(move |e| (p, e)))
                 .collect();
             work(&self.store, self.comm.threads(), &rest);
-            self.clockwork.spent(Phase::Edges, started);
+            self.timers.spent(Phase::Edges, started);
         }
     }
 
@@ -240,7 +240,7 @@ impl Simulation {
         });
         self.swap(stage);
         for &f in &stage.writes {
-            self.fresh[f].extend(self.store.wraps[f].map(|wrap| wrap.reach()));
+            self.fresh[f].extend(self.store.wraps[f].map(|wrap| wrap.extent()));
         }
     }
 
@@ -270,8 +270,8 @@ fn reads(stage: &Stage, field: usize) -> bool {
 /// Bytes of all planes that a stencil touches, per cell of a plane.
 pub(super) fn bytes_per_cell(bound: &[Bound], arrays: &[Vec<Array>]) -> usize {
     let field = |b: &Bound| match b {
-        Bound::Field { id, reach, .. } => {
-            let Reach { below, above, .. } = reach;
+        Bound::Field { id, extent, .. } => {
+            let Extent { below, above, .. } = extent;
             arrays[*id].first().map_or(0, |a| a.element().size() * (1 + below[0] + above[0]))
         }
         _ => 0,

@@ -1,22 +1,22 @@
 //! Whether fields, stages and grids fit together: what only the whole model shows, checked before anything is allocated.
 use super::Layout;
-use crate::base::index_transform::Turn;
+use crate::base::index_transform::IndexTransform;
 use crate::base::{Error, Result};
 use crate::model::declaration::Design;
-use crate::model::field::Declaration;
-use crate::model::grid::{AXES, Beyond, Grid, Location};
+use crate::model::field::FieldDeclaration;
+use crate::model::grid::{AXES, Adjacent, Grid, Location};
 use crate::model::stage::{Stage, Work};
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 use std::sync::Arc;
 
 /// The fewest cells along each axis that a part of a layout may have: what a field reads beyond a wall is mirrored from
 /// the part itself. A field on the faces across the axis has a value on the wall, and is mirrored one cell farther inside.
-pub(super) fn thickness(model: &Design, layout: Layout, reach: &[Reach]) -> Result<[usize; 3]> {
+pub(super) fn thickness(model: &Design, layout: Layout, extent: &[Extent]) -> Result<[usize; 3]> {
     let (grid, mut thickness) = (&model.grids[layout.0], [1; 3]);
-    for (d, reach) in model.declarations.iter().zip(reach).filter(|(d, _)| (d.grid, d.whole) == layout) {
+    for (d, extent) in model.declarations.iter().zip(extent).filter(|(d, _)| (d.grid, d.whole) == layout) {
         for a in (0..3).filter(|&a| grid.is_bounded(a)) {
             let on_faces = d.location.axis() == Some(a);
-            let least = reach.below[a].max(reach.above[a]).max(1) + usize::from(on_faces);
+            let least = extent.below[a].max(extent.above[a]).max(1) + usize::from(on_faces);
             let n = grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1);
             if n < least {
                 let on = if on_faces { ", which lies on faces" } else { "" };
@@ -33,7 +33,7 @@ pub(super) fn thickness(model: &Design, layout: Layout, reach: &[Reach]) -> Resu
 }
 
 /// Checks stages and joins.
-pub(super) fn check(model: &Design, stages: &[&Arc<Stage>], reach: &[Reach]) -> Result<()> {
+pub(super) fn check(model: &Design, stages: &[&Arc<Stage>], extent: &[Extent]) -> Result<()> {
     for stage in stages {
         match &stage.work {
             Work::Transpose(turn) => check_transpose(model, stage, turn)?,
@@ -51,16 +51,16 @@ pub(super) fn check(model: &Design, stages: &[&Arc<Stage>], reach: &[Reach]) -> 
             _ => {}
         }
     }
-    let read = model.declarations.iter().zip(reach).filter(|(_, reach)| !reach.is_own());
+    let read = model.declarations.iter().zip(extent).filter(|(_, extent)| !extent.is_pointwise());
     read.map(|(d, _)| d).try_for_each(|d| check_joins(model, d))
 }
 
 /// A field that is read across joins must be made of what lies there: its own values, or those of the vector's component
 /// that points the same way, at the same place of the cell.
-fn check_joins(model: &Design, d: &Declaration) -> Result<()> {
+fn check_joins(model: &Design, d: &FieldDeclaration) -> Result<()> {
     let grid = &model.grids[d.grid];
     let beyond = grid.all_blocks().iter().flat_map(|b| (0..3).flat_map(|a| [b.beyond(a, 0), b.beyond(a, 1)]));
-    for turn in beyond.filter_map(|b| if let Beyond::Block(_, turn) = b { Some(turn) } else { None }) {
+    for turn in beyond.filter_map(|b| if let Adjacent::Block(_, turn) = b { Some(turn) } else { None }) {
         let wrong = |what: String, remedy: &str| {
             let what = format!("the field `{}` is read across a join that {what}", d.name);
             Err(Error::input(what).remedy(remedy))
@@ -103,7 +103,7 @@ fn check_joins(model: &Design, d: &Declaration) -> Result<()> {
     Ok(())
 }
 
-fn check_transpose(model: &Design, stage: &Stage, turn: &Turn) -> Result<()> {
+fn check_transpose(model: &Design, stage: &Stage, turn: &IndexTransform) -> Result<()> {
     let (from, to) = (&model.declarations[stage.reads[0].0], &model.declarations[stage.writes[0]]);
     let wrong = |what: String, remedy: &str| {
         Err(Error::input(format!("the transpose of `{}` into `{}` {what}", from.name, to.name)).remedy(remedy))
@@ -134,7 +134,7 @@ fn check_transpose(model: &Design, stage: &Stage, turn: &Turn) -> Result<()> {
 }
 
 /// The turn of a transpose from a grid, with the offsets of its reversed axes.
-pub(super) fn transpose_turn(mut turn: Turn, from: &Grid) -> Turn {
+pub(super) fn transpose_turn(mut turn: IndexTransform, from: &Grid) -> IndexTransform {
     for a in (0..3).filter(|&a| turn.to[a].reversed) {
         turn.offset[a] = from.cells()[turn.to[a].axis] as isize - 1;
     }

@@ -4,18 +4,18 @@ use crate::base::Region;
 use crate::engine::exchange::{Exchange, Move};
 use crate::model::boundary;
 use crate::model::declaration::Design;
-use crate::model::field::Declaration;
+use crate::model::field::FieldDeclaration;
 use crate::model::grid::Location;
 use crate::program::copies::{self, Copy};
 use crate::program::domain::Domain;
-use halocline_kernels::{ElementType, Reach};
+use halocline_kernels::{ElementType, Extent};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 impl Simulation {
     /// Starts to make halos fresh: messages fly, and what needs none is done when this returns. For each patch, the cells
     /// that can be computed before the messages are here.
-    pub(super) fn start_halos(&mut self, halo: &Halo, patches: &[Region], reads: &[(usize, Reach)]) -> Vec<Region> {
+    pub(super) fn start_halos(&mut self, halo: &Halo, patches: &[Region], reads: &[(usize, Extent)]) -> Vec<Region> {
         let started = Instant::now();
         if !self.exchanges.contains_key(halo) {
             let exchange =
@@ -24,11 +24,11 @@ impl Simulation {
         }
         let exchange = self.exchanges.get_mut(halo).expect("made above");
         exchange.start(&self.comm, &self.store.now, &self.store.now);
-        self.clockwork.sends(exchange.traffic());
+        self.timers.sends(exchange.traffic());
         let mut inner = patches.to_vec();
-        let reach = reads.iter().fold(Reach::OWN, |all, r| all.union(&r.1));
+        let extent = reads.iter().fold(Extent::POINTWISE, |all, r| all.union(&r.1));
         for (patch, target) in exchange.remote_targets() {
-            inner[patch] = away_from(inner[patch], patches[patch], target, &reach);
+            inner[patch] = away_from(inner[patch], patches[patch], target, &extent);
         }
         // Where walls and local halos meet, corners are read by the inner cells too; the others follow with the messages.
         self.fill_boundaries(halo);
@@ -36,7 +36,7 @@ impl Simulation {
         // SAFETY: what is computed until `finish_halos` reads no cell beyond a patch where a message arrives, and writes
         // other arrays: a stage that reads a field makes the next one.
         unsafe { exchange.launch(&self.store.now, &self.store.now) };
-        self.clockwork.spent(Phase::Halos, started);
+        self.timers.spent(Phase::Halos, started);
         inner
     }
 
@@ -44,22 +44,22 @@ impl Simulation {
     pub(super) fn finish_halos(&mut self, halo: &Halo) {
         let started = Instant::now();
         let received = self.exchanges.get_mut(halo).expect("started").finish(&self.comm, &self.store.now);
-        let started = self.clockwork.spent(Phase::Wait, started);
-        if received && halo.iter().any(|(_, reach)| reach.corners) {
+        let started = self.timers.spent(Phase::Wait, started);
+        if received && halo.iter().any(|(_, extent)| extent.corners) {
             self.fill_boundaries(halo);
-            self.clockwork.spent(Phase::Halos, started);
+            self.timers.spent(Phase::Halos, started);
         }
         freshen(&mut self.fresh, halo);
     }
 
     fn fill_boundaries(&mut self, halo: &Halo) {
         let time = self.time();
-        for (f, reach) in halo {
+        for (f, extent) in halo {
             let Store { design, now, patches, .. } = &mut self.store;
             let d = &design.declarations[*f];
             let grid = &design.grids[d.grid];
             for (array, patch) in now[*f].iter_mut().zip(&patches[*f]) {
-                boundary::fill(array, grid, patch, d.location, &d.boundaries, reach, time);
+                boundary::fill(array, grid, patch, d.location, &d.boundaries, extent, time);
             }
         }
     }
@@ -82,7 +82,7 @@ impl Simulation {
 
     /// What depends on time through a boundary condition is out of date when it passes: halos, and values on walls.
     pub(super) fn time_passes(&mut self) {
-        let varies = |d: &Declaration| d.boundaries.iter().flatten().any(boundary::Boundary::varies);
+        let varies = |d: &FieldDeclaration| d.boundaries.iter().flatten().any(boundary::Boundary::varies);
         let declarations = self.store.design.declarations.iter();
         let varying: Vec<usize> = declarations.enumerate().filter(|(_, d)| varies(d)).map(|(f, _)| f).collect();
         self.written(&varying);
@@ -90,20 +90,20 @@ impl Simulation {
 }
 
 /// Halos have been exchanged. Corners from earlier exchanges count no more, since whole planes bring others along.
-pub(super) fn freshen(fresh: &mut [Vec<Reach>], halo: &Halo) {
-    for (f, reach) in halo {
+pub(super) fn freshen(fresh: &mut [Vec<Extent>], halo: &Halo) {
+    for (f, extent) in halo {
         fresh[*f].retain(|r| !r.corners);
-        fresh[*f].push(*reach);
+        fresh[*f].push(*extent);
     }
 }
 
 /// All cells of these halos that some rank owns, as a rank wants them.
 pub(super) fn wanted(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: &Halo, rank: usize) -> Vec<Move> {
     let mut moves = vec![];
-    for (f, reach) in halo {
+    for (f, extent) in halo {
         let d = &design.declarations[*f];
         let (grid, domain) = (&design.grids[d.grid], &domains[&(d.grid, d.whole)]);
-        for copy in copies::halo(grid, domain, rank, reach) {
+        for copy in copies::halo(grid, domain, rank, extent) {
             let (mut from, mut negate) = (*f, false);
             if let Some((vector, axis)) = d.vector
                 && !copy.turn.is_shift()
@@ -129,7 +129,7 @@ pub(super) fn goes_unpacked(design: &Design, domain: &Domain, copy: &Copy, eleme
 }
 
 /// A field is written: its halo is stale, and so are those of the other components of a vector, which turn into each other.
-pub(super) fn soil(design: &Design, fresh: &mut [Vec<Reach>], f: usize) {
+pub(super) fn soil(design: &Design, fresh: &mut [Vec<Extent>], f: usize) {
     fresh[f].clear();
     if let Some((vector, _)) = design.declarations[f].vector {
         design.vectors[vector].iter().flatten().for_each(|&component| fresh[component].clear());
@@ -137,32 +137,32 @@ pub(super) fn soil(design: &Design, fresh: &mut [Vec<Reach>], f: usize) {
 }
 
 /// Reads whose halo is not up to date, without the axes along which it is (corners belong to all axes).
-pub(super) fn stale(fresh: &[Vec<Reach>], reads: &[(usize, Reach)]) -> Halo {
-    let stale = |&(f, reach): &(usize, Reach)| {
-        let is_fresh = |wanted: &Reach| fresh[f].iter().any(|r| r.covers(wanted));
-        let mut rest = reach;
-        for a in (0..3).filter(|_| !reach.corners) {
-            let mut along = Reach::OWN;
-            (along.below[a], along.above[a]) = (reach.below[a], reach.above[a]);
+pub(super) fn stale(fresh: &[Vec<Extent>], reads: &[(usize, Extent)]) -> Halo {
+    let stale = |&(f, extent): &(usize, Extent)| {
+        let is_fresh = |wanted: &Extent| fresh[f].iter().any(|r| r.covers(wanted));
+        let mut rest = extent;
+        for a in (0..3).filter(|_| !extent.corners) {
+            let mut along = Extent::POINTWISE;
+            (along.below[a], along.above[a]) = (extent.below[a], extent.above[a]);
             if is_fresh(&along) {
                 (rest.below[a], rest.above[a]) = (0, 0);
             }
         }
-        (!rest.is_own() && !is_fresh(&reach)).then_some((f, rest))
+        (!rest.is_pointwise() && !is_fresh(&extent)).then_some((f, rest))
     };
     reads.iter().filter_map(stale).collect()
 }
 
 /// What is left of `inner`, a part of the patch `whole`, when all cells that read `target` are taken away.
-fn away_from(mut inner: Region, whole: Region, target: Region, reach: &Reach) -> Region {
+fn away_from(mut inner: Region, whole: Region, target: Region, extent: &Extent) -> Region {
     // Along each axis where the target lies outside the patch, cells near that side read it. One such axis is enough, and
     // one along which the side was cut off already costs nothing.
     let mut cuts = vec![];
     for a in 0..3 {
         if target.high[a] <= whole.low[a] {
-            cuts.push(inner.with(a, (whole.low[a] + reach.below[a] as isize).max(inner.low[a]), inner.high[a]));
+            cuts.push(inner.with(a, (whole.low[a] + extent.below[a] as isize).max(inner.low[a]), inner.high[a]));
         } else if target.low[a] >= whole.high[a] {
-            cuts.push(inner.with(a, inner.low[a], (whole.high[a] - reach.above[a] as isize).min(inner.high[a])));
+            cuts.push(inner.with(a, inner.low[a], (whole.high[a] - extent.above[a] as isize).min(inner.high[a])));
         }
     }
     if let Some(best) = cuts.into_iter().max_by_key(Region::cells) {
@@ -184,12 +184,12 @@ mod tests {
     use crate::prelude::*;
 
     /// Adds up what a reach reads, with weights by place.
-    fn sum(s: &mut Schedule, from: Field<f64>, to: Field<f64>, reach: Reach) {
-        s.tiles("sum", [(from, reach)], [to], move |[old], [mut new]| {
-            let [z, y, x] = reach.below;
+    fn sum(s: &mut Schedule, from: Field<f64>, to: Field<f64>, extent: Extent) {
+        s.tiles("sum", [(from, extent)], [to], move |[old], [mut new]| {
+            let [z, y, x] = extent.below;
             for ((k, j, i), v) in new.indexed_iter_mut() {
                 let here = old[[k + z, j + y, i + x]];
-                let corner = if reach.corners { old[[k, j, i + x + 1]] - old[[k + z + 1, j, i]] } else { 0.0 };
+                let corner = if extent.corners { old[[k, j, i + x + 1]] - old[[k + z + 1, j, i]] } else { 0.0 };
                 *v = 0.5 * here + 0.25 * old[[k, j + y, i + x]] - 0.125 * old[[k + z, j, i + x]] + 0.375 * corner;
             }
         });
@@ -208,19 +208,19 @@ mod tests {
             let others = ["b", "c", "d"].map(|name| model.field::<f64>(name).boundary(Boundary::Reflecting).build());
             let [b, c, d] = others;
             let (b, c, d) = (b?, c?, d?);
-            let reach = |n: usize, corners: bool| Reach { below: [n; 3], above: [n; 3], corners };
+            let extent = |n: usize, corners: bool| Extent { below: [n; 3], above: [n; 3], corners };
             model.every_step(|s| {
-                sum(s, a, b, reach(1, true));
-                sum(s, a, c, reach(2, false));
-                sum(s, a, d, reach(1, true));
-                sum(s, c, a, reach(1, true));
+                sum(s, a, b, extent(1, true));
+                sum(s, a, c, extent(2, false));
+                sum(s, a, d, extent(1, true));
+                sum(s, c, a, extent(1, true));
             });
             let plan = Plan::new(&model, size)?.messages(&model, size, model.comm().rank());
             let mut run = model.compile()?;
             run.advance(3)?;
-            let clockwork = &run.clockwork;
-            assert_eq!((clockwork.messages, clockwork.sent), (3 * plan.0 as u64, 3 * plan.1 as u64));
-            Ok::<_, Error>((run.state()?, run.clockwork.messages))
+            let timers = &run.timers;
+            assert_eq!((timers.messages, timers.sent), (3 * plan.0 as u64, 3 * plan.1 as u64));
+            Ok::<_, Error>((run.state()?, run.timers.messages))
         });
         let all: Vec<_> = all.unwrap().into_iter().map(Result::unwrap).collect();
         (all[0].0.clone(), all.iter().map(|one| one.1).sum())

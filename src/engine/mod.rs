@@ -2,7 +2,7 @@
 //! message while messages fly, and never reads a stale halo.
 pub mod bags;
 mod cells;
-mod clockwork;
+mod timers;
 pub(crate) mod exchange;
 mod fits;
 mod fused;
@@ -14,18 +14,18 @@ mod snapshot;
 pub mod state_hash;
 pub mod sums;
 pub mod sources;
-mod tally;
+mod accumulator;
 mod tiles;
 pub(crate) mod trace;
 mod transform;
 mod wrap;
 
-pub use clockwork::{Clockwork, Phase, StageTime};
-pub use observe::{Finding, Measured};
+pub use observe::{Measurement, NonFinite};
 pub use plan::Plan;
 use plan::line_layout;
 pub(crate) use run::bytes_of;
 pub use snapshot::{Part, Saved, Snapshot};
+pub use timers::{Phase, StageTime, Timers};
 
 use crate::base::Array;
 use crate::base::Region;
@@ -34,14 +34,14 @@ use crate::comm::Comm;
 use crate::engine::exchange::Exchange;
 use crate::model::boundary;
 use crate::model::declaration::{Clock, DT, Design, Model, TIME};
-use crate::model::field::{At, Declaration, Field, Initial, Scalar};
+use crate::model::field::{At, Field, FieldDeclaration, Initial, Scalar};
 use crate::model::grid::{Grid, Location};
 use crate::model::stage::{Compile, Item, Stage, Work};
 use crate::program::domain::{Domain, Patch};
-use bags::Bags;
-use halocline_kernels::cell::PROFILE_REACH;
+use bags::RecordStore;
+use halocline_kernels::cell::PROFILE_EXTENT;
 use halocline_kernels::row::RowFn;
-use halocline_kernels::{Element, ElementType, Reach};
+use halocline_kernels::{Element, ElementType, Extent};
 use sources::Source;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,19 +51,19 @@ use std::sync::Arc;
 type Layout = (usize, [bool; 3]);
 
 /// What a list of exchanged halos is known by: fields and how far.
-type Halo = Vec<(usize, Reach)>;
+type Halo = Vec<(usize, Extent)>;
 
 /// A compiled model: allocated, filled, ready to advance.
 pub struct Simulation {
     comm: Comm,
     pub(crate) store: Store,
     /// What of each field's halo is up to date.
-    fresh: Vec<Vec<Reach>>,
+    fresh: Vec<Vec<Extent>>,
     rows: BTreeMap<*const Stage, RowFn>,
     exchanges: BTreeMap<Halo, Exchange>,
-    shuttles: BTreeMap<*const Stage, transform::Shuttle>,
+    transpose_buffers: BTreeMap<*const Stage, transform::TransposeBuffers>,
     transposes: BTreeMap<*const Stage, Exchange>,
-    bags: Bags,
+    bags: RecordStore,
     sources: Vec<Option<Box<dyn Source>>>,
     /// By source: what it has given so far.
     taken: Vec<sources::Taken>,
@@ -79,7 +79,7 @@ pub struct Simulation {
     steps: u64,
     started: bool,
     /// Where time goes, in seconds.
-    pub(crate) clockwork: Clockwork,
+    pub(crate) timers: Timers,
 }
 
 /// Numbers along an axis of a block, with room beyond for kernels that look ahead.
@@ -97,7 +97,7 @@ pub(crate) struct Store {
     domains: BTreeMap<Layout, Domain>,
     patches: Vec<Vec<Patch>>,
     /// How far some stage or diagnostic reads each field.
-    reach: Vec<Reach>,
+    extent: Vec<Extent>,
     /// Bytes of cache that a thread may count on.
     cache: usize,
     /// Which fields' rows wrap around by themselves.
@@ -168,11 +168,11 @@ impl Simulation {
     pub(crate) fn new(model: Model) -> Result<Simulation> {
         model.check()?;
         let Model { comm, design: model } = model;
-        let Plan { stages, domains, reach, depth } = Plan::of(&model, comm.size())?;
-        let mine = |d: &Declaration| domains[&(d.grid, d.whole)].patches(comm.rank());
+        let Plan { stages, domains, extent, depth } = Plan::of(&model, comm.size())?;
+        let mine = |d: &FieldDeclaration| domains[&(d.grid, d.whole)].patches(comm.rank());
         let patches: Vec<Vec<Patch>> = model.declarations.iter().map(mine).collect();
         let allocate = |f: usize| -> Vec<Array> {
-            let d: &Declaration = &model.declarations[f];
+            let d: &FieldDeclaration = &model.declarations[f];
             let flat = [0, 1, 2].map(|a| model.grids[d.grid].is_flat(a));
             let halo = &depth.halo[f];
             patches[f].iter().map(|p| Array::new(d.element, p.region, halo.below, halo.above, flat)).collect()
@@ -192,16 +192,16 @@ impl Simulation {
         });
         let sources = sources.collect::<Result<Vec<_>>>();
         let sources = comm.agree(sources)?;
-        let bags = Bags::new(&comm, &model.bags);
+        let bags = RecordStore::new(&comm, &model.bags);
         let store = Store {
             patches,
             cache: tiles::cache(),
-            wraps: wrap::Wrap::of(&model, &domains, &reach),
+            wraps: wrap::Wrap::of(&model, &domains, &extent),
             coordinates: coordinates(&model),
             profiles: profiles(&model),
             scalars: model.scalars.iter().map(|s| s.1).collect(),
             domains,
-            reach,
+            extent,
             now,
             next,
             design: model,
@@ -209,10 +209,10 @@ impl Simulation {
         let mut simulation = Simulation {
             fresh: vec![vec![]; count],
             exchanges: BTreeMap::new(),
-            shuttles: BTreeMap::new(),
+            transpose_buffers: BTreeMap::new(),
             transposes: BTreeMap::new(),
             once: BTreeSet::new(),
-            clockwork: Clockwork::default(),
+            timers: Timers::default(),
             passes: BTreeMap::new(),
             stage_bytes: BTreeMap::new(),
             moved: 0,
@@ -308,7 +308,7 @@ impl Simulation {
     }
 
     /// The bags of this rank.
-    pub fn bags(&self) -> &Bags {
+    pub fn bags(&self) -> &RecordStore {
         &self.bags
     }
 
@@ -377,7 +377,7 @@ fn profiles(model: &Design) -> BTreeMap<(usize, usize, usize, ElementType), Tabl
         .flat_map(|(g, grid)| grid.all_blocks().iter().enumerate().map(move |(b, block)| (g, b, block)));
     for (g, b, block) in blocks {
         for (p, profile) in model.profiles.iter().enumerate() {
-            let beyond = PROFILE_REACH as isize;
+            let beyond = PROFILE_EXTENT as isize;
             let places = -beyond..block.cells[profile.axis] as isize + beyond;
             let values: Vec<f64> =
                 places.map(|i| (profile.value)(block.coordinate(profile.axis, i, profile.location))).collect();

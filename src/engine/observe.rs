@@ -1,5 +1,5 @@
 //! Looking at a simulation: reductions, the hash of its state, whole fields, values that are no numbers.
-use super::tally::Tally;
+use super::accumulator::Accumulator;
 use super::{Phase, Simulation, cells, tiles, with_element};
 use crate::base::Region;
 use crate::base::Result;
@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// What a reduction found.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measured {
+pub struct Measurement {
     /// The value.
     pub value: f64,
     /// Where a largest or smallest value is: block and index z, y, x of the first such cell.
@@ -27,7 +27,7 @@ pub struct Measured {
 
 /// A value that is NaN or infinite.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
+pub struct NonFinite {
     /// The field's name.
     pub field: String,
     /// Block of the grid.
@@ -43,7 +43,7 @@ impl Simulation {
     ///
     /// # Panics
     /// If it reads farther around a cell than the schedule and the diagnostics do, so that there is no room for the halo.
-    pub fn measure(&mut self, reduction: Reduction) -> Measured {
+    pub fn measure(&mut self, reduction: Reduction) -> Measurement {
         let mut schedule = crate::model::schedule::Schedule::default();
         schedule.reduce(crate::model::field::Scalar { id: crate::model::declaration::TIME }, reduction);
         let crate::model::stage::Item::Stage(stage) = &schedule.items[0] else {
@@ -54,11 +54,11 @@ impl Simulation {
         self.reduce(stage, &row, bound, *op)
     }
 
-    pub(super) fn reduce(&mut self, stage: &Stage, row: &RowFn, bound: &[Bound], op: Op) -> Measured {
-        let Some(&(field, _)) = stage.reads.first() else { return Measured { value: 0.0, at: None } };
+    pub(super) fn reduce(&mut self, stage: &Stage, row: &RowFn, bound: &[Bound], op: Op) -> Measurement {
+        let Some(&(field, _)) = stage.reads.first() else { return Measurement { value: 0.0, at: None } };
         let patches = self.store.patch_regions(field);
         let around = self.store.surroundings(bound, &self.store.scalars);
-        let mut all = Tally::new(op);
+        let mut all = Accumulator::new(op);
         self.overlap(stage, &patches, |this, threads, boxes| {
             let tiles = tiles::tiles(boxes, cells::bytes_per_cell(bound, &this.now), this.cache, threads.count());
             let blocks: Vec<usize> = this.patches(field).iter().map(|p| p.block).collect();
@@ -66,21 +66,21 @@ impl Simulation {
             let found = threads.map(tiles.len(), |t| {
                 let (patch, tile) = tiles[t];
                 let n = tile.size()[2];
-                let mut tally = Tally::new(op);
+                let mut accumulator = Accumulator::new(op);
                 this.for_rows(bound, &around, field, patch, &tile, |table, index| {
                     let mut out: Rows = [null_mut(); MAX_OUT];
-                    out[0] = tally.room(n);
+                    out[0] = accumulator.room(n);
                     // The promise of a `Row`: as in `run_cells`; the written row is this thread's own.
                     row.compute(table, &out, 0..n);
-                    tally.take(n, || grid.key(blocks[patch], index));
+                    accumulator.take(n, || grid.key(blocks[patch], index));
                 });
-                tally
+                accumulator
             });
-            found.into_iter().for_each(|tally| all.merge(tally));
+            found.into_iter().for_each(|accumulator| all.merge(accumulator));
         });
         let started = Instant::now();
-        let measured = Tally::conclude(&self.comm, vec![(all, self.store.grid_of(field))]);
-        self.clockwork.spent(Phase::Reduce, started);
+        let measured = Accumulator::conclude(&self.comm, vec![(all, self.store.grid_of(field))]);
+        self.timers.spent(Phase::Reduce, started);
         measured[0]
     }
 
@@ -145,10 +145,10 @@ impl Simulation {
     }
 
     /// The first value (in global order) that is NaN or infinite, on this rank.
-    pub fn not_finite(&self) -> Option<Finding> {
+    pub fn not_finite(&self) -> Option<NonFinite> {
         for (f, d) in self.store.design.declarations.iter().enumerate() {
             // Patches of one block may lie side by side, so that the first patch need not hold the first cell.
-            let mut first: Option<(u64, Finding)> = None;
+            let mut first: Option<(u64, NonFinite)> = None;
             for (array, patch) in self.store.now[f].iter().zip(self.store.patches(f)) {
                 let owned = patch.region;
                 let [nz, ny, _] = owned.size();
@@ -171,7 +171,7 @@ impl Simulation {
                     let key = self.store.grid_of(f).key(patch.block, index);
                     if first.as_ref().is_none_or(|(least, _)| key < *least) {
                         let index = index.map(|i| i as usize);
-                        first = Some((key, Finding { field: d.name.clone(), block: patch.block, index, value }));
+                        first = Some((key, NonFinite { field: d.name.clone(), block: patch.block, index, value }));
                     }
                 }
             }
@@ -184,8 +184,8 @@ impl Simulation {
 
     /// The first of all ranks' findings: that of the earliest step and, among those, of the first field and cell. The same
     /// on every rank. Collective.
-    pub fn first_finding(&self, mine: Option<(u64, Finding)>) -> Option<(u64, Finding)> {
-        let order = |f: &Finding| {
+    pub fn first_finding(&self, mine: Option<(u64, NonFinite)>) -> Option<(u64, NonFinite)> {
+        let order = |f: &NonFinite| {
             let field = self.store.design.declarations.iter().position(|d| d.name == f.field).unwrap_or(0);
             (field, self.store.grid_of(field).key(f.block, f.index.map(|i| i as isize)))
         };
@@ -204,6 +204,6 @@ impl Simulation {
         let (step, field) = (word(found, 0), word(found, 1) as usize);
         let (block, index) = self.store.grid_of(field).cell_of(word(found, 2));
         let value = String::from_utf8_lossy(&found[24..]).into_owned();
-        Some((step, Finding { field: self.store.design.declarations[field].name.clone(), block, index, value }))
+        Some((step, NonFinite { field: self.store.design.declarations[field].name.clone(), block, index, value }))
     }
 }

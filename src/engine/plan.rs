@@ -5,10 +5,10 @@ use super::{Halo, Layout, fits, halos};
 use crate::base::Result;
 use crate::engine::exchange::Exchange;
 use crate::model::declaration::{Design, Measure, Model, flatten};
-use crate::model::field::Declaration;
+use crate::model::field::FieldDeclaration;
 use crate::model::stage::{Item, Stage, Work};
 use crate::program::domain::Domain;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct Plan<'m> {
     /// Splits of grids.
     pub(super) domains: BTreeMap<Layout, Domain>,
     /// How far each field is read.
-    pub(super) reach: Vec<Reach>,
+    pub(super) extent: Vec<Extent>,
     /// How far around its cells a rank holds each field, and which need two arrays.
     pub(super) depth: Depth,
 }
@@ -38,12 +38,12 @@ impl<'m> Plan<'m> {
         let (mut stages, mut domains) = (vec![], BTreeMap::new());
         flatten(&model.start, &mut stages);
         flatten(&model.step, &mut stages);
-        let reach = halo_reach(model, &stages);
-        fits::check(model, &stages, &reach)?;
+        let extent = halo_reach(model, &stages);
+        fits::check(model, &stages, &extent)?;
         for d in &model.declarations {
             let (grid, layout) = (&model.grids[d.grid], (d.grid, d.whole));
             if let Entry::Vacant(place) = domains.entry(layout) {
-                let thickness = fits::thickness(model, layout, &reach)?;
+                let thickness = fits::thickness(model, layout, &extent)?;
                 place.insert(match d.whole {
                     [false, false, false] => Domain::new(grid, ranks, model.dims.filter(|_| d.grid == 0), thickness)?,
                     whole => Domain::whole(grid, ranks, whole, thickness),
@@ -59,8 +59,8 @@ impl<'m> Plan<'m> {
             }
         }
         let double = read_and_written(model, &stages);
-        let depth = Depth::of(model, &domains, &reach, &double);
-        Ok(Plan { stages, domains, reach, depth })
+        let depth = Depth::of(model, &domains, &extent, &double);
+        Ok(Plan { stages, domains, extent, depth })
     }
 
     /// The process grid of the first grid, parts along z, y, x.
@@ -90,7 +90,7 @@ impl<'m> Plan<'m> {
         sent.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 
-    fn walk(&self, design: &Design, items: &[Item], fresh: &mut [Vec<Reach>], exchanged: &mut Vec<Halo>) {
+    fn walk(&self, design: &Design, items: &[Item], fresh: &mut [Vec<Extent>], exchanged: &mut Vec<Halo>) {
         for item in items {
             match item {
                 Item::Stage(stage) => {
@@ -110,21 +110,21 @@ impl<'m> Plan<'m> {
 }
 
 /// The deepest reach at which each field is read.
-fn halo_reach(model: &Design, stages: &[&Arc<Stage>]) -> Vec<Reach> {
-    let mut reach = vec![Reach::OWN; model.declarations.len()];
+fn halo_reach(model: &Design, stages: &[&Arc<Stage>]) -> Vec<Extent> {
+    let mut extent = vec![Extent::POINTWISE; model.declarations.len()];
     let measured = model.diagnostics.iter().filter_map(|d| match &d.what {
         Measure::Reduction(r) => Some(r.reads()),
         Measure::Scalar(_) => None,
     });
     for (f, r) in stages.iter().flat_map(|s| s.reads.iter().copied()).chain(measured.flatten()) {
-        reach[f] = reach[f].union(&r);
+        extent[f] = extent[f].union(&r);
     }
     // Components of a vector turn into each other, so they need the same room.
     for vector in &model.vectors {
-        let all = vector.iter().flatten().fold(Reach::OWN, |all, &f| all.union(&reach[f]));
-        vector.iter().flatten().for_each(|&f| reach[f] = all);
+        let all = vector.iter().flatten().fold(Extent::POINTWISE, |all, &f| all.union(&extent[f]));
+        vector.iter().flatten().for_each(|&f| extent[f] = all);
     }
-    reach
+    extent
 }
 
 /// Fields that some stage makes anew from their own present values: they need two arrays.
@@ -139,7 +139,7 @@ fn read_and_written(model: &Design, stages: &[&Arc<Stage>]) -> Vec<bool> {
 }
 
 /// The split that leaves an axis whole: the field's own, where it does already.
-pub(super) fn line_layout(domains: &BTreeMap<Layout, Domain>, d: &Declaration, axis: usize) -> Layout {
+pub(super) fn line_layout(domains: &BTreeMap<Layout, Domain>, d: &FieldDeclaration, axis: usize) -> Layout {
     let home = (d.grid, d.whole);
     if domains[&home].dims[axis] == 1 {
         return home;

@@ -2,7 +2,7 @@
 use super::{Phase, Simulation, Store, sources};
 use crate::base::{Error, Result};
 use crate::model::declaration::{DT, Design, TIME};
-use crate::model::stage::{Item, MixFn, Stage, Work};
+use crate::model::stage::{Item, PointUpdate, Stage, Work};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -153,7 +153,7 @@ impl Simulation {
                 bytes
             }
         };
-        self.clockwork.stage(&stage.name, started, self.steps, bytes);
+        self.timers.stage(&stage.name, started, self.steps, bytes);
         Ok(())
     }
 
@@ -193,10 +193,10 @@ impl Simulation {
                     self.written(&stage.writes);
                 }
             }
-            Work::Bags(work) => {
+            Work::RecordStore(work) => {
                 let started = Instant::now();
                 work(&self.comm, &mut self.bags)?;
-                self.clockwork.spent(Phase::Compute, started);
+                self.timers.spent(Phase::Compute, started);
                 let value = self.bags.result;
                 stage.scalar_written.into_iter().for_each(|id| self.set_scalar(id, value));
             }
@@ -210,7 +210,14 @@ impl Simulation {
     }
 
     /// Changes one cell, on the rank that owns it.
-    pub(super) fn mix(&mut self, f: usize, block: usize, index: [usize; 3], number: f64, mix: &MixFn) -> Result<()> {
+    pub(super) fn mix(
+        &mut self,
+        f: usize,
+        block: usize,
+        index: [usize; 3],
+        number: f64,
+        mix: &PointUpdate,
+    ) -> Result<()> {
         let grid = self.store.grid_of(f);
         let inside = block < grid.all_blocks().len() && (0..3).all(|a| index[a] < grid.block(block).cells[a]);
         if !inside {

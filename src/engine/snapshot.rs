@@ -7,13 +7,13 @@
 use super::{Simulation, sources};
 use crate::base::Array;
 use crate::base::Region;
-use crate::base::buffer_pool::Rooms;
-use crate::base::hyperslab::{Extent, Number, Slab};
+use crate::base::buffer_pool::BufferPool;
+use crate::base::hyperslab::{Hyperslab, Number, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::state_hash::state_hash;
 use crate::model::declaration::{Design, TIME};
-use crate::model::field::Declaration;
+use crate::model::field::FieldDeclaration;
 use crate::model::stage::Item;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +41,7 @@ pub struct Part {
     /// Its size along each axis.
     pub shape: Vec<usize>,
     /// What this rank holds. All ranks together hold each number once.
-    pub boxes: Vec<Slab>,
+    pub boxes: Vec<Hyperslab>,
 }
 
 /// A state that can be put back, wherever it is kept.
@@ -57,7 +57,7 @@ pub trait Saved {
     ///
     /// # Errors
     /// If one cannot be read.
-    fn read(&self, part: &str, boxes: &[Extent]) -> Result<Vec<Vec<u8>>>;
+    fn read(&self, part: &str, boxes: &[Selection]) -> Result<Vec<Vec<u8>>>;
 }
 
 impl Snapshot {
@@ -70,7 +70,7 @@ impl Snapshot {
 impl Simulation {
     /// The state as it is. Memory of an older one is used again. Collective.
     pub fn snapshot(&self, older: Option<Snapshot>) -> Snapshot {
-        let mut rooms = Rooms::of(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes));
+        let mut rooms = BufferPool::of(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes));
         let mut parts: Vec<Part> = vec![];
         for (f, d) in self.written_fields() {
             let blocks = self.store.design.grids[d.grid].all_blocks();
@@ -80,7 +80,7 @@ impl Simulation {
                     let (start, count) = place(d, &patch.region);
                     let mut bytes = rooms.take(count.iter().product::<usize>() * number(d).size());
                     copy_rows(&self.comm, array, &mut bytes);
-                    Slab { start, count, bytes }
+                    Hyperslab { start, count, bytes }
                 });
                 let boxes = boxes.collect();
                 let shape = place(d, &Region::of(block.cells)).1;
@@ -106,7 +106,7 @@ impl Simulation {
             let (records, total) = ends.last().copied().unwrap_or_default();
             let start = ends[self.comm.rank()].1 as usize - bytes.len();
             numbers.insert(format!("bags/{name}/record bytes"), total.checked_div(records).unwrap_or(0));
-            let boxes = vec![Slab { start: vec![start], count: vec![bytes.len()], bytes: bytes.into() }];
+            let boxes = vec![Hyperslab { start: vec![start], count: vec![bytes.len()], bytes: bytes.into() }];
             let (name, number, shape) = (format!("bags/{name}/records"), Number::U8, vec![total as usize]);
             parts.push(Part { name, number, shape, boxes });
         }
@@ -196,7 +196,7 @@ impl Simulation {
     }
 
     /// Fields that some stage writes; all others are as they were filled.
-    fn written_fields(&self) -> impl Iterator<Item = (usize, &Declaration)> {
+    fn written_fields(&self) -> impl Iterator<Item = (usize, &FieldDeclaration)> {
         let written = self.store.design.written();
         self.store.design.declarations.iter().enumerate().filter(move |(f, _)| written.contains(f))
     }
@@ -256,17 +256,17 @@ fn once_items(design: &Design) -> Vec<*const Item> {
     found
 }
 
-fn part_name(d: &Declaration, blocks: usize, block: usize) -> String {
+fn part_name(d: &FieldDeclaration, blocks: usize, block: usize) -> String {
     if blocks == 1 { format!("fields/{}", d.name) } else { format!("fields/{}/{block}", d.name) }
 }
 
 /// What the parts of a field's numbers are.
-fn number(d: &Declaration) -> Number {
+fn number(d: &FieldDeclaration) -> Number {
     if d.element.size() / d.element.parts() == 4 { Number::F32 } else { Number::F64 }
 }
 
 /// A region of a field as a box of its part of a state: complex numbers have an axis of two more.
-fn place(d: &Declaration, region: &Region) -> Extent {
+fn place(d: &FieldDeclaration, region: &Region) -> Selection {
     let (mut start, mut count) = (region.low.map(|i| i as usize).to_vec(), region.size().to_vec());
     if d.element.parts() > 1 {
         start.push(0);

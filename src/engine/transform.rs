@@ -2,7 +2,7 @@
 use super::{Layout, Phase, Simulation, fits, line_layout};
 use crate::base::Array;
 use crate::base::Region;
-use crate::base::index_transform::Turn;
+use crate::base::index_transform::IndexTransform;
 use crate::engine::exchange::{Exchange, Move};
 use crate::model::stage::{Stage, TileFn};
 use crate::program::copies;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Arrays in another split, and the messages that carry fields there and back.
-pub(super) struct Shuttle {
+pub(super) struct TransposeBuffers {
     inputs: Vec<Vec<Array>>,
     outputs: Vec<Vec<Array>>,
     there: Exchange,
@@ -31,26 +31,26 @@ impl Simulation {
             let outputs: Vec<&[Array]> = stage.writes.iter().map(written).collect();
             self.sweep_lines(axis, &inputs, &outputs, lines);
             self.swap(stage);
-            self.clockwork.spent(Phase::Compute, started);
+            self.timers.spent(Phase::Compute, started);
             return;
         }
         let key = Arc::as_ptr(stage);
-        let mut shuttle = match self.shuttles.remove(&key) {
-            Some(shuttle) => shuttle,
-            None => self.shuttle(stage, home, layout),
+        let mut buffers = match self.transpose_buffers.remove(&key) {
+            Some(buffers) => buffers,
+            None => self.buffers(stage, home, layout),
         };
         let started = Instant::now();
-        self.carry(&mut shuttle.there, &self.store.now, &shuttle.inputs);
-        self.clockwork.sends(shuttle.there.traffic());
-        let started = self.clockwork.spent(Phase::Wait, started);
-        let inputs: Vec<&[Array]> = shuttle.inputs.iter().map(Vec::as_slice).collect();
-        let outputs: Vec<&[Array]> = shuttle.outputs.iter().map(Vec::as_slice).collect();
+        self.carry(&mut buffers.there, &self.store.now, &buffers.inputs);
+        self.timers.sends(buffers.there.traffic());
+        let started = self.timers.spent(Phase::Wait, started);
+        let inputs: Vec<&[Array]> = buffers.inputs.iter().map(Vec::as_slice).collect();
+        let outputs: Vec<&[Array]> = buffers.outputs.iter().map(Vec::as_slice).collect();
         self.sweep_lines(axis, &inputs, &outputs, lines);
-        let started = self.clockwork.spent(Phase::Compute, started);
-        self.carry(&mut shuttle.back, &shuttle.outputs, &self.store.now);
-        self.clockwork.sends(shuttle.back.traffic());
-        self.clockwork.spent(Phase::Wait, started);
-        self.shuttles.insert(key, shuttle);
+        let started = self.timers.spent(Phase::Compute, started);
+        self.carry(&mut buffers.back, &buffers.outputs, &self.store.now);
+        self.timers.sends(buffers.back.traffic());
+        self.timers.spent(Phase::Wait, started);
+        self.transpose_buffers.insert(key, buffers);
         self.written(&stage.writes);
     }
 
@@ -79,7 +79,7 @@ impl Simulation {
         });
     }
 
-    fn shuttle(&self, stage: &Stage, home: Layout, layout: Layout) -> Shuttle {
+    fn buffers(&self, stage: &Stage, home: Layout, layout: Layout) -> TransposeBuffers {
         let (from, to) = (&self.store.domains[&home], &self.store.domains[&layout]);
         let element = |f: usize| self.store.design.declarations[f].element;
         let allocate = |f: usize| -> Vec<Array> {
@@ -90,7 +90,7 @@ impl Simulation {
             let (a, b) = if there { (from, to) } else { (to, from) };
             let one = |(i, &f): (usize, &usize)| {
                 let (source, target) = if there { (f, i) } else { (i, f) };
-                let copies = copies::between(a, b, Turn::NONE, rank);
+                let copies = copies::between(a, b, IndexTransform::NONE, rank);
                 copies
                     .into_iter()
                     .map(move |copy| (copy, source, target))
@@ -107,7 +107,7 @@ impl Simulation {
             fields.iter().enumerate().flat_map(one).collect()
         };
         let reads: Vec<usize> = stage.reads.iter().map(|r| r.0).collect();
-        Shuttle {
+        TransposeBuffers {
             inputs: reads.iter().map(|&f| allocate(f)).collect(),
             outputs: stage.writes.iter().map(|&f| allocate(f)).collect(),
             there: Exchange::new(&self.comm, |rank| moves(&reads, true, rank)),
@@ -115,7 +115,7 @@ impl Simulation {
         }
     }
 
-    pub(super) fn run_transpose(&mut self, stage: &Arc<Stage>, turn: Turn) {
+    pub(super) fn run_transpose(&mut self, stage: &Arc<Stage>, turn: IndexTransform) {
         let started = Instant::now();
         let key = Arc::as_ptr(stage);
         let mut exchange = match self.transposes.remove(&key) {
@@ -123,13 +123,13 @@ impl Simulation {
             None => self.transposer(stage, turn),
         };
         self.carry(&mut exchange, &self.store.now, &self.store.now);
-        self.clockwork.sends(exchange.traffic());
+        self.timers.sends(exchange.traffic());
         self.transposes.insert(key, exchange);
-        self.clockwork.spent(Phase::Wait, started);
+        self.timers.spent(Phase::Wait, started);
         self.written(&stage.writes);
     }
 
-    fn transposer(&self, stage: &Stage, turn: Turn) -> Exchange {
+    fn transposer(&self, stage: &Stage, turn: IndexTransform) -> Exchange {
         let (source, target) = (stage.reads[0].0, stage.writes[0]);
         let turn = fits::transpose_turn(turn, self.store.grid_of(source));
         let element = self.store.design.declarations[source].element;

@@ -3,9 +3,9 @@
 //! 7-point stencil's time.
 use super::Layout;
 use crate::model::declaration::Design;
-use crate::model::grid::{Beyond, Grid};
+use crate::model::grid::{Adjacent, Grid};
 use crate::program::domain::Domain;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 
 /// How the rows of a field wrap around.
@@ -27,22 +27,22 @@ impl Wrap {
     }
 
     /// Which fields wrap: the same on every rank.
-    pub(super) fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, reach: &[Reach]) -> Vec<Option<Wrap>> {
-        let wrap = |(d, reach): (&crate::model::field::Declaration, &Reach)| {
+    pub(super) fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, extent: &[Extent]) -> Vec<Option<Wrap>> {
+        let wrap = |(d, extent): (&crate::model::field::FieldDeclaration, &Extent)| {
             let (grid, domain) = (&design.grids[d.grid], &domains[&(d.grid, d.whole)]);
-            let (below, above, cells) = (reach.below[2], reach.above[2], row_of(grid)?);
+            let (below, above, cells) = (extent.below[2], extent.above[2], row_of(grid)?);
             // Values on walls are set after the rows are written.
             let walls = d.location.axis().is_some_and(|a| grid.is_bounded(a));
             let wraps = below + above > 0 && domain.dims[2] == 1 && cells >= below.max(above) && !walls;
             let [cells, below, above] = [cells, below, above].map(|n| n as isize);
             wraps.then(|| Wrap { cells, below, above, size: d.element.size() })
         };
-        design.declarations.iter().zip(reach).map(wrap).collect()
+        design.declarations.iter().zip(extent).map(wrap).collect()
     }
 
     /// What of a halo is up to date once all rows are written.
-    pub(super) fn reach(&self) -> Reach {
-        Reach { below: [0, 0, self.below as usize], above: [0, 0, self.above as usize], corners: false }
+    pub(super) fn extent(&self) -> Extent {
+        Extent { below: [0, 0, self.below as usize], above: [0, 0, self.above as usize], corners: false }
     }
 
     /// Copies those of a row's cells `first..first + n` that have an image in its halo; `at` is the first of them.
@@ -79,8 +79,8 @@ fn row_of(grid: &Grid) -> Option<usize> {
     let cells = grid.cells()[2];
     let wraps = |(b, block): (usize, &crate::model::grid::Block)| {
         let lands = |side: usize| match block.beyond(2, side) {
-            Beyond::Block(to, turn) => to == b && turn.is_shift(),
-            Beyond::Wall => false,
+            Adjacent::Block(to, turn) => to == b && turn.is_shift(),
+            Adjacent::Wall => false,
         };
         block.cells[2] == cells && lands(0) && lands(1)
     };

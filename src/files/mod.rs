@@ -27,7 +27,7 @@ mod xdmf;
 #[cfg(test)]
 mod tests;
 
-pub use crate::base::hyperslab::Slab;
+pub use crate::base::hyperslab::Hyperslab;
 pub use durable::replace;
 pub use layout::{Axis, Layout, Variable};
 pub use pack::pack;

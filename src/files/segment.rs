@@ -6,7 +6,7 @@ use super::layout::{Layout, Variable};
 use super::schema::{self, Instant, Life};
 use super::slab;
 use crate::base::Result;
-use crate::base::hyperslab::Slab;
+use crate::base::hyperslab::Hyperslab;
 use crate::comm::Comm;
 use std::path::{Path, PathBuf};
 use std::time::Instant as Clock;
@@ -83,7 +83,13 @@ impl Segment {
     }
 
     /// Appends an instant; `slabs` were checked. Collective; after an error only [`Segment::discard`] makes sense.
-    pub(super) fn write(&mut self, comm: &Comm, layout: &Layout, at: Instant, slabs: Vec<Vec<Slab>>) -> Result<()> {
+    pub(super) fn write(
+        &mut self,
+        comm: &Comm,
+        layout: &Layout,
+        at: Instant,
+        slabs: Vec<Vec<Hyperslab>>,
+    ) -> Result<()> {
         let instant = self.instants.len();
         self.reserve(comm, layout, instant + 1)?;
         self.each(comm, |open| open.variables.iter().try_for_each(|v| hdf5::resize(v, instant + 1)))?;

@@ -6,7 +6,7 @@ use super::layout::Layout;
 use super::schema::{self, Life};
 use super::segment::Segment;
 use super::view;
-use crate::base::hyperslab::Slab;
+use crate::base::hyperslab::Hyperslab;
 use crate::base::{Error, Result};
 use crate::comm::{Comm, Reduce};
 use std::fs;
@@ -50,7 +50,7 @@ enum Start {
 ///
 /// ```
 /// use halocline::Comm;
-/// use halocline::files::{Axis, Layout, Seal, Slab, Stream, Variable};
+/// use halocline::files::{Axis, Layout, Seal, Hyperslab, Stream, Variable};
 /// # fn main() -> halocline::Result<()> {
 /// let x = Axis {
 ///     name: "x".into(), long_name: "distance".into(), unit: "m".into(),
@@ -65,7 +65,7 @@ enum Start {
 /// };
 /// let dir = tempfile::tempdir().unwrap();
 /// let mut stream = Stream::create(&Comm::alone(), dir.path(), layout, Seal::default())?;
-/// stream.write(0, 0.0, vec![vec![Slab::of(&[0], &[3], &[280.0, 290.0, 300.0])]])?;
+/// stream.write(0, 0.0, vec![vec![Hyperslab::of(&[0], &[3], &[280.0, 290.0, 300.0])]])?;
 /// stream.finish()?;
 /// assert!(dir.path().join("fields.h5").is_file());
 /// # Ok(())
@@ -168,7 +168,7 @@ impl Stream {
     /// # Errors
     /// Boxes that do not fit, and whatever the file system says. Then the segment that was being written is lost, and
     /// those before it stand as they were.
-    pub fn write(&mut self, step: u64, time: f64, slabs: Vec<Vec<Slab>>) -> Result<()> {
+    pub fn write(&mut self, step: u64, time: f64, slabs: Vec<Vec<Hyperslab>>) -> Result<()> {
         self.check(step, &slabs)?;
         if self.open.is_none() {
             let i = self.sealed.len();
@@ -188,7 +188,7 @@ impl Stream {
         if due[0] == 1 { self.seal() } else { Ok(()) }
     }
 
-    fn check(&self, step: u64, slabs: &[Vec<Slab>]) -> Result<()> {
+    fn check(&self, step: u64, slabs: &[Vec<Hyperslab>]) -> Result<()> {
         let (name, variables) = (&self.layout.name, &self.layout.variables);
         let counted = || -> Result<Vec<i64>> {
             if slabs.len() != variables.len() {
@@ -202,7 +202,7 @@ impl Stream {
             if let Some((last, _)) = last.filter(|&(last, _)| last >= step) {
                 return Err(Error::failure(format!("step {step} after step {last} in output stream {name:?}")));
             }
-            let count = |(v, slabs): (_, &Vec<Slab>)| {
+            let count = |(v, slabs): (_, &Vec<Hyperslab>)| {
                 let shape = self.layout.shape(v);
                 let cells = slabs.iter().map(|s| s.check(&shape, v.element.size()));
                 let cells = cells.sum::<Result<usize>>();

@@ -52,7 +52,7 @@ fn value(step: u64, index: usize) -> f64 {
 
 /// The slabs of one rank: the volume cut along x into uneven parts and these along z once more, the plane cut along y,
 /// the number on the last rank. With more than three ranks the first has nothing of the volume.
-fn slabs(step: u64, rank: usize, size: usize) -> Vec<Vec<Slab>> {
+fn slabs(step: u64, rank: usize, size: usize) -> Vec<Vec<Hyperslab>> {
     let [nz, ny, nx] = SHAPE;
     let (rank, parts) = if size > 3 { (rank.checked_sub(1), size - 1) } else { (Some(rank), size) };
     let mut out = vec![vec![]; 4];
@@ -63,14 +63,14 @@ fn slabs(step: u64, rank: usize, size: usize) -> Vec<Vec<Slab>> {
             let cells =
                 || (z0..z1).flat_map(move |z| (0..ny).flat_map(move |y| (x0..x1).map(move |x| (z * ny + y) * nx + x)));
             let (start, count) = ([z0, 0, x0], [z1 - z0, ny, x1 - x0]);
-            out[0].push(Slab::of(&start, &count, &cells().map(|i| value(step, i)).collect::<Vec<f64>>()));
-            out[1].push(Slab::of(&start, &count, &cells().map(|i| value(step, i) as f32).collect::<Vec<f32>>()));
+            out[0].push(Hyperslab::of(&start, &count, &cells().map(|i| value(step, i)).collect::<Vec<f64>>()));
+            out[1].push(Hyperslab::of(&start, &count, &cells().map(|i| value(step, i) as f32).collect::<Vec<f32>>()));
         }
         let (y0, y1) = (ny * rank / parts, ny * (rank + 1) / parts);
         let plane: Vec<f64> = (y0 * nx..y1 * nx).map(|i| value(step, i)).collect();
-        out[2].push(Slab::of(&[y0, 0], &[y1 - y0, nx], &plane));
+        out[2].push(Hyperslab::of(&[y0, 0], &[y1 - y0, nx], &plane));
         if rank + 1 == parts {
-            out[3].push(Slab::of(&[], &[], &[value(step, 0)]));
+            out[3].push(Hyperslab::of(&[], &[], &[value(step, 0)]));
         }
     }
     out

@@ -1,7 +1,7 @@
 //! Handing fields, scalars and places to a kernel: the types must fit, or it does not compile.
 use crate::model::field::{Field, Here, Profile, Scalar};
 use halocline_kernels::kernel::{Arg, Args, Argument, FieldArg, Outputs};
-use halocline_kernels::{Along, Element, ElementType, Position, Reach, Uniform};
+use halocline_kernels::{Along, Element, ElementType, Extent, Position, Uniform};
 
 /// An argument of a stage as data: what the engine puts into the table of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +11,7 @@ pub enum Bound {
         /// Which field.
         id: usize,
         /// How far it is read.
-        reach: Reach,
+        extent: Extent,
         /// The rows.
         rows: Vec<[isize; 2]>,
     },
@@ -32,7 +32,7 @@ pub enum Bound {
         element: ElementType,
     },
     /// The place of the row.
-    Place,
+    RowPosition,
 }
 
 /// A handle that fits the argument `A` of a kernel of numbers `T`.
@@ -48,8 +48,8 @@ pub trait Handle<T: Element, A: Arg<T>> {
 #[diagnostic::do_not_recommend]
 impl<T: Element, A: FieldArg<T>> Handle<T, A> for Field<A::Element> {
     fn bind(&self) -> Bound {
-        let Argument::Field { reach, rows, .. } = A::argument() else { unreachable!("a field argument is a field") };
-        Bound::Field { id: self.id, reach, rows }
+        let Argument::Field { extent, rows, .. } = A::argument() else { unreachable!("a field argument is a field") };
+        Bound::Field { id: self.id, extent, rows }
     }
 }
 impl<T: Element> Handle<T, Uniform> for Scalar {
@@ -64,7 +64,7 @@ impl<T: Element, const AXIS: usize> Handle<T, Along<AXIS>> for Profile<AXIS> {
 }
 impl<T: Element> Handle<T, Position> for Here {
     fn bind(&self) -> Bound {
-        Bound::Place
+        Bound::RowPosition
     }
 }
 

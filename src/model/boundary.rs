@@ -1,9 +1,9 @@
 //! Boundary conditions: what a kernel reads beyond a wall.
 use crate::base::Array;
 use crate::base::Region;
-use crate::model::grid::{Beyond, Grid, Location};
+use crate::model::grid::{Adjacent, Grid, Location};
 use crate::program::domain::Patch;
-use halocline_kernels::{Element, ElementType, Reach};
+use halocline_kernels::{Element, ElementType, Extent};
 use num_complex::Complex;
 use std::fmt;
 use std::sync::Arc;
@@ -75,15 +75,15 @@ pub fn fill(
     patch: &Patch,
     location: Location,
     sides: &Boundaries,
-    reach: &Reach,
+    extent: &Extent,
     time: f64,
 ) {
     for_walls(grid, patch, |axis, side| {
-        let depth = [reach.below, reach.above][side][axis];
+        let depth = [extent.below, extent.above][side][axis];
         if depth > 0 {
             let condition = &sides[axis][side];
             let wall = Wall { grid, block: patch.block, axis, side, location, condition, time };
-            wall.fill_array(array, reach, depth);
+            wall.fill_array(array, extent, depth);
         }
     });
 }
@@ -105,7 +105,7 @@ fn for_walls(grid: &Grid, patch: &Patch, mut action: impl FnMut(usize, usize)) {
     for axis in 0..3 {
         for side in 0..2 {
             let touches = [patch.region.low[axis] == 0, patch.region.high[axis] == block.cells[axis] as isize][side];
-            if touches && block.beyond(axis, side) == Beyond::Wall {
+            if touches && block.beyond(axis, side) == Adjacent::Wall {
                 action(axis, side);
             }
         }
@@ -126,12 +126,12 @@ pub(crate) struct Wall<'a> {
 }
 
 impl Wall<'_> {
-    fn fill_array(&self, array: &mut Array, reach: &Reach, depth: usize) {
+    fn fill_array(&self, array: &mut Array, extent: &Extent, depth: usize) {
         let (axis, n) = (self.axis, self.grid.block(self.block).cells[self.axis] as isize);
         let owned = array.owned();
         // Halos of the axes before are filled already, of those after not yet: their walls fill them from here.
-        let around = owned.grow(reach.below, reach.above).intersect(&array.padded());
-        let across = if reach.corners { around } else { owned };
+        let around = owned.grow(extent.below, extent.above).intersect(&array.padded());
+        let across = if extent.corners { around } else { owned };
         for k in 0..depth as isize {
             let index = if self.side == 0 { -1 - k } else { n + k };
             self.set(array, across.with(axis, index, index + 1));
@@ -206,7 +206,7 @@ impl Wall<'_> {
         }
     }
 
-    /// The point of the wall before a cell. Beyond a periodic end lies the other end, and the function is that of its
+    /// The point of the wall before a cell. Adjacent a periodic end lies the other end, and the function is that of its
     /// places.
     fn place(&self, index: [isize; 3]) -> Point {
         let block = self.grid.block(self.block);

@@ -2,9 +2,9 @@
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::Simulation;
-use crate::engine::bags::{Bag, Filling, Record};
+use crate::engine::bags::{Record, RecordType, Records};
 use crate::engine::sources::{Source, SourceFactory};
-use crate::model::field::{Declaration, Field, FieldBuilder, Profile, Scalar};
+use crate::model::field::{Field, FieldBuilder, FieldDeclaration, Profile, Scalar};
 use crate::model::grid::{Grid, Location};
 use crate::model::reduction::{Op, Reduction};
 use crate::model::schedule::Schedule;
@@ -109,11 +109,11 @@ pub(crate) struct Design {
     pub(crate) tile_rows: Option<usize>,
     /// Bytes from which a piece of a halo is a message of its own, if it need not be packed.
     pub(crate) direct: usize,
-    pub(crate) declarations: Vec<Declaration>,
+    pub(crate) declarations: Vec<FieldDeclaration>,
     pub(crate) scalars: Vec<(String, f64)>,
     pub(crate) profiles: Vec<ProfileDeclaration>,
     pub(crate) vectors: Vec<[Option<usize>; 3]>,
-    pub(crate) bags: Vec<(String, Filling)>,
+    pub(crate) bags: Vec<(String, RecordType)>,
     pub(crate) sources: Vec<(String, SourceFactory)>,
     pub(crate) start: Vec<Item>,
     pub(crate) step: Vec<Item>,
@@ -132,7 +132,8 @@ impl Design {
         let mut stages = vec![];
         flatten(&self.start, &mut stages);
         flatten(&self.step, &mut stages);
-        let moved = |d: &Declaration| d.location.axis().is_some() && d.boundaries.iter().flatten().any(|b| b.varies());
+        let moved =
+            |d: &FieldDeclaration| d.location.axis().is_some() && d.boundaries.iter().flatten().any(|b| b.varies());
         let walls = self.declarations.iter().enumerate().filter(|(_, d)| moved(d)).map(|(f, _)| f);
         stages.iter().flat_map(|stage| stage.writes.iter().copied()).chain(walls).collect()
     }
@@ -277,9 +278,9 @@ impl Model {
         &mut self,
         name: &str,
         filling: impl Fn(usize, usize) -> Vec<R> + Send + Sync + 'static,
-    ) -> Bag<R> {
-        self.design.bags.push((name.into(), Filling::new(filling)));
-        Bag::handle(self.design.bags.len() - 1)
+    ) -> Records<R> {
+        self.design.bags.push((name.into(), RecordType::new(filling)));
+        Records::handle(self.design.bags.len() - 1)
     }
 
     /// A source of records that arrive from outside; opened on the first rank only.
@@ -358,9 +359,9 @@ impl Model {
             match item {
                 Item::Stage(stage) => {
                     let field = |id: &usize| self.design.declarations[*id].name.as_str();
-                    let reads = stage.reads.iter().map(|(id, reach)| {
-                        let far = reach.below.iter().chain(&reach.above).max().unwrap_or(&0);
-                        let corners = if reach.corners { " with corners" } else { "" };
+                    let reads = stage.reads.iter().map(|(id, extent)| {
+                        let far = extent.below.iter().chain(&extent.above).max().unwrap_or(&0);
+                        let corners = if extent.corners { " with corners" } else { "" };
                         if *far == 0 { field(id).into() } else { format!("{} ±{far}{corners}", field(id)) }
                     });
                     let from: Vec<String> =
@@ -388,7 +389,7 @@ impl Model {
     }
 
     /// The declared fields.
-    pub fn fields(&self) -> &[Declaration] {
+    pub fn fields(&self) -> &[FieldDeclaration] {
         &self.design.declarations
     }
 

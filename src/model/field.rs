@@ -114,7 +114,7 @@ pub enum Initial {
 
 /// A field as declared.
 #[derive(Clone)]
-pub struct Declaration {
+pub struct FieldDeclaration {
     /// Its name in output and messages.
     pub name: String,
     /// A longer name for people.
@@ -142,14 +142,14 @@ pub struct Declaration {
 /// A field being declared: see [`Model::field`].
 pub struct FieldBuilder<'m, T> {
     model: &'m mut Model,
-    declaration: Declaration,
+    declaration: FieldDeclaration,
     of: PhantomData<T>,
 }
 
 impl<'m, T: Element> FieldBuilder<'m, T> {
     pub(crate) fn new(model: &'m mut Model, name: &str) -> Self {
         let mirror = || [Boundary::Reflecting, Boundary::Reflecting];
-        let declaration = Declaration {
+        let declaration = FieldDeclaration {
             name: name.into(),
             long_name: name.replace('_', " "),
             unit: "1".into(),
@@ -190,7 +190,7 @@ impl<'m, T: Element> FieldBuilder<'m, T> {
     }
 
     /// Leaves these axes uncut, so that every rank that has cells has whole lines along them.
-    pub fn whole<const N: usize>(mut self, axes: [crate::base::index_transform::Heading; N]) -> Self {
+    pub fn whole<const N: usize>(mut self, axes: [crate::base::index_transform::SignedAxis; N]) -> Self {
         axes.iter().for_each(|h| self.declaration.whole[h.axis] = true);
         self
     }

@@ -1,6 +1,6 @@
 //! Grids: blocks of cells, and what lies beyond their faces.
 use crate::base::Region;
-use crate::base::index_transform::{Heading, Turn, X, Y, Z};
+use crate::base::index_transform::{IndexTransform, SignedAxis, X, Y, Z};
 use crate::base::{Error, Result};
 
 /// Where on a cell a field's values sit. All locations have the same number of values as there are cells: a face value of
@@ -43,15 +43,15 @@ impl Location {
 
 /// What lies beyond a face of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Beyond {
+pub enum Adjacent {
     /// Nothing: boundary conditions say what a kernel reads there.
     Wall,
     /// Another block, or the same one: indices there follow by the turn.
-    Block(usize, Turn),
+    Block(usize, IndexTransform),
 }
 
 /// One side of a block, as the direction in which one leaves through it: `X` is the face of high x, `-Y` that of low y.
-pub type Side = Heading;
+pub type Side = SignedAxis;
 
 /// A block: a box of cells with coordinates.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,7 @@ pub struct Block {
     pub origin: [f64; 3],
     /// Length of the block along z, y, x in metres.
     pub length: [f64; 3],
-    beyond: [[Beyond; 2]; 3],
+    beyond: [[Adjacent; 2]; 3],
 }
 
 impl Block {
@@ -72,7 +72,7 @@ impl Block {
             cells,
             origin: [0.0; 3],
             length: cells.map(|n| n as f64 * spacing),
-            beyond: [[Beyond::Wall; 2]; 3],
+            beyond: [[Adjacent::Wall; 2]; 3],
         };
         for axis in 0..3 {
             if cells[axis] == 1 {
@@ -86,12 +86,12 @@ impl Block {
     fn wrap(&mut self, own: usize, axis: usize) {
         let n = self.cells[axis] as isize;
         for (side, offset) in [n, -n].into_iter().enumerate() {
-            self.beyond[axis][side] = Beyond::Block(own, Turn::shift(axis, offset));
+            self.beyond[axis][side] = Adjacent::Block(own, IndexTransform::shift(axis, offset));
         }
     }
 
     /// What lies beyond the lower (0) or upper (1) face of an axis.
-    pub fn beyond(&self, axis: usize, side: usize) -> Beyond {
+    pub fn beyond(&self, axis: usize, side: usize) -> Adjacent {
         self.beyond[axis][side]
     }
 
@@ -140,7 +140,7 @@ impl Grid {
     fn renumbered(mut self) -> Grid {
         for (b, block) in self.blocks.iter_mut().enumerate() {
             for beyond in block.beyond.iter_mut().flatten() {
-                if let Beyond::Block(to, _) = beyond {
+                if let Adjacent::Block(to, _) = beyond {
                     *to = b;
                 }
             }
@@ -181,7 +181,7 @@ impl Grid {
     ///
     /// # Errors
     /// If `turn` is no rotation or reflection, or the two faces have different sizes.
-    pub fn join(mut self, a: usize, side: Side, b: usize, turn: [Heading; 3]) -> Result<Grid> {
+    pub fn join(mut self, a: usize, side: Side, b: usize, turn: [SignedAxis; 3]) -> Result<Grid> {
         let mut seen = [false; 3];
         turn.iter().for_each(|h| seen[h.axis] = true);
         if seen != [true; 3] || a >= self.blocks.len() || b >= self.blocks.len() {
@@ -192,7 +192,7 @@ impl Grid {
             .remedy("a turn names each of Z, Y, X once, with a sign"));
         }
         let (na, nb) = (self.blocks[a].cells, self.blocks[b].cells);
-        let mut map = Turn { to: turn, offset: [0; 3] };
+        let mut map = IndexTransform { to: turn, offset: [0; 3] };
         for axis in 0..3 {
             let (from, to) = (na[axis] as isize, nb[turn[axis].axis] as isize);
             let reversed = turn[axis].reversed;
@@ -210,9 +210,9 @@ impl Grid {
                 )).remedy("joined faces need the same number of cells"));
             }
         }
-        let entered = Heading { reversed: side.reversed == turn[side.axis].reversed, ..turn[side.axis] };
-        self.blocks[a].beyond[side.axis][usize::from(!side.reversed)] = Beyond::Block(b, map);
-        self.blocks[b].beyond[entered.axis][usize::from(!entered.reversed)] = Beyond::Block(a, map.inverse());
+        let entered = SignedAxis { reversed: side.reversed == turn[side.axis].reversed, ..turn[side.axis] };
+        self.blocks[a].beyond[side.axis][usize::from(!side.reversed)] = Adjacent::Block(b, map);
+        self.blocks[b].beyond[entered.axis][usize::from(!entered.reversed)] = Adjacent::Block(a, map.inverse());
         Ok(self)
     }
 
@@ -249,13 +249,14 @@ impl Grid {
 
     /// True if a block has a wall across this axis.
     pub fn is_bounded(&self, axis: usize) -> bool {
-        self.blocks.iter().any(|b| b.beyond[axis].contains(&Beyond::Wall))
+        self.blocks.iter().any(|b| b.beyond[axis].contains(&Adjacent::Wall))
     }
 
     /// True if a block goes on along this axis at its own other end.
     pub fn is_periodic(&self, block: usize, axis: usize) -> bool {
         let n = self.blocks[block].cells[axis] as isize;
-        self.blocks[block].beyond[axis] == [n, -n].map(|cells| Beyond::Block(block, Turn::shift(axis, cells)))
+        self.blocks[block].beyond[axis]
+            == [n, -n].map(|cells| Adjacent::Block(block, IndexTransform::shift(axis, cells)))
     }
 
     /// The global key of a cell: its place in the order (block, z, y, x).
@@ -279,13 +280,19 @@ impl Grid {
 
     /// Follows a box of cells beyond the faces of `block`: the pieces of it that lie in some block, each with its cells
     /// there and the turn from indices of `block` to indices there. Parts beyond a wall are left out.
-    pub fn resolve(&self, block: usize, region: Region) -> Vec<(usize, Region, Turn)> {
+    pub fn resolve(&self, block: usize, region: Region) -> Vec<(usize, Region, IndexTransform)> {
         let mut pieces = vec![];
-        self.follow(block, region, Turn::NONE, &mut pieces);
+        self.follow(block, region, IndexTransform::NONE, &mut pieces);
         pieces
     }
 
-    fn follow(&self, block: usize, mut region: Region, way: Turn, pieces: &mut Vec<(usize, Region, Turn)>) {
+    fn follow(
+        &self,
+        block: usize,
+        mut region: Region,
+        way: IndexTransform,
+        pieces: &mut Vec<(usize, Region, IndexTransform)>,
+    ) {
         let here = &self.blocks[block];
         for axis in 0..3 {
             let n = here.cells[axis] as isize;
@@ -295,7 +302,7 @@ impl Grid {
                 if outside.is_empty() {
                     continue;
                 }
-                if let Beyond::Block(next, turn) = here.beyond[axis][side] {
+                if let Adjacent::Block(next, turn) = here.beyond[axis][side] {
                     self.follow(next, turn.region(&outside), way.then(&turn), pieces);
                 }
             }
@@ -311,7 +318,7 @@ impl Grid {
 /// The names of the axes in the order of indices.
 pub const AXES: [&str; 3] = ["z", "y", "x"];
 /// The axes in the order of indices.
-pub const HEADINGS: [Heading; 3] = [Z, Y, X];
+pub const SIGNED_AXES: [SignedAxis; 3] = [Z, Y, X];
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@ use crate::model::arguments::{Bound, Handles};
 use crate::model::field::Field;
 use crate::model::stage::Compile;
 use halocline_kernels::row::erase;
-use halocline_kernels::{Element, Kernel, Near, Own, Reach};
+use halocline_kernels::{Element, Extent, Kernel, Near, Pointwise};
 use std::sync::Arc;
 
 /// How the numbers of all cells are combined.
@@ -34,7 +34,7 @@ pub struct Reduction {
 
 impl Reduction {
     /// The fields that it reads, and how far.
-    pub(crate) fn reads(&self) -> Vec<(usize, Reach)> {
+    pub(crate) fn reads(&self) -> Vec<(usize, Extent)> {
         crate::model::schedule::field_reads(&self.bound)
     }
 
@@ -47,7 +47,7 @@ impl Reduction {
     /// /// The kinetic energy of a cell.
     /// struct Kinetic;
     /// impl Kernel<f64> for Kinetic {
-    ///     type Reads = (Own, Own);
+    ///     type Reads = (Pointwise, Pointwise);
     ///     type Writes = (f64,);
     ///     #[inline(always)]
     ///     fn cell(&self, (u, v): Near<'_, f64, Self>) -> (f64,) {
@@ -82,8 +82,8 @@ macro_rules! maps {
             }
         })+
     };
-    (@reads ($a:ident)) => { (Own,) };
-    (@reads ($a:ident, $b:ident)) => { (Own, Own) };
+    (@reads ($a:ident)) => { (Pointwise,) };
+    (@reads ($a:ident, $b:ident)) => { (Pointwise, Pointwise) };
     (@bind $near:ident ($a:ident)) => { let $a = $near.0.here().parts(); };
     (@bind $near:ident ($a:ident, $b:ident)) => { let ($a, $b) = ($near.0.here().parts(), $near.1.here().parts()); };
 }

@@ -9,13 +9,13 @@ use crate::model::stage::{BagFn, Item, Stage, Test, Work};
 
 use crate::base::Array;
 use crate::base::Region;
-use crate::base::index_transform::{Heading, Turn};
-use crate::engine::bags::{Bag, Bags, Record};
+use crate::base::index_transform::{IndexTransform, SignedAxis};
+use crate::engine::bags::{Record, RecordStore, Records};
 use crate::model::declaration::SourceId;
 use crate::model::field::{Field, Scalar};
 use halocline_kernels::kernel::Outputs;
 use halocline_kernels::row::erase;
-use halocline_kernels::{Element, Kernel, Reach};
+use halocline_kernels::{Element, Extent, Kernel};
 use ndarray::{ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3, Axis};
 use std::sync::Arc;
 
@@ -32,13 +32,13 @@ fn short_name<K>() -> String {
     name.rsplit("::").next().unwrap_or(name).to_owned()
 }
 
-pub(crate) fn field_reads(bound: &[Bound]) -> Vec<(usize, Reach)> {
-    let mut reads: Vec<(usize, Reach)> = vec![];
+pub(crate) fn field_reads(bound: &[Bound]) -> Vec<(usize, Extent)> {
+    let mut reads: Vec<(usize, Extent)> = vec![];
     for b in bound {
-        if let Bound::Field { id, reach, .. } = b {
+        if let Bound::Field { id, extent, .. } = b {
             match reads.iter_mut().find(|r| r.0 == *id) {
-                Some(read) => read.1 = read.1.union(reach),
-                None => reads.push((*id, *reach)),
+                Some(read) => read.1 = read.1.union(extent),
+                None => reads.push((*id, *extent)),
             }
         }
     }
@@ -113,22 +113,22 @@ impl Schedule {
     pub fn tiles<T: Element, const N: usize, const M: usize>(
         &mut self,
         name: &str,
-        reads: [(Field<T>, Reach); N],
+        reads: [(Field<T>, Extent); N],
         writes: [Field<T>; M],
         f: impl Fn([ArrayView3<'_, T>; N], [ArrayViewMut3<'_, T>; M]) + Send + Sync + 'static,
     ) -> &mut Self {
-        let reaches = reads.map(|r| r.1);
+        let extents = reads.map(|r| r.1);
         let tile = move |inputs: &[&Array], outputs: &[&Array], cells: Region| {
             let view = |i: usize| {
-                let reach: &Reach = &reaches[i];
-                inputs[i].view::<T>(&cells.grow(reach.below, reach.above).intersect(&inputs[i].padded()))
+                let extent: &Extent = &extents[i];
+                inputs[i].view::<T>(&cells.grow(extent.below, extent.above).intersect(&inputs[i].padded()))
             };
             // SAFETY: the engine gives boxes that do not overlap, and no array that is also read.
             f(std::array::from_fn(view), std::array::from_fn(|o| unsafe { outputs[o].view_shared_mut::<T>(&cells) }));
         };
         self.stage(Stage {
             name: name.into(),
-            reads: reads.map(|(f, reach)| (f.id, reach)).to_vec(),
+            reads: reads.map(|(f, extent)| (f.id, extent)).to_vec(),
             writes: writes.map(|f| f.id).to_vec(),
             scalars_read: vec![],
             scalar_written: None,
@@ -137,12 +137,12 @@ impl Schedule {
     }
 
     /// Works on whole lines along an axis (a column solve, a local FFT): one call a line, in any order and from several
-    /// threads. Lines written begin as zeros; along `-Z`, lines run from high z to low. Where the axis is cut, the engine
+    /// threads. Lines written begin as zeros; along `-Z`, lines run from high z to low. CellPosition the axis is cut, the engine
     /// transposes the fields to a split that leaves it whole, and back.
     pub fn lines<T: Element, const N: usize, const M: usize>(
         &mut self,
         name: &str,
-        along: Heading,
+        along: SignedAxis,
         reads: [Field<T>; N],
         writes: [Field<T>; M],
         f: impl Fn([ArrayView1<'_, T>; N], [ArrayViewMut1<'_, T>; M]) + Send + Sync + 'static,
@@ -171,7 +171,7 @@ impl Schedule {
         };
         self.stage(Stage {
             name: name.into(),
-            reads: reads.map(|f| (f.id, Reach::OWN)).to_vec(),
+            reads: reads.map(|f| (f.id, Extent::POINTWISE)).to_vec(),
             writes: writes.map(|f| f.id).to_vec(),
             scalars_read: vec![],
             scalar_written: None,
@@ -181,14 +181,14 @@ impl Schedule {
 
     /// Copies all cells of `from` into `to`, which may live in another split or on a grid with other axes: `turn` says
     /// where the z, y, x directions of `to` point in `from` (`[Z, Y, X]` for the same order).
-    pub fn transpose<T: Element>(&mut self, from: Field<T>, to: Field<T>, turn: [Heading; 3]) -> &mut Self {
+    pub fn transpose<T: Element>(&mut self, from: Field<T>, to: Field<T>, turn: [SignedAxis; 3]) -> &mut Self {
         self.stage(Stage {
             name: "transpose".into(),
-            reads: vec![(from.id, Reach::OWN)],
+            reads: vec![(from.id, Extent::POINTWISE)],
             writes: vec![to.id],
             scalars_read: vec![],
             scalar_written: None,
-            work: Work::Transpose(Turn { to: turn, offset: [0; 3] }),
+            work: Work::Transpose(IndexTransform { to: turn, offset: [0; 3] }),
         })
     }
 
@@ -235,26 +235,30 @@ impl Schedule {
             writes: vec![],
             scalars_read: vec![],
             scalar_written: into.map(|s| s.id),
-            work: Work::Bags(f),
+            work: Work::RecordStore(f),
         })
     }
 
     /// Sends every record of a bag to the rank that owns its key (`key modulo ranks`): an all-to-all.
-    pub fn scatter<R: Record>(&mut self, bag: Bag<R>, key: impl Fn(&R) -> u64 + Send + Sync + 'static) -> &mut Self {
-        self.bags("scatter", None, Arc::new(move |comm, bags: &mut Bags| bags.scatter(comm, bag, &key)))
+    pub fn scatter<R: Record>(
+        &mut self,
+        bag: Records<R>,
+        key: impl Fn(&R) -> u64 + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.bags("scatter", None, Arc::new(move |comm, bags: &mut RecordStore| bags.scatter(comm, bag, &key)))
     }
 
     /// Works on a rank's own records.
     pub fn each_bag<R: Record>(
         &mut self,
         name: &str,
-        bag: Bag<R>,
+        bag: Records<R>,
         f: impl Fn(&mut Vec<R>) + Send + Sync + 'static,
     ) -> &mut Self {
         self.bags(
             name,
             None,
-            Arc::new(move |_, bags: &mut Bags| {
+            Arc::new(move |_, bags: &mut RecordStore| {
                 f(bags.get_mut(bag));
                 Ok(())
             }),
@@ -265,13 +269,13 @@ impl Schedule {
     pub fn sum_bag<R: Record>(
         &mut self,
         into: Scalar,
-        bag: Bag<R>,
+        bag: Records<R>,
         f: impl Fn(&R) -> f64 + Send + Sync + 'static,
     ) -> &mut Self {
         self.bags(
             "sum",
             Some(into),
-            Arc::new(move |comm, bags: &mut Bags| {
+            Arc::new(move |comm, bags: &mut RecordStore| {
                 bags.sum(comm, bag, &f);
                 Ok(())
             }),

@@ -2,13 +2,13 @@
 use crate::base::Array;
 use crate::base::Region;
 use crate::base::Result;
-use crate::base::index_transform::Turn;
+use crate::base::index_transform::IndexTransform;
 use crate::comm::Comm;
-use crate::engine::bags::Bags;
+use crate::engine::bags::RecordStore;
 use crate::model::arguments::Bound;
 use crate::model::reduction::Op;
 use halocline_kernels::row::RowFn;
-use halocline_kernels::{InstructionSet, Reach};
+use halocline_kernels::{Extent, InstructionSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ pub type TileFn = Arc<dyn Fn(&[&Array], &[&Array], Region) + Send + Sync>;
 /// New scalars from old ones, the same on every rank.
 pub type ScalarFn = Arc<dyn Fn(&[f64]) -> f64 + Send + Sync>;
 /// A new value of a cell from the old one and another number (a time, or a record's value).
-pub type MixFn = Arc<dyn Fn(f64, f64) -> f64 + Send + Sync>;
+pub type PointUpdate = Arc<dyn Fn(f64, f64) -> f64 + Send + Sync>;
 /// Works on the bags of a rank, with messages.
-pub type BagFn = Arc<dyn Fn(&Comm, &mut Bags) -> Result<()> + Send + Sync>;
+pub type BagFn = Arc<dyn Fn(&Comm, &mut RecordStore) -> Result<()> + Send + Sync>;
 
 /// One entry of a schedule: what it reads and how far, what it writes, and the work.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct Stage {
     /// For people: in `describe`, in reports and in messages.
     pub name: String,
     /// Fields read, and how far.
-    pub reads: Vec<(usize, Reach)>,
+    pub reads: Vec<(usize, Extent)>,
     /// Fields written. One that is also read becomes the next from the present.
     pub writes: Vec<usize>,
     /// Scalars read.
@@ -71,23 +71,23 @@ pub enum Work {
         lines: TileFn,
     },
     /// All cells of the field read go into the field written, turned.
-    Transpose(Turn),
+    Transpose(IndexTransform),
     /// One cell is changed, as a function of its value and the time.
     Point {
         /// Block and index.
         cell: (usize, [usize; 3]),
         /// The new value.
-        mix: MixFn,
+        mix: PointUpdate,
     },
     /// Records that have arrived from a source change cells.
     Receive {
         /// Which source.
         source: usize,
         /// The new value from the old one and the record's.
-        mix: MixFn,
+        mix: PointUpdate,
     },
     /// Bags of records, with no grid.
-    Bags(BagFn),
+    RecordStore(BagFn),
 }
 
 /// When a loop ends.

@@ -1,9 +1,9 @@
 //! Which cells go where: copy plans between patches. Halos, transposes and gathering are all lists of boxes to copy.
 use crate::base::Region;
-use crate::base::index_transform::Turn;
+use crate::base::index_transform::IndexTransform;
 use crate::model::grid::Grid;
 use crate::program::domain::Domain;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 
 /// A box of cells to be copied from one patch to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,18 +15,18 @@ pub struct Copy {
     /// Where they go, in indices of the patch that wants them.
     pub target: Region,
     /// From those indices to the owner's.
-    pub turn: Turn,
+    pub turn: IndexTransform,
 }
 
 /// The halo of every patch of a rank: all boxes within `reach` of it that some rank owns, in a fixed order that sender
 /// and receiver agree on. Without corners only the boxes straight beyond its faces.
-pub fn halo(grid: &Grid, domain: &Domain, rank: usize, reach: &Reach) -> Vec<Copy> {
+pub fn halo(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> Vec<Copy> {
     let mut copies = vec![];
     let stored = |depth: [usize; 3]| [0, 1, 2].map(|a| if a < 2 && grid.is_flat(a) { 0 } else { depth[a] });
-    let (below, above) = (stored(reach.below), stored(reach.above));
+    let (below, above) = (stored(extent.below), stored(extent.above));
     for (p, patch) in domain.patches(rank).iter().enumerate() {
         let owned = patch.region;
-        let around = if reach.corners {
+        let around = if extent.corners {
             owned.grow(below, above).without(&owned)
         } else {
             let faces = (0..3).flat_map(|a| {
@@ -50,7 +50,7 @@ pub fn halo(grid: &Grid, domain: &Domain, rank: usize, reach: &Reach) -> Vec<Cop
 }
 
 /// From one split of a grid to another: what `rank` wants of `to`, found in `from` after the turn.
-pub fn between(from: &Domain, to: &Domain, turn: Turn, rank: usize) -> Vec<Copy> {
+pub fn between(from: &Domain, to: &Domain, turn: IndexTransform, rank: usize) -> Vec<Copy> {
     let mut copies = vec![];
     for (p, patch) in to.patches(rank).iter().enumerate() {
         let cells = turn.region(&patch.region);
@@ -87,7 +87,7 @@ mod tests {
             for rank in 0..ranks {
                 let patch = domain.patches(rank)[0].region;
                 let inside = patch.grow([2; 3], [2; 3]).intersect(&Region::new([-9, 0, -9], [99, 6, 99]));
-                let copies = halo(&grid, &domain, rank, &Reach::cube(2));
+                let copies = halo(&grid, &domain, rank, &Extent::cube(2));
                 assert_eq!(copies.iter().map(|c| c.target.cells()).sum::<usize>(), inside.cells() - patch.cells());
                 for copy in copies {
                     let owner = domain.patches(copy.from.0)[copy.from.1].region;
@@ -102,7 +102,7 @@ mod tests {
     fn a_star_has_no_corners() {
         let grid = Grid::new([8, 8, 8]).periodic([true; 3]);
         let domain = Domain::new(&grid, 1, None, [1; 3]).unwrap();
-        let copies = halo(&grid, &domain, 0, &Reach::star(1));
+        let copies = halo(&grid, &domain, 0, &Extent::star(1));
         assert_eq!(copies.iter().map(|c| c.target.cells()).sum::<usize>(), 6 * 64);
     }
 
@@ -113,7 +113,8 @@ mod tests {
             Domain::whole(&grid, 4, [false, false, true], [1; 3]),
             Domain::whole(&grid, 4, [true, false, false], [1; 3]),
         );
-        let moved: usize = (0..4).flat_map(|r| between(&a, &b, Turn::NONE, r)).map(|c| c.target.cells()).sum();
+        let moved: usize =
+            (0..4).flat_map(|r| between(&a, &b, IndexTransform::NONE, r)).map(|c| c.target.cells()).sum();
         assert_eq!(moved, 120);
     }
 }

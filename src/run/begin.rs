@@ -65,8 +65,8 @@ impl<'a> Run<'a> {
             })
             .collect::<Result<Vec<Recorder>>>()?;
         let copy_gb_s = report::measure_copy(&comm, simulation.memory());
-        simulation.clockwork.trace = origin.map(Trace::new);
-        simulation.clockwork.spent(Phase::Setup, started);
+        simulation.timers.trace = origin.map(Trace::new);
+        simulation.timers.spent(Phase::Setup, started);
         let streams = file.output.keys().cloned().collect();
         drop(from);
         let life = comm.share(fence.as_ref().map(|fence| fence.life.clone()));

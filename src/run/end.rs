@@ -17,7 +17,7 @@ impl Run<'_> {
     /// Seals streams, reports, draws, and passes on how it ended.
     pub(super) fn finish(mut self, outcome: Result<String>, wall: f64) -> Result<()> {
         let _signs = (self.comm.is_root() && !self.lost).then(|| Signs::give(&self.options.output));
-        let wall = (wall - self.simulation.clockwork.of(Phase::Output)).max(1e-9);
+        let wall = (wall - self.simulation.timers.of(Phase::Output)).max(1e-9);
         let started = Instant::now();
         let save = self.file.checkpoint.every != Cadence::Never;
         let outcome = match outcome {
@@ -37,7 +37,7 @@ impl Run<'_> {
         for recorder in std::mem::take(&mut self.recorders) {
             recorder.finish()?;
         }
-        let settling = self.simulation.clockwork.spent(Phase::Output, started);
+        let settling = self.simulation.timers.spent(Phase::Output, started);
         self.keeper.settle()?;
         self.held_up(settling);
         self.settle_replicas()?;
@@ -47,16 +47,16 @@ impl Run<'_> {
         for diagnostic in diagnostics {
             let measured = match diagnostic.what {
                 Measure::Reduction(r) => self.simulation.measure(r),
-                Measure::Scalar(s) => crate::engine::Measured { value: self.simulation.scalar(s), at: None },
+                Measure::Scalar(s) => crate::engine::Measurement { value: self.simulation.scalar(s), at: None },
             };
             summary::add_result(&mut results, &diagnostic.name, measured);
         }
-        let started = self.simulation.clockwork.spent_on("diagnostics", Phase::Output, started);
+        let started = self.simulation.timers.spent_on("diagnostics", Phase::Output, started);
         let state = self.simulation.state()?;
-        let started = self.simulation.clockwork.spent_on("state", Phase::Output, started);
+        let started = self.simulation.timers.spent_on("state", Phase::Output, started);
         let pictures = if outcome.is_ok() { self.pictures()? } else { vec![] };
-        self.simulation.clockwork.spent_on("pictures", Phase::Output, started);
-        let time = Report::gather(&self.comm, &self.simulation.clockwork, self.copy_gb_s);
+        self.simulation.timers.spent_on("pictures", Phase::Output, started);
+        let time = Report::gather(&self.comm, &self.simulation.timers, self.copy_gb_s);
         let summary = self.summary(&outcome, wall, results, state, time);
         let written = if self.comm.is_root() { summary.write(&self.options.output) } else { Ok(()) };
         self.comm.agree(written)?;
@@ -124,9 +124,9 @@ impl Run<'_> {
             cells_per_s: cells * rate,
             t_eff_gb_s: simulation.moved() as f64 / wall / 1e9,
             memory_bytes: simulation.memory() as u64,
-            messages: simulation.clockwork.messages,
-            sent_bytes: simulation.clockwork.sent,
-            seconds: Seconds::of(&simulation.clockwork),
+            messages: simulation.timers.messages,
+            sent_bytes: simulation.timers.sent,
+            seconds: Seconds::of(&simulation.timers),
             time,
             results,
             state,
@@ -135,7 +135,7 @@ impl Run<'_> {
 
     /// Writes what was traced, and says so. Collective.
     fn write_trace(&self) -> Result<Option<String>> {
-        let Some(trace) = &self.simulation.clockwork.trace else { return Ok(None) };
+        let Some(trace) = &self.simulation.timers.trace else { return Ok(None) };
         let path = self.options.output.join("trace.json");
         let full = trace::write(&self.comm, trace, &comm::node(), &path)?;
         let until = full

@@ -26,7 +26,7 @@ pub use summary::{Seconds, Summary};
 use crate::base::{Error, Result};
 use crate::comm::{Comm, Launch};
 use crate::config::{Cadence, JobFile};
-use crate::engine::{Finding, Phase, Simulation};
+use crate::engine::{NonFinite, Phase, Simulation};
 use crate::model::declaration::Model;
 use crate::saved::checkpoint::Keeper;
 use crate::saved::folder::Fence;
@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
             .map_or(Wishes::default(), |control| control.listen(longest, self.recorders.iter().all(Recorder::is_ripe)));
         let done = self.done();
         let heard = self.pulse.beat(&self.comm, wishes, done);
-        self.simulation.clockwork.spent(Phase::Watch, started);
+        self.simulation.timers.spent(Phase::Watch, started);
         if heard.verdict == Verdict::NotFinite {
             return Err(self.not_finite());
         }
@@ -245,7 +245,7 @@ impl<'a> Run<'a> {
     fn not_finite(&mut self) -> Error {
         self.agreed = true;
         let mine = self.pulse.found().cloned();
-        let Some((step, Finding { field, block, index, value })) = self.simulation.first_finding(mine) else {
+        let Some((step, NonFinite { field, block, index, value })) = self.simulation.first_finding(mine) else {
             return Error::failure("a value that is not finite was found, and lost");
         };
         let block = if self.simulation.store.design.grids[0].all_blocks().len() > 1 {
@@ -283,7 +283,7 @@ impl<'a> Run<'a> {
             self.agreed |= written.is_err();
             written?;
         }
-        self.simulation.clockwork.spent(Phase::Output, started);
+        self.simulation.timers.spent(Phase::Output, started);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 use super::control::Wishes;
 use crate::base::signals::{self, Signal};
 use crate::comm::{Comm, Pending, Reduce};
-use crate::engine::Finding;
+use crate::engine::NonFinite;
 
 /// What should end the run, as the ranks agreed on it one block ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Heard {
 pub struct Pulse {
     under_way: Option<Box<dyn Pending>>,
     /// The first finding of this rank, and after which step.
-    found: Option<(u64, Finding)>,
+    found: Option<(u64, NonFinite)>,
 }
 
 impl Pulse {
@@ -42,14 +42,14 @@ impl Pulse {
     }
 
     /// Keeps a finding, to be told with the next beat.
-    pub fn report(&mut self, step: u64, finding: Option<Finding>) {
+    pub fn report(&mut self, step: u64, finding: Option<NonFinite>) {
         if self.found.is_none() {
             self.found = finding.map(|f| (step, f));
         }
     }
 
     /// This rank's finding.
-    pub fn found(&self) -> Option<&(u64, Finding)> {
+    pub fn found(&self) -> Option<&(u64, NonFinite)> {
         self.found.as_ref()
     }
 

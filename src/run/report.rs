@@ -1,6 +1,6 @@
 //! The time report: seconds by phase and stage over all ranks, and the speed of memory that they are measured against.
 use crate::comm::{Comm, Reduce};
-use crate::engine::{Clockwork, Phase};
+use crate::engine::{Phase, Timers};
 use halocline_kernels::stream::{fence, stream};
 use serde::Serialize;
 use std::fmt::Write;
@@ -51,10 +51,10 @@ pub struct Report {
 
 impl Report {
     /// From what each rank has noted. Collective.
-    pub fn gather(comm: &Comm, clockwork: &Clockwork, copy_gb_s: Option<f64>) -> Report {
-        let (phases, stages) = (Phase::OF_STAGES, &clockwork.stages);
-        let computed = clockwork.of(Phase::Compute) + clockwork.of(Phase::Edges);
-        let all = phases.iter().map(|&p| clockwork.of(p)).chain(stages.iter().map(|s| s.seconds)).chain([computed]);
+    pub fn gather(comm: &Comm, timers: &Timers, copy_gb_s: Option<f64>) -> Report {
+        let (phases, stages) = (Phase::OF_STAGES, &timers.stages);
+        let computed = timers.of(Phase::Compute) + timers.of(Phase::Edges);
+        let all = phases.iter().map(|&p| timers.of(p)).chain(stages.iter().map(|s| s.seconds)).chain([computed]);
         let mine: Vec<i64> = all.map(|seconds| (seconds * 1e9) as i64).collect();
         let (mut sum, mut max) = (mine.clone(), mine);
         comm.reduce(Reduce::Sum, &mut sum);

@@ -59,7 +59,7 @@ impl Run<'_> {
     /// Notes that the run waited for a checkpoint since then.
     pub(super) fn held_up(&mut self, since: Instant) {
         self.stalled[0] += since.elapsed().as_secs_f64();
-        self.simulation.clockwork.spent_on("checkpoint", Phase::Output, since);
+        self.simulation.timers.spent_on("checkpoint", Phase::Output, since);
     }
 
     /// Checks that the state may be saved, and brings to disk what was written until here, which belongs to it. Collective.

@@ -1,13 +1,13 @@
 //! Output streams of a run: which numbers of the fields go to which file, and when.
 use super::setup::cell_at;
 use crate::base::Region;
-use crate::base::hyperslab::{Extent, Number};
+use crate::base::hyperslab::{Number, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile, Reduction, StreamElement, StreamSection};
 use crate::engine::{Part, Saved, Snapshot, Store, with_element};
-use crate::files::{Axis, Layout, Seal, Slab, Stream, Variable};
-use crate::model::field::Declaration;
+use crate::files::{Axis, Hyperslab, Layout, Seal, Stream, Variable};
+use crate::model::field::FieldDeclaration;
 use crate::model::grid::{AXES, Grid, Location};
 use halocline_kernels::{Element, ElementType};
 use std::path::Path;
@@ -145,7 +145,7 @@ impl Recorder {
         for (c, column) in self.columns.iter().enumerate() {
             let boxes = self.boxes(store, column.field).into_iter().enumerate().map(|(b, (_, region, point))| {
                 let (start, count) = self.place(&region, point);
-                Slab::of(&start, &count, &self.gathered[c][b])
+                Hyperslab::of(&start, &count, &self.gathered[c][b])
             });
             let (name, number, shape) = (self.part(c), Number::F64, self.shape());
             snapshot.parts.push(Part { name, number, shape, boxes: boxes.collect() });
@@ -189,7 +189,7 @@ impl Recorder {
     }
 
     /// A box of an instant: its first index and its size.
-    fn place(&self, region: &Region, point: usize) -> Extent {
+    fn place(&self, region: &Region, point: usize) -> Selection {
         match &self.pieces {
             Pieces::Points(_) => (vec![point], vec![1]),
             Pieces::Region(whole, kept) => {
@@ -229,7 +229,7 @@ impl Recorder {
         if !due {
             return Ok(());
         }
-        let boxes: Vec<Vec<Slab>> =
+        let boxes: Vec<Vec<Hyperslab>> =
             self.columns.iter().enumerate().map(|(c, column)| self.slabs(store, c, column)).collect();
         self.gathered.clear();
         self.count = 0;
@@ -279,7 +279,7 @@ impl Recorder {
         }
     }
 
-    fn slabs(&self, store: &Store, column: usize, c: &Column) -> Vec<Slab> {
+    fn slabs(&self, store: &Store, column: usize, c: &Column) -> Vec<Hyperslab> {
         let boxes = self.boxes(store, c.field).into_iter().enumerate();
         boxes
             .map(|(b, (patch, region, number))| {
@@ -291,9 +291,9 @@ impl Recorder {
                 };
                 match c.element {
                     ElementType::F32 => {
-                        Slab::of(&start, &count, &values.iter().map(|v| *v as f32).collect::<Vec<f32>>())
+                        Hyperslab::of(&start, &count, &values.iter().map(|v| *v as f32).collect::<Vec<f32>>())
                     }
-                    _ => Slab::of(&start, &count, &values),
+                    _ => Hyperslab::of(&start, &count, &values),
                 }
             })
             .collect()
@@ -326,7 +326,7 @@ fn passed(time: f64, s: f64) -> u64 {
     (time / s + 1e-9).floor() as u64
 }
 
-fn chosen(section: &StreamSection, declarations: &[Declaration]) -> Vec<usize> {
+fn chosen(section: &StreamSection, declarations: &[FieldDeclaration]) -> Vec<usize> {
     let position = |name: &String| declarations.iter().position(|d| d.name == *name);
     match &section.fields {
         Some(names) => names.iter().filter_map(position).collect(),

@@ -1,7 +1,7 @@
 //! `summary.json`, and the same for people.
 use super::report::Report;
 use crate::base::{Error, Result};
-use crate::engine::{Clockwork, Measured};
+use crate::engine::{Measurement, Timers};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -30,8 +30,8 @@ pub struct Seconds {
 
 impl Seconds {
     /// What a rank has noted.
-    pub fn of(clockwork: &Clockwork) -> Seconds {
-        let [setup, compute, edges, halos, wait, reduce, watch, output] = clockwork.seconds;
+    pub fn of(timers: &Timers) -> Seconds {
+        let [setup, compute, edges, halos, wait, reduce, watch, output] = timers.seconds;
         Seconds { setup, compute, edges, halos, wait, reduce, watch, output }
     }
 }
@@ -101,7 +101,7 @@ pub struct Summary {
 }
 
 /// Adds a diagnostic: its value and, for a largest or smallest one, its place.
-pub fn add_result(results: &mut Map<String, Value>, name: &str, measured: Measured) {
+pub fn add_result(results: &mut Map<String, Value>, name: &str, measured: Measurement) {
     // JSON has no NaN or infinity: they are written as text.
     let number = |v: f64| serde_json::Number::from_f64(v).map_or_else(|| json!(v.to_string()), Value::Number);
     results.insert(name.into(), number(measured.value));

@@ -78,7 +78,7 @@ struct NoParameters {}
 struct Keep;
 
 impl<R: Real> Kernel<R> for Keep {
-    type Reads = (Own,);
+    type Reads = (Pointwise,);
     type Writes = [R; 1];
     #[inline(always)]
     fn cell(&self, (a,): Near<'_, R, Self>) -> [R; 1] {

@@ -316,7 +316,7 @@ impl Job for Faulty {
                 counted.fetch_add(1, Relaxed);
                 n + 1.0
             });
-            s.tiles("tear", [(a, Reach::star(1))], [a], move |[old], [mut new]| {
+            s.tiles("tear", [(a, Extent::star(1))], [a], move |[old], [mut new]| {
                 assert!(!fails || steps.load(Relaxed) <= last, "there is no tile of {} planes", new.dim().0);
                 let (nz, ny, nx) = new.dim();
                 new.assign(&old.slice(ndarray::s![old.dim().0 - nz.., ..ny, ..nx]));

@@ -1,14 +1,14 @@
 //! Chains and rings of blocks, each with axes that point any way, against one big block. All numbers are small integers
 //! and all kernels treat the axes alike, so that sums are exact in any order and axes may change places.
 use crate::config;
-use halocline::base::index_transform::Heading;
+use halocline::base::index_transform::SignedAxis;
 use halocline::comm::ranks;
 use halocline::prelude::*;
 use ndarray::Array3;
 use proptest::prelude::*;
 
 /// Where the local axes of a block point in the big one.
-type Frame = [Heading; 3];
+type Frame = [SignedAxis; 3];
 
 /// Blocks in a row along x, equally long along all axes but perhaps a flat z.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ struct Chain {
     threads: usize,
 }
 
-const ORDERS: [[Heading; 3]; 6] = [[Z, Y, X], [Z, X, Y], [Y, Z, X], [Y, X, Z], [X, Z, Y], [X, Y, Z]];
+const ORDERS: [[SignedAxis; 3]; 6] = [[Z, Y, X], [Z, X, Y], [Y, Z, X], [Y, X, Z], [X, Z, Y], [X, Y, Z]];
 
 fn frame(flat: bool, signs: bool) -> impl Strategy<Value = Frame> {
     let orders = if flat { 0..2_usize } else { 0..6 };
@@ -66,10 +66,10 @@ impl Chain {
             if b + 1 < count || self.ring {
                 let there = &self.frames[(b + 1) % count];
                 let out = local(here, 2);
-                let side = Heading { axis: out, reversed: here[out].reversed };
+                let side = SignedAxis { axis: out, reversed: here[out].reversed };
                 let turn = [0, 1, 2].map(|l| {
                     let axis = local(there, here[l].axis);
-                    Heading { axis, reversed: here[l].reversed != there[axis].reversed }
+                    SignedAxis { axis, reversed: here[l].reversed != there[axis].reversed }
                 });
                 grid = grid.join(b, side, (b + 1) % count, turn)?;
             }
@@ -130,7 +130,7 @@ impl Kernel<f64> for Around {
 /// Scalar and vector in the middle of cells: q ← q + div u.
 struct Divergence;
 impl Kernel<f64> for Divergence {
-    type Reads = (Own, ArmsZ<1, 1>, ArmsY<1, 1>, ArmsX<1, 1>);
+    type Reads = (Pointwise, ArmsZ<1, 1>, ArmsY<1, 1>, ArmsX<1, 1>);
     type Writes = [f64; 1];
     #[inline(always)]
     fn cell(&self, (q, w, v, u): Near<'_, f64, Self>) -> [f64; 1] {
@@ -152,7 +152,7 @@ impl Kernel<f64> for Gradient {
 /// The same with components on faces.
 struct FaceDivergence;
 impl Kernel<f64> for FaceDivergence {
-    type Reads = (Own, ArmsZ<0, 1>, ArmsY<0, 1>, ArmsX<0, 1>);
+    type Reads = (Pointwise, ArmsZ<0, 1>, ArmsY<0, 1>, ArmsX<0, 1>);
     type Writes = [f64; 1];
     #[inline(always)]
     fn cell(&self, (q, w, v, u): Near<'_, f64, Self>) -> [f64; 1] {
@@ -161,7 +161,7 @@ impl Kernel<f64> for FaceDivergence {
 }
 struct FaceGradient;
 impl Kernel<f64> for FaceGradient {
-    type Reads = (Behind<1>, Cube<1>, Cube<1>, Cube<1>);
+    type Reads = (Backward<1>, Cube<1>, Cube<1>, Cube<1>);
     type Writes = [f64; 3];
     #[inline(always)]
     fn cell(&self, (q, w, v, u): Near<'_, f64, Self>) -> [f64; 3] {
@@ -222,7 +222,7 @@ fn equals_one_block(chain: &Chain, faces: bool) {
         match c {
             0 => first(0, there),
             c => {
-                let Heading { axis, reversed } = frames.frames[block][c - 1];
+                let SignedAxis { axis, reversed } = frames.frames[block][c - 1];
                 if reversed { -first(axis + 1, there) } else { first(axis + 1, there) }
             }
         }
@@ -246,7 +246,7 @@ fn equals_one_block(chain: &Chain, faces: bool) {
                 let wanted = match c {
                     0 | 4 => big[c][0][there],
                     _ => {
-                        let Heading { axis, reversed } = chain.frames[b][c - 1];
+                        let SignedAxis { axis, reversed } = chain.frames[b][c - 1];
                         if reversed { -big[axis + 1][0][there] } else { big[axis + 1][0][there] }
                     }
                 };
@@ -283,7 +283,7 @@ impl Kernel<f64> for Next {
 #[test]
 fn a_component_is_stale_when_the_one_that_turns_into_it_is_written() {
     let sees = |comm: Comm| -> Result<[f64; 2]> {
-        // Beyond high x of block 0 lies block 1, whose y points where x pointed.
+        // Adjacent high x of block 0 lies block 1, whose y points where x pointed.
         let mut model = Model::new(comm, Grid::blocks(2, [3, 3]).join(0, X, 1, [Z, -X, Y])?);
         let (u, v) = (model.field::<f64>("u").build()?, model.field("v").initial(|_| 1.0).build()?);
         let (p, q) = (model.field::<f64>("p").build()?, model.field::<f64>("q").build()?);
@@ -306,7 +306,7 @@ fn a_component_is_stale_when_the_one_that_turns_into_it_is_written() {
 
 #[test]
 fn fields_that_joins_would_break_are_named() {
-    let error = |turn: [Heading; 3], declare: fn(&mut Model) -> Result<Field<f64>>| {
+    let error = |turn: [SignedAxis; 3], declare: fn(&mut Model) -> Result<Field<f64>>| {
         let mut model = Model::new(Comm::alone(), Grid::blocks(2, [4, 4]).join(0, X, 1, turn).expect("a turn"));
         let field = declare(&mut model).expect("a field");
         model.every_step(|s| _ = s.apply(Around, [field, field], [field]));

@@ -1,5 +1,5 @@
 //! A random model as data, how it is declared to the engine, and how it is drawn.
-use crate::stencils::{Plain, Rich, SHAPES, Stencil, Where, weights, with_shape};
+use crate::stencils::{CellPosition, Plain, Rich, SHAPES, Stencil, weights, with_shape};
 use halocline::comm::ranks;
 use halocline::prelude::*;
 use halocline_kernels::ElementType;
@@ -60,7 +60,7 @@ impl FieldCase {
 pub enum Op {
     Plain { shape: usize, from: usize, to: usize, seed: u64 },
     Rich { shape: usize, from: [usize; 3], scalar: usize, to: [usize; 2], seed: u64 },
-    Where { to: usize },
+    CellPosition { to: usize },
     Tiles { below: [usize; 3], above: [usize; 3], corners: bool, from: usize, to: usize, seed: u64 },
     Lines { axis: usize, reversed: bool, from: usize, to: usize },
     Transpose { turn: usize, reversed: [bool; 3], from: usize, to: usize },
@@ -263,14 +263,14 @@ impl Case {
                     let reads = (field(*a), field(*b), field(*c), scalar, profiles.0, profiles.1, profiles.2, Here);
                     s.apply(Rich::<T, S, P>::new(*seed), reads, [field(*d), field(self.second(*d, *e))]);
                 }),
-                Op::Where { to } => _ = s.apply(Where, (Here,), [field(*to)]),
+                Op::CellPosition { to } => _ = s.apply(CellPosition, (Here,), [field(*to)]),
                 Op::Tiles { below, above, corners, from, to, seed } => {
-                    let reach = Reach { below: *below, above: *above, corners: *corners };
-                    let offsets = offsets_of(&reach);
+                    let extent = Extent { below: *below, above: *above, corners: *corners };
+                    let offsets = offsets_of(&extent);
                     let weights = weights::<T>(*seed, offsets.len());
                     let low = [0, 1, 2].map(|a| if a < 2 && self.cells[a] == 1 { 0 } else { below[a] });
                     let flat = [0, 1, 2].map(|a| a < 2 && self.cells[a] == 1);
-                    s.tiles("tiles", [(field(*from), reach)], [field(*to)], move |[old], [mut new]| {
+                    s.tiles("tiles", [(field(*from), extent)], [field(*to)], move |[old], [mut new]| {
                         for ((z, y, x), v) in new.indexed_iter_mut() {
                             let here = [z, y, x];
                             let mut sum = T::default();
@@ -383,10 +383,10 @@ fn walk<'a>(ops: &'a [Op], all: &mut Vec<&'a Op>) {
 }
 
 /// All offsets of a reach.
-pub fn offsets_of(reach: &Reach) -> Vec<[isize; 3]> {
-    let range = |a: usize| -(reach.below[a] as isize)..=reach.above[a] as isize;
+pub fn offsets_of(extent: &Extent) -> Vec<[isize; 3]> {
+    let range = |a: usize| -(extent.below[a] as isize)..=extent.above[a] as isize;
     let all = range(0).flat_map(|z| range(1).flat_map(move |y| range(2).map(move |x| [z, y, x])));
-    all.filter(|o| reach.corners || o.iter().filter(|d| **d != 0).count() <= 1).collect()
+    all.filter(|o| extent.corners || o.iter().filter(|d| **d != 0).count() <= 1).collect()
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
@@ -408,7 +408,7 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(shape, from, to, seed)| Op::Plain { shape, from, to, seed }),
         6 => (0..SHAPES, triple, 0..SCALARS, pair.clone(), seed.clone())
             .prop_map(|(shape, from, scalar, to, seed)| Op::Rich { shape, from, scalar, to, seed }),
-        1 => f.clone().prop_map(|to| Op::Where { to }),
+        1 => f.clone().prop_map(|to| Op::CellPosition { to }),
         2 => (depth(), depth(), any::<bool>(), f.clone(), f.clone(), seed)
             .prop_map(|(below, above, corners, from, to, seed)| Op::Tiles { below, above, corners, from, to, seed }),
         2 => (0..3_usize, any::<bool>(), f.clone(), f.clone())
@@ -466,7 +466,7 @@ pub fn fusible_case(stretches: bool) -> impl Strategy<Value = Case> {
             .prop_map(|(shape, from, to, seed)| Op::Plain { shape, from, to, seed }),
         6 => (0..SHAPES, triple, 0..SCALARS, pair.clone(), seed)
             .prop_map(|(shape, from, scalar, to, seed)| Op::Rich { shape, from, scalar, to, seed }),
-        1 => f.clone().prop_map(|to| Op::Where { to }),
+        1 => f.clone().prop_map(|to| Op::CellPosition { to }),
         2 => (prop::array::uniform3(0..40_usize), f).prop_map(|(at, to)| Op::Point { at, to }),
         reductions => (0..REDUCTIONS, pair, 0..SCALARS).prop_map(|(what, of, into)| Op::Reduce { what, of, into }),
     ];

@@ -41,8 +41,8 @@ fn a_panic_after_the_steps_names_no_stage() {
     let failure = ranks(2, 1, |comm| {
         let mut model = Model::new(comm, Grid::new([4, 4]));
         let a = model.field::<f64>("a").build()?;
-        model.every_step(|s| _ = s.apply(crate::stencils::Where, (Here,), [a]));
-        model.at_start(|s| _ = s.apply(crate::stencils::Where, (Here,), [a]));
+        model.every_step(|s| _ = s.apply(crate::stencils::CellPosition, (Here,), [a]));
+        model.at_start(|s| _ = s.apply(crate::stencils::CellPosition, (Here,), [a]));
         let mut run = model.compile()?;
         run.start()?;
         run.advance(1)?;

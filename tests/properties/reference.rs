@@ -99,7 +99,7 @@ impl<'c, T: Element> Reference<'c, T> {
             Condition::Reflecting => self.look(f, inner),
             Condition::Outside(v) => T::of(Condition::number(v)),
             Condition::Moving(v) => {
-                // Beyond a periodic end lies the other end.
+                // Adjacent a periodic end lies the other end.
                 let here = [0, 1, 2].map(|a| {
                     let n = self.case.cells[a] as isize;
                     if self.case.has_walls(a) { index[a] } else { index[a].rem_euclid(n) }
@@ -191,14 +191,14 @@ impl<'c, T: Element> Reference<'c, T> {
                     [near * factor + this.look(c, i) * T::of(0.25), other * at + near]
                 });
             }
-            Op::Where { to } => {
+            Op::CellPosition { to } => {
                 let to = field(*to);
                 self.make([to], |this, i| {
                     [T::of(place(this.position(to, i), i.map(|i| i as usize), this.key(i) as u64))]
                 });
             }
             Op::Tiles { below, above, corners, from, to, seed } => {
-                let offsets = offsets_of(&Reach { below: *below, above: *above, corners: *corners });
+                let offsets = offsets_of(&Extent { below: *below, above: *above, corners: *corners });
                 let (from, w) = (field(*from), weights(*seed, offsets.len()));
                 self.make([field(*to)], |this, i| [this.sum(from, i, &offsets, &w, Some(T::default()))]);
             }

@@ -22,7 +22,7 @@ fn same_on_all_ranks<R: Send + PartialEq + std::fmt::Debug>(sketch: impl Fn(Comm
 /// Numbers of three types in, numbers of three types out.
 struct Mixed;
 impl Kernel<f64> for Mixed {
-    type Reads = (As<f32, Star<1>>, As<Complex<f64>, Behind<2>>, Own, As<Complex<f32>, Cube<1>>);
+    type Reads = (As<f32, Star<1>>, As<Complex<f64>, Backward<2>>, Pointwise, As<Complex<f32>, Cube<1>>);
     type Writes = (f32, f64, Complex<f32>, Complex<f64>);
     #[inline(always)]
     fn cell(&self, (a, c, b, d): Near<'_, f64, Self>) -> (f32, f64, Complex<f32>, Complex<f64>) {
@@ -130,9 +130,9 @@ fn lines_begin_as_zeros_wherever_they_are() {
 }
 
 /// The neighbour toward higher x.
-struct Beyond;
-impl Kernel<f64> for Beyond {
-    type Reads = (Ahead<1>,);
+struct Adjacent;
+impl Kernel<f64> for Adjacent {
+    type Reads = (Forward<1>,);
     type Writes = (f64,);
     #[inline(always)]
     fn cell(&self, (a,): Near<'_, f64, Self>) -> (f64,) {
@@ -146,7 +146,7 @@ fn diagnostics_may_read_neighbours_and_see_the_present_time() {
         let mut model = Model::new(comm, Grid::new([12, 4]));
         model.fixed_step(1.0);
         let a = model.field("a").boundary_at(X, Boundary::function(|_, t| 10.0 + t)).build()?;
-        let beyond = || Reduction::of::<f64, _>("beyond", Op::Max, Beyond, [a]);
+        let beyond = || Reduction::of::<f64, _>("beyond", Op::Max, Adjacent, [a]);
         model.diagnose("beyond", beyond());
         let mut run = model.compile()?;
         let mut seen = vec![run.measure(beyond()).value];
@@ -244,7 +244,7 @@ fn members_of_an_ensemble_do_not_disturb_each_other() {
         let norm = model.scalar("norm", 0.0);
         model.every_step(|s| {
             s.repeat(1 + seed as usize, |s| {
-                s.tiles("smooth", [(a, Reach::star(1))], [a], |[old], [mut new]| {
+                s.tiles("smooth", [(a, Extent::star(1))], [a], |[old], [mut new]| {
                     for ((z, y, x), v) in new.indexed_iter_mut() {
                         *v = 0.25
                             * (old[[z, y, x + 1]]

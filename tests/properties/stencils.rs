@@ -38,15 +38,15 @@ macro_rules! arms {
     };
 }
 arms! {
-    Own: z [], y [], x [];
+    Pointwise: z [], y [], x [];
     Star<1>: z [-1, 1], y [-1, 1], x [-1, 1];
     Star<2>: z [-2, -1, 1, 2], y [-2, -1, 1, 2], x [-2, -1, 1, 2];
     Star<3>: z [-3, -2, -1, 1, 2, 3], y [-3, -2, -1, 1, 2, 3], x [-3, -2, -1, 1, 2, 3];
     Star<4>: z [-4, -3, -2, -1, 1, 2, 3, 4], y [-4, -3, -2, -1, 1, 2, 3, 4], x [-4, -3, -2, -1, 1, 2, 3, 4];
-    Ahead<1>: z [1], y [1], x [1];
-    Ahead<2>: z [1, 2], y [1, 2], x [1, 2];
-    Behind<1>: z [-1], y [-1], x [-1];
-    Behind<3>: z [-3, -2, -1], y [-3, -2, -1], x [-3, -2, -1];
+    Forward<1>: z [1], y [1], x [1];
+    Forward<2>: z [1, 2], y [1, 2], x [1, 2];
+    Backward<1>: z [-1], y [-1], x [-1];
+    Backward<3>: z [-3, -2, -1], y [-3, -2, -1], x [-3, -2, -1];
     ArmsX<2, 1>: z [], y [], x [-2, -1, 1];
     ArmsY<0, 3>: z [], y [1, 2, 3], x [];
     ArmsZ<1, 2>: z [-1, 1, 2], y [], x [];
@@ -94,21 +94,21 @@ macro_rules! with_shape {
             }};
         }
         match $number % crate::stencils::SHAPES {
-            0 => shape!(Star<1>, Own),
+            0 => shape!(Star<1>, Pointwise),
             1 => shape!(Star<2>, Cube<1>),
-            2 => shape!(Star<3>, Ahead<1>),
+            2 => shape!(Star<3>, Forward<1>),
             3 => shape!(Star<4>, ArmsX<2, 1>),
             4 => shape!(Cube<1>, Star<2>),
-            5 => shape!(Cube<2>, Behind<3>),
-            6 => shape!(Ahead<1>, Behind<1>),
-            7 => shape!(Ahead<2>, Cube<2>),
-            8 => shape!(Behind<1>, Star<1>),
-            9 => shape!(Behind<3>, ArmsY<0, 3>),
+            5 => shape!(Cube<2>, Backward<3>),
+            6 => shape!(Forward<1>, Backward<1>),
+            7 => shape!(Forward<2>, Cube<2>),
+            8 => shape!(Backward<1>, Star<1>),
+            9 => shape!(Backward<3>, ArmsY<0, 3>),
             10 => shape!(ArmsX<2, 1>, ArmsZ<1, 2>),
             11 => shape!(ArmsY<0, 3>, Cube<1>),
             12 => shape!(ArmsZ<1, 2>, Star<1>),
-            13 => shape!(Arms<1, 0, 0, 2, 3, 0>, Ahead<2>),
-            _ => shape!(Own, Star<3>),
+            13 => shape!(Arms<1, 0, 0, 2, 3, 0>, Forward<2>),
+            _ => shape!(Pointwise, Star<3>),
         }
     }};
 }
@@ -158,7 +158,7 @@ pub fn place([z, y, x]: [f64; 3], index: [usize; 3], key: u64) -> f64 {
 }
 
 impl<T: Element, S: Stencil<T>, P: Stencil<T>> Kernel<T> for Rich<T, S, P> {
-    type Reads = (S, P, Own, Uniform, Along<0>, Along<1>, Along<2>, Position);
+    type Reads = (S, P, Pointwise, Uniform, Along<0>, Along<1>, Along<2>, Position);
     type Writes = [T; 2];
     #[inline(always)]
     fn cell(&self, (a, b, c, s, pz, py, px, at): Near<'_, T, Self>) -> [T; 2] {
@@ -170,8 +170,8 @@ impl<T: Element, S: Stencil<T>, P: Stencil<T>> Kernel<T> for Rich<T, S, P> {
 }
 
 /// A number from the place alone: no field is read.
-pub struct Where;
-impl<T: Element> Kernel<T> for Where {
+pub struct CellPosition;
+impl<T: Element> Kernel<T> for CellPosition {
     type Reads = (Position,);
     type Writes = [T; 1];
     #[inline(always)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 struct Against;
 impl Kernel<f64> for Against {
-    type Reads = (Behind<1>,);
+    type Reads = (Backward<1>,);
     type Writes = [f64; 1];
     #[inline(always)]
     fn cell(&self, (t,): Near<'_, f64, Self>) -> [f64; 1] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 struct Within;
 impl Kernel<f64> for Within {
-    type Reads = (Star<2>, Cube<1>, Behind<1>);
+    type Reads = (Star<2>, Cube<1>, Backward<1>);
     type Writes = [f64; 1];
     #[inline(always)]
     fn cell(&self, (star, cube, behind): Near<'_, f64, Self>) -> [f64; 1] {

@@ -2,7 +2,7 @@
 use super::Move;
 use crate::base::Array;
 use crate::base::Region;
-use crate::base::index_transform::Turn;
+use crate::base::index_transform::IndexTransform;
 use crate::program::copies::Copy;
 use halocline_kernels::ElementType;
 
@@ -22,7 +22,7 @@ pub(super) fn whole(array: &Array, region: &Region) -> End {
 
 /// The source cells of a copy, walked along the target's axes.
 pub(super) fn end(array: &Array, copy: &Copy) -> End {
-    let Turn { to, .. } = copy.turn;
+    let IndexTransform { to, .. } = copy.turn;
     let own = whole(array, &copy.turn.region(&copy.target)).strides;
     let strides = to.map(|h| if h.reversed { -own[h.axis] } else { own[h.axis] });
     End { at: array.cell_mut(copy.turn.index(copy.target.low)), strides }

@@ -1,10 +1,10 @@
 use super::*;
-use crate::base::index_transform::{Turn, X, Y, Z};
+use crate::base::index_transform::{IndexTransform, X, Y, Z};
 use crate::comm::ranks;
 use crate::model::grid::Grid;
 use crate::program::copies;
 use crate::program::domain::Domain;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 
 const BELOW: [usize; 3] = [2, 3, 1];
 const ABOVE: [usize; 3] = [3, 2, 2];
@@ -17,11 +17,11 @@ fn number(block: usize, [z, y, x]: [isize; 3]) -> f64 {
 /// Makes the halo of one field fresh twice, from one array and from another, and checks every cell of it. All other cells
 /// hold numbers of no cell, so that one which is not where it should be is seen. Gives how many pieces of halos came packed
 /// and unpacked, over all ranks.
-fn check(grid: &Grid, dims: Option<[usize; 3]>, size: usize, reach: Reach, unpacked: bool) -> [usize; 2] {
+fn check(grid: &Grid, dims: Option<[usize; 3]>, size: usize, extent: Extent, unpacked: bool) -> [usize; 2] {
     let counts = ranks(size, 2, |comm| {
         let domain = Domain::new(grid, size, dims, [3; 3]).unwrap();
         let wanted = |rank: usize| -> Vec<Move> {
-            let copies = copies::halo(grid, &domain, rank, &reach).into_iter();
+            let copies = copies::halo(grid, &domain, rank, &extent).into_iter();
             let one = |copy| {
                 let contiguous = unpacked && copies::is_contiguous(&domain, &copy);
                 Move { copy, from: 0, to: 0, negate: false, element: ElementType::F64, contiguous }
@@ -57,7 +57,7 @@ fn check(grid: &Grid, dims: Option<[usize; 3]>, size: usize, reach: Reach, unpac
                     let index = [z, y, x].map(|i| i as isize);
                     let index = [0, 1, 2].map(|a| target.low[a] + index[a]);
                     let expected = number(block, turn.index(index)) + round;
-                    assert_eq!(*v, expected, "cell {index:?} of rank {me} of {size}, {dims:?}, {reach:?}");
+                    assert_eq!(*v, expected, "cell {index:?} of rank {me} of {size}, {dims:?}, {extent:?}");
                 }
             }
             for (array, patch) in arrays[0].iter().zip(domain.patches(me)) {
@@ -71,13 +71,13 @@ fn check(grid: &Grid, dims: Option<[usize; 3]>, size: usize, reach: Reach, unpac
     counts.unwrap().into_iter().fold([0; 2], |all, one| [all[0] + one[0], all[1] + one[1]])
 }
 
-fn reaches() -> [Reach; 4] {
-    let reach = |below, above, corners| Reach { below, above, corners };
+fn extents() -> [Extent; 4] {
+    let extent = |below, above, corners| Extent { below, above, corners };
     [
-        reach([1; 3], [1; 3], false),
-        reach([1; 3], [1; 3], true),
-        reach([2, 0, 1], [3, 2, 0], false),
-        reach(BELOW, ABOVE, true),
+        extent([1; 3], [1; 3], false),
+        extent([1; 3], [1; 3], true),
+        extent([2, 0, 1], [3, 2, 0], false),
+        extent(BELOW, ABOVE, true),
     ]
 }
 
@@ -91,18 +91,18 @@ fn halos_are_the_same_packed_and_unpacked() {
         Grid::new([16, 11]).periodic([true, false]),
     ];
     for grid in &grids {
-        for reach in reaches() {
+        for extent in extents() {
             for (size, parts) in [(2, [2, 1, 1]), (3, [3, 1, 1]), (4, [4, 1, 1]), (4, [2, 2, 1]), (2, [1, 1, 2])] {
                 let parts = if grid.is_flat(0) { [1, parts[0], parts[1].max(parts[2])] } else { parts };
                 let least = [0, 1, 2].map(|a| grid.cells()[a] / parts[a]);
                 if (0..3).any(|a| parts[a] > 1 && least[a] < 3) {
                     continue;
                 }
-                let [_, none] = check(grid, Some(parts), size, reach, false);
+                let [_, none] = check(grid, Some(parts), size, extent, false);
                 assert_eq!(none, 0);
-                let [_, direct] = check(grid, Some(parts), size, reach, true);
+                let [_, direct] = check(grid, Some(parts), size, extent, true);
                 let cut = usize::from(grid.is_flat(0));
-                assert_eq!(direct > 0, parts[cut] > 1, "{parts:?}, {reach:?}");
+                assert_eq!(direct > 0, parts[cut] > 1, "{parts:?}, {extent:?}");
             }
         }
     }
@@ -111,9 +111,9 @@ fn halos_are_the_same_packed_and_unpacked() {
 #[test]
 fn a_face_of_whole_planes_is_all_there_is_to_send() {
     let grid = Grid::new([12, 5, 7]).periodic([true; 3]);
-    let star = Reach { below: [1; 3], above: [1; 3], corners: false };
+    let star = Extent { below: [1; 3], above: [1; 3], corners: false };
     assert_eq!(check(&grid, Some([3, 1, 1]), 3, star, true), [0, 6]);
-    let cube = Reach { below: [2, 2, 1], above: [2; 3], corners: true };
+    let cube = Extent { below: [2, 2, 1], above: [2; 3], corners: true };
     let [packed, direct] = check(&grid, Some([3, 1, 1]), 3, cube, true);
     assert!(packed > 0 && direct == 6, "corners come packed, onto planes that have come before");
     let grid = Grid::new([16, 11]).periodic([true; 2]);
@@ -123,22 +123,22 @@ fn a_face_of_whole_planes_is_all_there_is_to_send() {
 #[test]
 fn planes_of_unequal_width_are_packed() {
     let grid = Grid::new([12, 9, 7]).periodic([true; 3]);
-    let reach = Reach { below: [1; 3], above: [1; 3], corners: false };
-    let [packed, direct] = check(&grid, Some([2, 2, 1]), 4, reach, true);
+    let extent = Extent { below: [1; 3], above: [1; 3], corners: false };
+    let [packed, direct] = check(&grid, Some([2, 2, 1]), 4, extent, true);
     assert!(packed > 0 && direct == 8, "{packed}, {direct}");
 }
 
 #[test]
 fn blocks_that_meet_without_a_turn_need_no_packing() {
     let ring = Grid::blocks(2, [9, 5, 7]).join(0, Z, 1, [Z, Y, X]).unwrap().join(1, Z, 0, [Z, Y, X]).unwrap();
-    let star = Reach { below: [1; 3], above: [1; 3], corners: false };
+    let star = Extent { below: [1; 3], above: [1; 3], corners: false };
     assert_eq!(check(&ring, Some([1; 3]), 2, star, true), [0, 4]);
     // Two patches a rank: where its own meet, nothing is sent.
     assert_eq!(check(&ring, Some([3, 1, 1]), 3, star, true), [0, 6]);
     let turned = Grid::blocks(2, [8, 8]).join(0, X, 1, [Z, -X, Y]).unwrap();
-    for reach in reaches() {
-        check(&ring, Some([3, 1, 1]), 3, reach, true);
-        assert_eq!(check(&turned, None, 2, reach, true)[1], 0);
+    for extent in extents() {
+        check(&ring, Some([3, 1, 1]), 3, extent, true);
+        assert_eq!(check(&turned, None, 2, extent, true)[1], 0);
     }
 }
 
@@ -146,7 +146,7 @@ fn blocks_that_meet_without_a_turn_need_no_packing() {
 fn what_something_else_touches_on_the_way_is_packed() {
     let cells = |y: [isize; 2]| Region::new([8, y[0], 0], [10, y[1], 7]);
     let one = |from: usize, y: [isize; 2]| Move {
-        copy: Copy { from: (from, 0), to: (0, 0), target: cells(y), turn: Turn::NONE },
+        copy: Copy { from: (from, 0), to: (0, 0), target: cells(y), turn: IndexTransform::NONE },
         from: 0,
         to: 0,
         negate: false,

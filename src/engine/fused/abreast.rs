@@ -3,7 +3,7 @@
 use super::fusible::span;
 use super::levels::{Level, Source, Version};
 use crate::model::declaration::Design;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 
 /// Puts levels into groups that go abreast, in their order, each some rows behind the one before.
 pub(super) fn line_up(design: &Design, levels: &mut [Level], versions: &[Version], sweep: usize) {
@@ -22,16 +22,16 @@ pub(super) fn line_up(design: &Design, levels: &mut [Level], versions: &[Version
 /// it reads beyond walls is made once a plane is whole.
 fn rows_behind(design: &Design, levels: &[Level], versions: &[Version], sweep: usize, l: usize) -> Option<isize> {
     let (grid, before, across) = (&design.grids[0], &levels[l - 1], 1 - sweep);
-    let beyond_walls = |reach: &Reach| (0..2).any(|a| grid.is_bounded(a) && reach.below[a].max(reach.above[a]) > 0);
+    let beyond_walls = |extent: &Extent| (0..2).any(|a| grid.is_bounded(a) && extent.below[a].max(extent.above[a]) > 0);
     let mut behind = before.behind;
-    for ((field, source), reach) in levels[l].from.iter().zip(levels[l].reaches()) {
+    for ((field, source), extent) in levels[l].from.iter().zip(levels[l].extents()) {
         let Source::Version(v) = *source else { continue };
         let maker = &levels[versions[v].level];
         if maker.group == before.group {
-            if beyond_walls(reach) {
+            if beyond_walls(extent) {
                 return None;
             }
-            behind = behind.max(maker.behind + span(grid, &design.declarations[*field], reach, across)[1]);
+            behind = behind.max(maker.behind + span(grid, &design.declarations[*field], extent, across)[1]);
         }
     }
     Some(behind)

@@ -52,13 +52,13 @@ impl Needs {
         for level in &pass.block.levels {
             let rows = pass.range(tile, t, level.grow[t]);
             pieces += rows.len() * grid.cells()[2].div_ceil(PIECE);
-            for ((field, source), reach) in level.from.iter().zip(level.reaches()) {
+            for ((field, source), extent) in level.from.iter().zip(level.extents()) {
                 if *source != Source::Memory {
                     continue;
                 }
                 let far = |depth: [usize; 3], a: usize| if grid.is_flat(a) { 0 } else { depth[a] as isize };
-                let ahead = far(reach.above, s) - level.lag;
-                let rows = rows.start - far(reach.below, t)..rows.end + far(reach.above, t);
+                let ahead = far(extent.above, s) - level.lag;
+                let rows = rows.start - far(extent.below, t)..rows.end + far(extent.above, t);
                 match fields.iter_mut().find(|need| need.field == *field) {
                     Some(need) if need.ahead >= ahead => {}
                     Some(need) => *need = Need { field: *field, ahead, rows },

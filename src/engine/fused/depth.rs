@@ -6,7 +6,7 @@ use crate::base::Array;
 use crate::engine::Layout;
 use crate::model::declaration::Design;
 use crate::program::domain::Domain;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 
 /// How much larger deep halos may make the fields, where nobody asks for a number of steps.
@@ -21,15 +21,15 @@ pub(in crate::engine) struct Depth {
     /// What can be fused before the first step, and within steps where these cannot.
     pub(super) stretches: Stretches,
     /// How far around its own cells a rank holds each field.
-    pub halo: Vec<Reach>,
+    pub halo: Vec<Extent>,
     /// Fields that need two arrays: what some tile still reads, another writes.
     pub double: Vec<bool>,
 }
 
 impl Depth {
     /// From the whole design, the same on every rank. `reach` and `double` are what single stages need.
-    pub fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, reach: &[Reach], double: &[bool]) -> Depth {
-        let (halo, stretches) = (reach.to_vec(), Stretches::default());
+    pub fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, extent: &[Extent], double: &[bool]) -> Depth {
+        let (halo, stretches) = (extent.to_vec(), Stretches::default());
         let mut depth = Depth { most: 0, refused: None, stretches, halo, double: double.to_vec() };
         let mut wanted: Vec<usize> = match design.fuse {
             Some(0) => return depth,
@@ -37,11 +37,11 @@ impl Depth {
             None => STEPS.to_vec(),
         };
         wanted.sort_by_key(|steps| std::cmp::Reverse(*steps));
-        let size = |halo: &[Reach], double: &[bool]| bytes(design, domains, halo, double, 0) as f64;
-        let most = LARGER * size(reach, double);
-        let fits = |halo: &[Reach], double: &[bool]| design.fuse.is_some() || size(halo, double) <= most;
+        let size = |halo: &[Extent], double: &[bool]| bytes(design, domains, halo, double, 0) as f64;
+        let most = LARGER * size(extent, double);
+        let fits = |halo: &[Extent], double: &[bool]| design.fuse.is_some() || size(halo, double) <= most;
         for steps in wanted {
-            match Block::of(design, domains, reach, steps) {
+            match Block::of(design, domains, extent, steps) {
                 Err(refused) => depth.refused = Some(refused),
                 Ok(block) if depth.take(&block, fits) => {
                     (depth.most, depth.refused) = (steps, None);
@@ -51,19 +51,19 @@ impl Depth {
             }
         }
         let mut stretches = std::mem::take(&mut depth.stretches);
-        stretches.find(design, domains, reach, &design.start, false, &mut |block| depth.take(block, fits));
+        stretches.find(design, domains, extent, &design.start, false, &mut |block| depth.take(block, fits));
         if depth.most == 0 {
-            stretches.find(design, domains, reach, &design.step, true, &mut |block| depth.take(block, fits));
+            stretches.find(design, domains, extent, &design.step, true, &mut |block| depth.take(block, fits));
         }
         Depth { stretches, ..depth }
     }
 
     /// Makes room for a block, if that `fits`.
-    fn take(&mut self, block: &Block, fits: impl Fn(&[Reach], &[bool]) -> bool) -> bool {
+    fn take(&mut self, block: &Block, fits: impl Fn(&[Extent], &[bool]) -> bool) -> bool {
         let (mut halo, mut double) = (self.halo.clone(), self.double.clone());
         for (f, deep) in &block.halo {
             let with_corners = halo[*f].corners;
-            halo[*f] = Reach { corners: with_corners, ..halo[*f].union(deep) };
+            halo[*f] = Extent { corners: with_corners, ..halo[*f].union(deep) };
             double[*f] |= block.last[*f].is_some() && !block.in_place[*f];
         }
         let taken = fits(&halo, &double);
@@ -78,7 +78,7 @@ impl Depth {
 pub(in crate::engine) fn bytes(
     design: &Design,
     domains: &BTreeMap<Layout, Domain>,
-    halo: &[Reach],
+    halo: &[Extent],
     double: &[bool],
     rank: usize,
 ) -> u64 {

@@ -3,19 +3,19 @@
 use crate::engine::with_element;
 use crate::engine::wrap::Wrap;
 use crate::model::boundary::Wall;
-use crate::model::field::Declaration;
+use crate::model::field::FieldDeclaration;
 use crate::model::grid::Grid;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 /// The edges of one field on a grid of one block.
 pub(super) struct Edges<'a> {
     grid: &'a Grid,
-    declaration: &'a Declaration,
+    declaration: &'a FieldDeclaration,
     /// Cells of a row.
     cells: isize,
     /// Cells of halo before and behind a row.
-    reach: [isize; 2],
+    extent: [isize; 2],
     wrap: Option<Wrap>,
     /// The axis across which it lies on walls.
     on_walls: Option<usize>,
@@ -23,13 +23,13 @@ pub(super) struct Edges<'a> {
 
 impl<'a> Edges<'a> {
     /// Of a field that is read as far as `reach`.
-    pub fn new(grid: &'a Grid, declaration: &'a Declaration, reach: &Reach) -> Edges<'a> {
+    pub fn new(grid: &'a Grid, declaration: &'a FieldDeclaration, extent: &Extent) -> Edges<'a> {
         let cells = grid.cells()[2] as isize;
-        let reach = [reach.below[2] as isize, reach.above[2] as isize];
-        let wraps = !grid.is_bounded(2) && reach != [0, 0];
-        let wrap = wraps.then(|| Wrap::new(cells, reach, declaration.element.size()));
+        let extent = [extent.below[2] as isize, extent.above[2] as isize];
+        let wraps = !grid.is_bounded(2) && extent != [0, 0];
+        let wrap = wraps.then(|| Wrap::new(cells, extent, declaration.element.size()));
         let on_walls = declaration.location.axis().filter(|&axis| grid.is_bounded(axis));
-        Edges { grid, declaration, cells, reach, wrap, on_walls }
+        Edges { grid, declaration, cells, extent, wrap, on_walls }
     }
 
     fn wall(&self, axis: usize, side: usize, time: f64) -> Wall<'a> {
@@ -82,7 +82,7 @@ impl<'a> Edges<'a> {
         unsafe {
             match &self.wrap {
                 Some(wrap) => wrap.row(row, 0, self.cells),
-                None if self.reach != [0, 0] => self.walls_of_row(index, row, time),
+                None if self.extent != [0, 0] => self.walls_of_row(index, row, time),
                 None => {}
             }
         }
@@ -92,7 +92,7 @@ impl<'a> Edges<'a> {
         let size = self.declaration.element.size() as isize;
         for side in 0..2 {
             let wall = self.wall(2, side, time);
-            for k in 0..self.reach[side] {
+            for k in 0..self.extent[side] {
                 let x = if side == 0 { -1 - k } else { self.cells + k };
                 let (mirror, _) = wall.mirror(x);
                 let first = [index[0], index[1], x];
@@ -107,10 +107,10 @@ impl<'a> Edges<'a> {
         &self,
         axis: usize,
         side: usize,
-        reach: &Reach,
+        extent: &Extent,
     ) -> impl Iterator<Item = (isize, isize)> + use<'_, 'a> {
         let n = self.grid.cells()[axis] as isize;
-        let depth = [reach.below, reach.above][side][axis] as isize;
+        let depth = [extent.below, extent.above][side][axis] as isize;
         let depth = if self.grid.is_bounded(axis) { depth } else { 0 };
         let wall = self.wall(axis, side, 0.0);
         (0..depth).map(move |k| if side == 0 { -1 - k } else { n + k }).map(move |i| (i, wall.mirror(i).0))

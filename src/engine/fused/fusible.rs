@@ -2,11 +2,11 @@
 use crate::engine::Layout;
 use crate::model::boundary::Boundary;
 use crate::model::declaration::{Clock, Design};
-use crate::model::field::Declaration;
+use crate::model::field::FieldDeclaration;
 use crate::model::grid::Grid;
 use crate::model::stage::{Item, Stage, Work};
 use crate::program::domain::Domain;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) fn grid(design: &Design, domains: &BTreeMap<Layout, Domain>) -> Resul
 ///
 /// # Errors
 /// If not: why.
-pub(super) fn stage(design: &Design, reach: &[Reach], stage: &Stage) -> Result<(), String> {
+pub(super) fn stage(design: &Design, extent: &[Extent], stage: &Stage) -> Result<(), String> {
     match stage.work {
         Work::Cells { .. } | Work::Point { .. } | Work::Scalar(_) => {}
         Work::Reduce { .. } if !stage.reads.is_empty() => {}
@@ -44,7 +44,7 @@ pub(super) fn stage(design: &Design, reach: &[Reach], stage: &Stage) -> Result<(
     }
     for f in stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()) {
         field(design, f)?;
-        row(&design.grids[0], &design.declarations[f], &reach[f])?;
+        row(&design.grids[0], &design.declarations[f], &extent[f])?;
     }
     Ok(())
 }
@@ -104,8 +104,8 @@ fn field(design: &Design, f: usize) -> Result<(), String> {
 }
 
 /// Halos along x are made row by row, from the row itself.
-fn row(grid: &Grid, d: &Declaration, reach: &Reach) -> Result<(), String> {
-    if grid.is_bounded(2) || grid.cells()[2] >= reach.below[2].max(reach.above[2]) {
+fn row(grid: &Grid, d: &FieldDeclaration, extent: &Extent) -> Result<(), String> {
+    if grid.is_bounded(2) || grid.cells()[2] >= extent.below[2].max(extent.above[2]) {
         return Ok(());
     }
     Err(format!("`{}` is read farther along x than a row is long", d.name))
@@ -113,11 +113,11 @@ fn row(grid: &Grid, d: &Declaration, reach: &Reach) -> Result<(), String> {
 
 /// What a reader needs along an axis: offsets of the lowest and the highest cell. Beyond a wall lie mirror images, so one
 /// who looks there from the last cell needs as much on this side of it.
-pub(super) fn span(grid: &Grid, d: &Declaration, reach: &Reach, axis: usize) -> [isize; 2] {
+pub(super) fn span(grid: &Grid, d: &FieldDeclaration, extent: &Extent, axis: usize) -> [isize; 2] {
     if grid.is_flat(axis) {
         return [0, 0];
     }
-    let (below, above) = (reach.below[axis] as isize, reach.above[axis] as isize);
+    let (below, above) = (extent.below[axis] as isize, extent.above[axis] as isize);
     if !grid.is_bounded(axis) {
         return [-below, above];
     }

@@ -9,21 +9,21 @@ use crate::engine::{Halo, Layout, Phase, Simulation, Store, halos};
 use crate::model::declaration::{Design, TIME};
 use crate::program::copies;
 use crate::program::domain::Domain;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 impl Simulation {
     /// Makes all halos fresh that a block reads.
     pub(super) fn deepen(&mut self, block: &Block) {
-        let is_fresh = |f: usize, reach: &Reach| self.fresh[f].iter().any(|r| r.covers(reach));
+        let is_fresh = |f: usize, extent: &Extent| self.fresh[f].iter().any(|r| r.covers(extent));
         let stale: Halo =
-            block.halo.iter().filter(|(f, reach)| !reach.is_own() && !is_fresh(*f, reach)).copied().collect();
+            block.halo.iter().filter(|(f, extent)| !extent.is_pointwise() && !is_fresh(*f, extent)).copied().collect();
         if stale.is_empty() {
             return;
         }
         // Rows travel with their ends.
-        let ends: Vec<(usize, Reach)> = stale.iter().map(|&(f, reach)| (f, along_x(&reach))).collect();
+        let ends: Vec<(usize, Extent)> = stale.iter().map(|&(f, extent)| (f, along_x(&extent))).collect();
         let ends = halos::stale(&self.fresh, &ends);
         if !ends.is_empty() {
             let patches = self.store.patch_regions(ends[0].0);
@@ -38,16 +38,16 @@ impl Simulation {
         }
         let exchange = self.fusion.deep.get_mut(&stale).expect("made above");
         exchange.start(&self.comm, &self.store.now, &self.store.now);
-        self.clockwork.sends(exchange.traffic());
+        self.timers.sends(exchange.traffic());
         // SAFETY: nothing is done until it has finished.
         unsafe { exchange.launch(&self.store.now, &self.store.now) };
-        let started = self.clockwork.spent(Phase::Halos, started);
+        let started = self.timers.spent(Phase::Halos, started);
         exchange.finish(&self.comm, &self.store.now);
-        let started = self.clockwork.spent(Phase::Wait, started);
+        let started = self.timers.spent(Phase::Wait, started);
         for &(f, _) in &stale {
             self.store.beyond_walls(f, self.comm.threads());
         }
-        self.clockwork.spent(Phase::Halos, started);
+        self.timers.spent(Phase::Halos, started);
         halos::freshen(&mut self.fresh, &stale);
     }
 }
@@ -56,8 +56,8 @@ impl Store {
     /// Makes all rows beyond walls that lie in a field's arrays: those across z first, then those across y.
     fn beyond_walls(&self, f: usize, threads: &Threads) {
         let (d, grid) = (&self.design.declarations[f], &self.design.grids[0]);
-        let (reach, time) = (&self.reach[f], self.scalars[TIME]);
-        let edges = Edges::new(grid, d, reach);
+        let (extent, time) = (&self.extent[f], self.scalars[TIME]);
+        let edges = Edges::new(grid, d, extent);
         for array in &self.now[f] {
             let padded = array.padded();
             let x = array.owned().low[2];
@@ -67,7 +67,7 @@ impl Store {
             }
             let fill = |axis: usize, rows: Region| {
                 for side in 0..2 {
-                    for (i, mirror) in edges.beyond(axis, side, reach) {
+                    for (i, mirror) in edges.beyond(axis, side, extent) {
                         if i < padded.low[axis] || i >= padded.high[axis] {
                             continue;
                         }
@@ -87,27 +87,28 @@ impl Store {
             fill(0, inside);
             // Planes beyond the walls across z have rows beyond those across y, too.
             let beyond_z = |deep: usize| if grid.is_bounded(0) { deep as isize } else { 0 };
-            let (below, above) = (inside.low[0] - beyond_z(reach.below[0]), inside.high[0] + beyond_z(reach.above[0]));
+            let (below, above) =
+                (inside.low[0] - beyond_z(extent.below[0]), inside.high[0] + beyond_z(extent.above[0]));
             fill(1, inside.with(0, below.max(padded.low[0]), above.min(padded.high[0])));
         }
     }
 }
 
 /// The part of a reach along x.
-pub(super) fn along_x(reach: &Reach) -> Reach {
-    Reach { below: [0, 0, reach.below[2]], above: [0, 0, reach.above[2]], corners: false }
+pub(super) fn along_x(extent: &Extent) -> Extent {
+    Extent { below: [0, 0, extent.below[2]], above: [0, 0, extent.above[2]], corners: false }
 }
 
 /// All rows of these halos that some rank owns, with their ends, as a rank wants them.
 fn rows(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: &Halo, rank: usize) -> Vec<Move> {
     let mut moves = vec![];
-    for (f, reach) in halo {
+    for (f, extent) in halo {
         let d = &design.declarations[*f];
-        let (below, above) = (reach.below[2] as isize, reach.above[2] as isize);
-        let mut reach = *reach;
-        (reach.below[2], reach.above[2]) = (0, 0);
+        let (below, above) = (extent.below[2] as isize, extent.above[2] as isize);
+        let mut extent = *extent;
+        (extent.below[2], extent.above[2]) = (0, 0);
         let domain = &domains[&(d.grid, d.whole)];
-        for mut copy in copies::halo(&design.grids[d.grid], domain, rank, &reach) {
+        for mut copy in copies::halo(&design.grids[d.grid], domain, rank, &extent) {
             copy.target = copy.target.with(2, copy.target.low[2] - below, copy.target.high[2] + above);
             let contiguous = halos::goes_unpacked(design, domain, &copy, d.element);
             moves.push(Move { copy, from: *f, to: *f, negate: false, element: d.element, contiguous });

@@ -7,8 +7,8 @@
 use super::fusible::span;
 use super::levels::{Level, Source, Version};
 use crate::model::declaration::Design;
-use crate::model::field::Declaration;
-use halocline_kernels::Reach;
+use crate::model::field::FieldDeclaration;
+use halocline_kernels::Extent;
 
 /// Where a version lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +73,9 @@ fn after(
     }
     // Those who go abreast with the level that makes it, or it itself, look at rows that lie so far below.
     let rows = looks(design, levels, versions, sweep, old).filter(|&((front, l), _)| front == last.0 && beside(l));
-    let rows = rows.map(|((_, l), reach)| {
-        let below = if back == 0 || reach.corners {
-            -span(grid, declaration(design, versions, old), reach, across)[0]
+    let rows = rows.map(|((_, l), extent)| {
+        let below = if back == 0 || extent.corners {
+            -span(grid, declaration(design, versions, old), extent, across)[0]
         } else {
             0
         };
@@ -92,17 +92,17 @@ fn looks<'a>(
     versions: &'a [Version],
     sweep: usize,
     v: usize,
-) -> impl Iterator<Item = (Look, &'a Reach)> {
+) -> impl Iterator<Item = (Look, &'a Extent)> {
     levels.iter().enumerate().flat_map(move |(l, level)| {
-        let read = level.from.iter().zip(level.reaches()).filter(move |((_, from), _)| *from == Source::Version(v));
-        read.map(move |(_, reach)| {
-            let [low, _] = span(&design.grids[0], declaration(design, versions, v), reach, sweep);
-            ((level.lag - low, l), reach)
+        let read = level.from.iter().zip(level.extents()).filter(move |((_, from), _)| *from == Source::Version(v));
+        read.map(move |(_, extent)| {
+            let [low, _] = span(&design.grids[0], declaration(design, versions, v), extent, sweep);
+            ((level.lag - low, l), extent)
         })
     })
 }
 
-fn declaration<'a>(design: &'a Design, versions: &[Version], v: usize) -> &'a Declaration {
+fn declaration<'a>(design: &'a Design, versions: &[Version], v: usize) -> &'a FieldDeclaration {
     &design.declarations[versions[v].field]
 }
 
@@ -118,7 +118,7 @@ mod tests {
 
     struct Gradient;
     impl Kernel<f64> for Gradient {
-        type Reads = (Ahead<1>, Own, Own);
+        type Reads = (Forward<1>, Pointwise, Pointwise);
         type Writes = [f64; 2];
         #[inline(always)]
         fn cell(&self, (p, w, v): Near<'_, f64, Self>) -> [f64; 2] {
@@ -128,7 +128,7 @@ mod tests {
 
     struct Divergence;
     impl Kernel<f64> for Divergence {
-        type Reads = (Own, Behind<1>, Behind<1>);
+        type Reads = (Pointwise, Backward<1>, Backward<1>);
         type Writes = [f64; 1];
         #[inline(always)]
         fn cell(&self, (p, w, v): Near<'_, f64, Self>) -> [f64; 1] {
@@ -138,7 +138,7 @@ mod tests {
 
     struct Uphill;
     impl Kernel<f64> for Uphill {
-        type Reads = (ArmsY<1, 2>, Own);
+        type Reads = (ArmsY<1, 2>, Pointwise);
         type Writes = [f64; 1];
         #[inline(always)]
         fn cell(&self, (w, p): Near<'_, f64, Self>) -> [f64; 1] {
@@ -188,12 +188,12 @@ mod tests {
         let across = 1 - block.sweep;
         let mut there = HashMap::new();
         let mut look = |level: &Level, p: isize, r: isize| {
-            for ((_, from), reach) in level.from.iter().zip(level.reaches()) {
+            for ((_, from), extent) in level.from.iter().zip(level.extents()) {
                 let Source::Version(v) = *from else { continue };
                 let home = block.versions[v].home.expect("what is read lives somewhere");
-                let range = |a: usize| -(reach.below[a] as isize)..=reach.above[a] as isize;
+                let range = |a: usize| -(extent.below[a] as isize)..=extent.above[a] as isize;
                 let near = range(block.sweep).flat_map(|dp| range(across).map(move |dr| (dp, dr)));
-                for (dp, dr) in near.filter(|(dp, dr)| reach.corners || *dp == 0 || *dr == 0) {
+                for (dp, dr) in near.filter(|(dp, dr)| extent.corners || *dp == 0 || *dr == 0) {
                     let (q, i) = (p + dp, r + dr);
                     if q >= 0 && (0..12).contains(&i) {
                         let place = (q - home.turn).rem_euclid(block.rings[home.ring]);

@@ -4,13 +4,13 @@ use super::levels::{Level, Source};
 use super::pass::{Part, Pass, Tile};
 use super::rings::stream_ends;
 use crate::base::Lines;
-use crate::engine::tally::Tally;
+use crate::engine::accumulator::Accumulator;
 use crate::engine::with_element;
 use crate::model::arguments::Bound;
 use crate::model::declaration::TIME;
 use crate::model::stage::Work;
 use halocline_kernels::Element;
-use halocline_kernels::cell::{MAX_ROWS, Place, Table};
+use halocline_kernels::cell::{MAX_ROWS, RowPosition, Table};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::Rows;
 use halocline_kernels::stream::stream;
@@ -30,7 +30,7 @@ enum Uneven {
     /// Coefficients along the axis of rows: the slot, the coefficient of index 0, bytes from one to the next.
     Along(usize, *const u8, isize),
     /// The place of the row.
-    Place,
+    RowPosition,
 }
 
 /// Where an output of a level goes.
@@ -74,11 +74,11 @@ pub(super) struct Lane<'a> {
     targets: Vec<Target>,
     table: Box<Table>,
     /// The place of the row, for kernels that ask: the table points at it.
-    place: Box<Cell<Place>>,
+    place: Box<Cell<RowPosition>>,
     /// Rows of the tile go past the caches piece by piece as they are made.
     streams: bool,
     /// What it has found so far, if it is a reduction.
-    pub tally: Option<Tally>,
+    pub accumulator: Option<Accumulator>,
 }
 
 impl<'a> Lane<'a> {
@@ -94,9 +94,9 @@ impl<'a> Lane<'a> {
             uneven: vec![],
             targets: vec![],
             table: Box::new([null(); MAX_ROWS]),
-            place: Box::new(Cell::new(Place { index: [0; 3], key: 0, zy: [0.0; 2], x: null() })),
+            place: Box::new(Cell::new(RowPosition { index: [0; 3], key: 0, zy: [0.0; 2], x: null() })),
             streams: false,
-            tally: level.reduces().map(Tally::new),
+            accumulator: level.reduces().map(Accumulator::new),
         }
     }
 
@@ -158,8 +158,8 @@ impl<'a> Lane<'a> {
                     let i = if *axis == s { self.pass.wrapped(s, self.plane) } else { 0 };
                     self.slots.push(Slot { at: zero.wrapping_offset(i * table.size as isize), row: 0 });
                 }
-                Bound::Place => {
-                    self.uneven.push(Uneven::Place);
+                Bound::RowPosition => {
+                    self.uneven.push(Uneven::RowPosition);
                     self.slots.push(Slot { at: self.place.as_ptr().cast_const().cast(), row: 0 });
                 }
             }
@@ -213,12 +213,12 @@ impl<'a> Lane<'a> {
                 Uneven::Along(slot, zero, size) => {
                     self.table[*slot] = zero.wrapping_offset(self.pass.wrapped(t, r) * size);
                 }
-                Uneven::Place => {
+                Uneven::RowPosition => {
                     let field = self.level.field().expect("a level works on some field");
                     let axes = &store.coordinates[&(0, 0, store.design.declarations[field].location)];
                     let zy = [axes[0][index[0] as usize], axes[1][index[1] as usize]];
                     let key = store.design.grids[0].key(0, index);
-                    self.place.set(Place { index, key, zy, x: axes[2].as_ptr() });
+                    self.place.set(RowPosition { index, key, zy, x: axes[2].as_ptr() });
                 }
             }
         }
@@ -231,9 +231,9 @@ impl<'a> Lane<'a> {
         // of other versions, in scratch, in a tally, or in arrays that no level reads.
         let inside = (tile.region.low[t]..tile.region.high[t]).contains(&r);
         let row = &kernels[self.number].0;
-        let (streams, tally) = (self.streams && inside, &mut self.tally);
-        if let Some(tally) = tally {
-            out[0] = tally.room(n);
+        let (streams, accumulator) = (self.streams && inside, &mut self.accumulator);
+        if let Some(accumulator) = accumulator {
+            out[0] = accumulator.room(n);
         }
         for (to, target) in to.iter_mut().zip(&self.targets).filter(|(_, target)| streams && !target.in_place) {
             *to = target.memory(i);
@@ -246,8 +246,8 @@ impl<'a> Lane<'a> {
             }
             ahead.some();
         }
-        if let Some(tally) = tally {
-            tally.take(n, || store.design.grids[0].key(0, self.pass.index(self.plane, r)));
+        if let Some(accumulator) = accumulator {
+            accumulator.take(n, || store.design.grids[0].key(0, self.pass.index(self.plane, r)));
         }
         self.finish(r, i, inside);
     }

@@ -11,7 +11,7 @@ use crate::model::grid::Grid;
 use crate::model::reduction::Op;
 use crate::model::stage::{Stage, Work};
 use crate::program::domain::Domain;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) struct Version {
     /// Where it lives; nowhere if nobody in the block reads it.
     pub home: Option<Home>,
     /// How far it is read beyond walls.
-    pub reach: Reach,
+    pub extent: Extent,
     /// When its readers look beyond walls: a moment of the block.
     pub seen: usize,
 }
@@ -62,8 +62,8 @@ pub(super) struct Level {
 
 impl Level {
     /// How far it reads its arguments that are fields.
-    pub fn reaches(&self) -> impl Iterator<Item = &Reach> {
-        field_arguments(self.bound()).map(|(_, reach)| reach)
+    pub fn extents(&self) -> impl Iterator<Item = &Extent> {
+        field_arguments(self.bound()).map(|(_, extent)| extent)
     }
 
     /// The arguments of its kernel.
@@ -102,7 +102,7 @@ pub(super) struct Block {
     /// Fields whose new values may take the place of the old ones, which only the same cell looks at.
     pub in_place: Vec<bool>,
     /// Fields read as they were before the block, and how far around a tile.
-    pub halo: Vec<(usize, Reach)>,
+    pub halo: Vec<(usize, Extent)>,
     /// Stages that change single cells before any level reads them: moment, stage.
     pub before: Vec<(usize, Arc<Stage>)>,
     /// The stages of one time.
@@ -117,11 +117,11 @@ impl Block {
     pub fn of(
         design: &Design,
         domains: &BTreeMap<Layout, Domain>,
-        reach: &[Reach],
+        extent: &[Extent],
         steps: usize,
     ) -> Result<Block, String> {
         fusible::grid(design, domains)?;
-        Block::new(design, domains, reach, fusible::step(design)?, steps)
+        Block::new(design, domains, extent, fusible::step(design)?, steps)
     }
 
     /// Some stages, done so many times.
@@ -131,7 +131,7 @@ impl Block {
     pub fn new(
         design: &Design,
         domains: &BTreeMap<Layout, Domain>,
-        reach: &[Reach],
+        extent: &[Extent],
         stages: Vec<Arc<Stage>>,
         steps: usize,
     ) -> Result<Block, String> {
@@ -141,7 +141,7 @@ impl Block {
                 steps * stages.len()
             ));
         }
-        stages.iter().try_for_each(|stage| fusible::stage(design, reach, stage))?;
+        stages.iter().try_for_each(|stage| fusible::stage(design, extent, stage))?;
         let grid = &design.grids[0];
         let dims = domains[&(0, [false; 3])].dims;
         let wraps = [0, 1].map(|a| !grid.is_bounded(a) && dims[a] == 1);
@@ -156,13 +156,14 @@ impl Block {
             match &stage.work {
                 Work::Cells { bound, .. } | Work::Reduce { bound, .. } => {
                     let (mut from, mut lag) = (vec![], 0);
-                    for (f, reach) in field_arguments(bound) {
+                    for (f, extent) in field_arguments(bound) {
                         let first = match newest[f] {
                             Source::Memory => 0,
                             Source::Version(v) => *seen[v].get_or_insert(moment) / stages.len(),
                         };
                         let d = &design.declarations[f];
-                        if first != step && !reach.is_own() && d.boundaries.iter().flatten().any(|b| b.varies()) {
+                        if first != step && !extent.is_pointwise() && d.boundaries.iter().flatten().any(|b| b.varies())
+                        {
                             return Err(format!(
                                 "`{}` is read in two steps, and its boundary changes between them",
                                 d.name
@@ -171,7 +172,7 @@ impl Block {
                         match newest[f] {
                             Source::Memory => read[f] = true,
                             Source::Version(v) => {
-                                let above = span(grid, &design.declarations[f], reach, sweep)[1];
+                                let above = span(grid, &design.declarations[f], extent, sweep)[1];
                                 lag = lag.max(levels[versions[v].level].lag + above);
                             }
                         }
@@ -182,8 +183,8 @@ impl Block {
                         newest[field] = Source::Version(versions.len());
                         makes.push(versions.len());
                         seen.push(None);
-                        let (level, reach) = (levels.len(), Reach { corners: true, ..Reach::OWN });
-                        versions.push(Version { field, level, home: None, reach, seen: moment });
+                        let (level, extent) = (levels.len(), Extent { corners: true, ..Extent::POINTWISE });
+                        versions.push(Version { field, level, home: None, extent, seen: moment });
                     }
                     let (stage, grow) = (stage.clone(), [[0; 2]; 2]);
                     levels.push(Level { stage, moment, from, makes, lag, group: 0, behind: 0, grow, points: vec![] });
@@ -209,23 +210,23 @@ impl Block {
         for (version, seen) in versions.iter_mut().zip(seen) {
             version.seen = seen.unwrap_or(version.seen);
         }
-        let mut halo: BTreeMap<usize, Reach> = BTreeMap::new();
+        let mut halo: BTreeMap<usize, Extent> = BTreeMap::new();
         // Readers tell producers what they need, the last ones first.
         for l in (0..levels.len()).rev() {
             let Level { from, grow, .. } = levels[l].clone();
-            let reaches: Vec<Reach> = levels[l].reaches().copied().collect();
-            for ((f, source), reach) in from.into_iter().zip(reaches) {
+            let extents: Vec<Extent> = levels[l].extents().copied().collect();
+            for ((f, source), extent) in from.into_iter().zip(extents) {
                 let d = &design.declarations[f];
                 let Source::Version(v) = source else {
-                    let deep = halo.entry(f).or_insert(Reach { corners: true, ..Reach::OWN });
-                    *deep = deep.union(&around(grid, dims, &reach, grow));
+                    let deep = halo.entry(f).or_insert(Extent { corners: true, ..Extent::POINTWISE });
+                    *deep = deep.union(&around(grid, dims, &extent, grow));
                     continue;
                 };
                 let version = &mut versions[v];
                 let made = version.level;
-                version.reach = version.reach.union(&reach);
+                version.extent = version.extent.union(&extent);
                 for a in 0..2 {
-                    let [low, high] = span(grid, d, &reach, a);
+                    let [low, high] = span(grid, d, &extent, a);
                     let wider = &mut levels[made].grow[a];
                     *wider = [wider[0].max(grow[a][0] - low), wider[1].max(grow[a][1] + high)];
                 }
@@ -243,8 +244,8 @@ impl Block {
 }
 
 /// The arguments of a kernel that are fields.
-fn field_arguments(bound: &[Bound]) -> impl Iterator<Item = (usize, &Reach)> {
-    bound.iter().filter_map(|b| if let Bound::Field { id, reach, .. } = b { Some((*id, reach)) } else { None })
+fn field_arguments(bound: &[Bound]) -> impl Iterator<Item = (usize, &Extent)> {
+    bound.iter().filter_map(|b| if let Bound::Field { id, extent, .. } = b { Some((*id, extent)) } else { None })
 }
 
 /// Whether a level may put a field's new values where the old ones lie: who reads these reads the cell itself alone, not
@@ -253,16 +254,18 @@ fn in_place(levels: &[Level], field: usize, made: usize) -> bool {
     let alone = |level: &Level| level.grow == [[0; 2]; 2];
     let mut reads = levels.iter().enumerate().flat_map(|(l, level)| {
         let read =
-            level.from.iter().zip(level.reaches()).filter(|((f, source), _)| *f == field && *source == Source::Memory);
-        read.map(move |(_, reach)| (l, level, reach))
+            level.from.iter().zip(level.extents()).filter(|((f, source), _)| *f == field && *source == Source::Memory);
+        read.map(move |(_, extent)| (l, level, extent))
     });
     alone(&levels[made])
-        && reads.all(|(l, level, reach)| reach.is_own() && alone(level) && l <= made && level.lag <= levels[made].lag)
+        && reads.all(|(l, level, extent)| {
+            extent.is_pointwise() && alone(level) && l <= made && level.lag <= levels[made].lag
+        })
 }
 
 /// How far around a rank's cells a field is read in memory by a level that computes `grow` beyond tiles. Between two walls
 /// that no cut separates, nothing lies beyond them, and beyond periodic ends lies the other end.
-fn around(grid: &Grid, dims: [usize; 3], reach: &Reach, grow: [[isize; 2]; 2]) -> Reach {
+fn around(grid: &Grid, dims: [usize; 3], extent: &Extent, grow: [[isize; 2]; 2]) -> Extent {
     let deep = |a: usize, near: usize, side: usize| match a {
         2 => near,
         _ if grid.is_flat(a) => 0,
@@ -275,9 +278,9 @@ fn around(grid: &Grid, dims: [usize; 3], reach: &Reach, grow: [[isize; 2]; 2]) -
         }
         _ => near + grow[a][side] as usize,
     };
-    Reach {
-        below: [0, 1, 2].map(|a| deep(a, reach.below[a], 0)),
-        above: [0, 1, 2].map(|a| deep(a, reach.above[a], 1)),
+    Extent {
+        below: [0, 1, 2].map(|a| deep(a, extent.below[a], 0)),
+        above: [0, 1, 2].map(|a| deep(a, extent.above[a], 1)),
         corners: true,
     }
 }

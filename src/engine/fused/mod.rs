@@ -114,7 +114,7 @@ mod tests {
     /// Two fields of different types: one is read on both sides, the other ahead.
     struct Mix;
     impl Kernel<f64> for Mix {
-        type Reads = (Star<2>, As<f32, Ahead<1>>);
+        type Reads = (Star<2>, As<f32, Forward<1>>);
         type Writes = (f64, f32);
         #[inline(always)]
         fn cell(&self, (a, b): Near<'_, f64, Self>) -> (f64, f32) {

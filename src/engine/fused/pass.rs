@@ -12,8 +12,8 @@ use crate::base::Array;
 use crate::base::Region;
 use crate::base::memory::LINE;
 use crate::engine::Store;
+use crate::engine::accumulator::Accumulator;
 use crate::engine::cells::Surroundings;
-use crate::engine::tally::Tally;
 use crate::model::declaration::TIME;
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::RowFn;
@@ -93,7 +93,7 @@ impl Pass<'_> {
         let n = grid.cells()[s] as isize;
         let part = |level: &Level| {
             let planes = self.range(tile, s, level.grow[s]);
-            let above = level.makes.iter().map(|&v| self.block.versions[v].reach.above[s] as isize).max().unwrap_or(0);
+            let above = level.makes.iter().map(|&v| self.block.versions[v].extent.above[s] as isize).max().unwrap_or(0);
             let end = planes.end + if grid.is_bounded(s) && planes.end == n { above } else { 0 };
             Part { planes, rows: self.range(tile, t, level.grow[t]), end }
         };
@@ -110,9 +110,9 @@ impl Pass<'_> {
             let homes =
                 || versions.iter().filter_map(|v| v.home.filter(|home| home.ring == ring).map(|home| (v, home)));
             let rows = |v: &Version, home: Home| {
-                let beyond = |reach: [usize; 3]| if bounded { reach[t] as isize } else { 0 };
+                let beyond = |extent: [usize; 3]| if bounded { extent[t] as isize } else { 0 };
                 let rows = &parts[v.level].rows;
-                rows.start - beyond(v.reach.below) - home.rows..rows.end + beyond(v.reach.above) - home.rows
+                rows.start - beyond(v.extent.below) - home.rows..rows.end + beyond(v.extent.above) - home.rows
             };
             let first = homes().map(|(v, home)| rows(v, home).start).min().unwrap_or(0);
             let end = homes().map(|(v, home)| rows(v, home).end).max().unwrap_or(0);
@@ -138,7 +138,7 @@ impl Pass<'_> {
     }
 
     /// Computes all levels on a tile: what those that are reductions have found, in their order.
-    pub fn tile(&self, patch: usize, region: &Region) -> Vec<Tally> {
+    pub fn tile(&self, patch: usize, region: &Region) -> Vec<Accumulator> {
         let parts = self.parts(region);
         let widest = self.widest(patch);
         with_memory(self.bytes(patch, region) + LINE, |memory| {
@@ -156,7 +156,7 @@ impl Pass<'_> {
                 }
             }
             fence();
-            lanes.into_iter().filter_map(|lane| lane.tally).collect()
+            lanes.into_iter().filter_map(|lane| lane.accumulator).collect()
         })
     }
 }
@@ -193,7 +193,7 @@ impl Tile<'_> {
         let n = self.pass.store.design.grids[0].cells()[t] as isize;
         let (edges, time) = (&edges[version.field], moments[version.seen][TIME]);
         for side in (0..2).filter(|&side| [part.rows.start == 0, part.rows.end == n][side]) {
-            for (r, mirror) in edges.beyond(t, side, &version.reach) {
+            for (r, mirror) in edges.beyond(t, side, &version.extent) {
                 // SAFETY: both are rows of the ring, which has room for those beyond walls.
                 unsafe { edges.mirror(t, side, self.pass.index(p, r), ring.row(p, r), ring.row(p, mirror), time) }
             }
@@ -211,7 +211,7 @@ impl Tile<'_> {
         for &v in &level.makes {
             let (version, Some(ring)) = (&block.versions[v], &self.rings[v]) else { continue };
             let (edges, time) = (&edges[version.field], moments[version.seen][TIME]);
-            for (q, mirror) in edges.beyond(s, side, &version.reach) {
+            for (q, mirror) in edges.beyond(s, side, &version.extent) {
                 if [mirror, q][side] != p {
                     continue;
                 }

@@ -56,7 +56,7 @@ impl Simulation {
 
     pub(super) fn block(&mut self, steps: usize) -> Option<Arc<Block>> {
         if !self.fusion.blocks.contains_key(&steps) {
-            let block = Block::of(&self.store.design, &self.store.domains, &self.store.reach, steps).ok()?;
+            let block = Block::of(&self.store.design, &self.store.domains, &self.store.extent, steps).ok()?;
             self.fusion.blocks.insert(steps, Arc::new(block));
         }
         self.fusion.blocks.get(&steps).cloned()
@@ -75,7 +75,7 @@ impl Simulation {
         self.store.scalars[TIME] = self.time_after(0);
         self.time_passes();
         let name = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps fused") };
-        self.clockwork.stage(&name, begun, self.steps - steps as u64, self.moved - moved);
+        self.timers.stage(&name, begun, self.steps - steps as u64, self.moved - moved);
         Ok(())
     }
 }

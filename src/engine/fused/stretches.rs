@@ -9,7 +9,7 @@ use crate::engine::{Layout, Simulation};
 use crate::model::declaration::Design;
 use crate::model::stage::{Item, Stage, Work};
 use crate::program::domain::Domain;
-use halocline_kernels::Reach;
+use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl Stretches {
         &mut self,
         design: &Design,
         domains: &BTreeMap<Layout, Domain>,
-        reach: &[Reach],
+        extent: &[Extent],
         items: &[Item],
         in_step: bool,
         take: &mut impl FnMut(&Block) -> bool,
@@ -51,12 +51,12 @@ impl Stretches {
         while at < items.len() {
             match &items[at] {
                 Item::Repeat(_, body) | Item::Until(_, _, body) => {
-                    self.find(design, domains, reach, body, in_step, take);
+                    self.find(design, domains, extent, body, in_step, take);
                 }
-                Item::Once(body) => self.find(design, domains, reach, body, false, take),
+                Item::Once(body) => self.find(design, domains, extent, body, false, take),
                 Item::Stage(_) => {}
             }
-            let Some((stages, block)) = longest(design, domains, reach, &items[at..]).filter(|(_, block)| take(block))
+            let Some((stages, block)) = longest(design, domains, extent, &items[at..]).filter(|(_, block)| take(block))
             else {
                 at += 1;
                 continue;
@@ -91,7 +91,7 @@ impl Stretches {
 fn longest(
     design: &Design,
     domains: &BTreeMap<Layout, Domain>,
-    reach: &[Reach],
+    extent: &[Extent],
     items: &[Item],
 ) -> Option<(usize, Block)> {
     let (mut stages, mut found): (Vec<Arc<Stage>>, _) = (vec![], None);
@@ -101,7 +101,7 @@ fn longest(
             break;
         }
         stages.push(stage.clone());
-        let Ok(block) = Block::new(design, domains, reach, stages.clone(), 1) else { break };
+        let Ok(block) = Block::new(design, domains, extent, stages.clone(), 1) else { break };
         if block.levels.last().is_some_and(|level| Arc::ptr_eq(&level.stage, stage)) {
             found = Some((stages.len(), block));
         }
@@ -174,7 +174,7 @@ impl Simulation {
                     self.set_scalar(id, found.value);
                 }
             }
-            self.clockwork.stage(name, started, self.steps, *bytes);
+            self.timers.stage(name, started, self.steps, *bytes);
         }
         if open {
             measured(&self.comm, choice, number, started, 1);

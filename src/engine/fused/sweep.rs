@@ -5,8 +5,8 @@ use super::levels::{Block, Level};
 use super::pass::{Kernels, Pass};
 use crate::base::Result;
 use crate::comm::Reduce;
-use crate::engine::observe::Measured;
-use crate::engine::tally::Tally;
+use crate::engine::accumulator::Accumulator;
+use crate::engine::observe::Measurement;
 use crate::engine::{Phase, Simulation, Store, halos, tiles};
 use crate::model::declaration::TIME;
 use crate::model::stage::Work;
@@ -71,14 +71,14 @@ impl Simulation {
     fn pass<'a>(&'a self, block: &'a Block, moments: &'a [Vec<f64>], kernels: Kernels) -> Pass<'a> {
         let store = &self.store;
         let grid = &store.design.grids[0];
-        let edges = store.design.declarations.iter().zip(&store.reach).map(|(d, reach)| Edges::new(grid, d, reach));
+        let edges = store.design.declarations.iter().zip(&store.extent).map(|(d, extent)| Edges::new(grid, d, extent));
         let streams = store.outgrows_caches(self.comm.threads().count());
         Pass { store, block, kernels, moments, edges: edges.collect(), streams }
     }
 
     /// Computes a block, on tiles of so many rows: what its reductions have found, in their order. Fields are as they are
     /// after it; scalars and time are left alone. Collective.
-    pub(super) fn sweep(&mut self, block: &Block, rows: usize, moments: &[Vec<f64>]) -> Result<Vec<Measured>> {
+    pub(super) fn sweep(&mut self, block: &Block, rows: usize, moments: &[Vec<f64>]) -> Result<Vec<Measurement>> {
         for (moment, stage) in &block.before {
             let Work::Point { cell: (b, index), mix } = &stage.work else { continue };
             self.mix(stage.writes[0], *b, *index, moments[*moment][TIME], mix)?;
@@ -94,7 +94,7 @@ impl Simulation {
             halos::soil(design, &mut self.fresh, f);
             // Rows have gone to memory with their ends.
             if !design.declarations[f].boundaries.iter().flatten().any(|b| b.varies()) {
-                self.fresh[f].push(halo::along_x(&self.store.reach[f]));
+                self.fresh[f].push(halo::along_x(&self.store.extent[f]));
             }
         }
         if found.is_empty() {
@@ -102,13 +102,14 @@ impl Simulation {
         }
         let started = Instant::now();
         let grid = &self.store.design.grids[0];
-        let measured = Tally::conclude(&self.comm, found.into_iter().map(|tally| (tally, grid)).collect());
-        self.clockwork.spent(Phase::Reduce, started);
+        let measured =
+            Accumulator::conclude(&self.comm, found.into_iter().map(|accumulator| (accumulator, grid)).collect());
+        self.timers.spent(Phase::Reduce, started);
         Ok(measured)
     }
 
     /// All tiles of this rank: what reductions have found on them.
-    fn compute(&mut self, block: &Block, rows: usize, moments: &[Vec<f64>]) -> Vec<Tally> {
+    fn compute(&mut self, block: &Block, rows: usize, moments: &[Vec<f64>]) -> Vec<Accumulator> {
         let started = Instant::now();
         let kernel = |level: &Level| {
             let row = self.rows[&Arc::as_ptr(&level.stage)].clone();
@@ -116,15 +117,15 @@ impl Simulation {
         };
         let pass = self.pass(block, moments, block.levels.iter().map(kernel).collect());
         let threads = self.comm.threads();
-        let mut all: Vec<Tally> = block.levels.iter().filter_map(Level::reduces).map(Tally::new).collect();
+        let mut all: Vec<Accumulator> = block.levels.iter().filter_map(Level::reduces).map(Accumulator::new).collect();
         let patches = block.levels.first().and_then(Level::field).map_or(&[][..], |f| &self.store.patches[f]);
         for (patch, Patch { region, .. }) in patches.iter().enumerate() {
             let tiles = tiles::wide(region, block.sweep, rows, threads.count());
             for found in threads.map(tiles.len(), |t| pass.tile(patch, &tiles[t])) {
-                all.iter_mut().zip(found).for_each(|(all, tally)| all.merge(tally));
+                all.iter_mut().zip(found).for_each(|(all, accumulator)| all.merge(accumulator));
             }
         }
-        self.clockwork.spent(Phase::Compute, started);
+        self.timers.spent(Phase::Compute, started);
         all
     }
 }

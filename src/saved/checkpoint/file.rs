@@ -5,7 +5,7 @@
 //! `/streams/…` what output streams have gathered for their next instant, `/bags/…` records. `/hashes/…` are the BLAKE3 hashes
 //! of their blocks. Attributes: `step`, `time` in seconds, `numbers` (names and bits), `root`, `parent`, `job_file`.
 use super::tree::{self, Hash};
-use crate::base::hyperslab::{Extent, Number, Runs};
+use crate::base::hyperslab::{Number, Runs, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::{Part, Saved, Snapshot};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 /// An array's place in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct RowPosition {
     pub name: String,
     pub number: Number,
     pub shape: Vec<usize>,
@@ -27,27 +27,27 @@ pub(super) struct Place {
     pub offset: u64,
 }
 
-impl Place {
+impl RowPosition {
     pub fn bytes(&self) -> u64 {
         (self.shape.iter().product::<usize>() * self.number.size()) as u64
     }
 }
 
 /// Creates the file of a snapshot, with room for its arrays and the hashes of their blocks: where each array lies.
-pub(super) fn create(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> Result<Vec<Place>> {
+pub(super) fn create(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> Result<Vec<RowPosition>> {
     let places = lay_out(path, snapshot, parent, job_file).map_err(|e| hdf5::explain("create", path, e))?;
     let end = places.iter().map(|place| place.offset + place.bytes()).max().unwrap_or(0);
     durable::reserve(path, end).map(|()| places)
 }
 
-fn lay_out(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> hdf5::Result<Vec<Place>> {
+fn lay_out(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> hdf5::Result<Vec<RowPosition>> {
     let file = hdf5::create_checked(path)?;
-    let place = |part: &Part| -> hdf5::Result<Place> {
+    let place = |part: &Part| -> hdf5::Result<RowPosition> {
         let data = hdf5::dataset(&file, &part.name, part.number, &part.shape, hdf5::Storage::Reserved)?;
         let offset = hdf5::offset(&data).unwrap_or(0);
-        Ok(Place { name: part.name.clone(), number: part.number, shape: part.shape.clone(), offset })
+        Ok(RowPosition { name: part.name.clone(), number: part.number, shape: part.shape.clone(), offset })
     };
-    let places: Vec<Place> = snapshot.parts.iter().map(place).collect::<hdf5::Result<_>>()?;
+    let places: Vec<RowPosition> = snapshot.parts.iter().map(place).collect::<hdf5::Result<_>>()?;
     for place in &places {
         let shape = [tree::blocks(place.bytes()) as usize, size_of::<Hash>()];
         hdf5::dataset(&file, &hashes_of(&place.name), Number::U8, &shape, hdf5::Storage::Reserved)?;
@@ -73,7 +73,7 @@ fn hashes_of(array: &str) -> String {
 pub(super) fn complete(
     path: &Path,
     numbers: &BTreeMap<String, u64>,
-    places: &[Place],
+    places: &[RowPosition],
     hashes: &[Vec<Hash>],
 ) -> Result<String> {
     let root = tree::root(numbers, arrays(places, hashes));
@@ -92,7 +92,7 @@ pub(super) fn complete(
 }
 
 fn arrays<'a>(
-    places: &'a [Place],
+    places: &'a [RowPosition],
     hashes: &'a [Vec<Hash>],
 ) -> impl Iterator<Item = (&'a str, Number, &'a [usize], &'a [Hash])> {
     places.iter().zip(hashes).map(|(p, h)| (p.name.as_str(), p.number, &p.shape[..], &h[..]))
@@ -103,7 +103,7 @@ fn arrays<'a>(
 pub(super) struct Header {
     pub step: u64,
     pub numbers: BTreeMap<String, u64>,
-    pub places: Vec<Place>,
+    pub places: Vec<RowPosition>,
     /// By array and block.
     pub hashes: Vec<Vec<Hash>>,
     pub root: String,
@@ -227,7 +227,8 @@ fn read(path: &Path) -> hdf5::Result<Option<Header>> {
     for name in order.lines() {
         let data = file.dataset(name)?;
         let Some(number) = hdf5::number_of(&data) else { return Ok(None) };
-        let place = Place { name: name.into(), number, shape: data.shape(), offset: hdf5::offset(&data).unwrap_or(0) };
+        let place =
+            RowPosition { name: name.into(), number, shape: data.shape(), offset: hdf5::offset(&data).unwrap_or(0) };
         let data = file.dataset(&hashes_of(name))?;
         let blocks = tree::blocks(place.bytes()) as usize;
         if data.shape() != [blocks, size_of::<Hash>()] {
@@ -243,15 +244,15 @@ fn read(path: &Path) -> hdf5::Result<Option<Header>> {
 }
 
 /// All blocks of arrays.
-pub(super) fn blocks_of(places: &[Place]) -> impl Iterator<Item = Damage> {
-    let blocks = |(array, place): (usize, &Place)| {
+pub(super) fn blocks_of(places: &[RowPosition]) -> impl Iterator<Item = Damage> {
+    let blocks = |(array, place): (usize, &RowPosition)| {
         (0..tree::blocks(place.bytes())).map(move |block| Damage { array: array as u64, block })
     };
     places.iter().enumerate().flat_map(blocks)
 }
 
 /// The hash of a block as it lies in the file, and its bytes.
-pub(super) fn hash_block(file: &File, place: &Place, block: u64) -> std::io::Result<(Hash, Vec<u8>)> {
+pub(super) fn hash_block(file: &File, place: &RowPosition, block: u64) -> std::io::Result<(Hash, Vec<u8>)> {
     let range = tree::block(block, place.bytes());
     let mut bytes = vec![0; (range.end - range.start) as usize];
     file.read_exact_at(&mut bytes, place.offset + range.start)?;
@@ -271,10 +272,10 @@ impl Saved for Checkpoint {
         self.header.places.iter().find(|p| p.name == name).map(|p| (p.number, p.shape.clone()))
     }
 
-    fn read(&self, part: &str, boxes: &[Extent]) -> Result<Vec<Vec<u8>>> {
+    fn read(&self, part: &str, boxes: &[Selection]) -> Result<Vec<Vec<u8>>> {
         let place = self.header.places.iter().find(|p| p.name == part).expect("an array that was asked for before");
         let size = place.number.size();
-        let read = |(start, count): &Extent| {
+        let read = |(start, count): &Selection| {
             let runs = Runs::new(start, count, &place.shape);
             let mut bytes = vec![0; runs.many * runs.length * size];
             let length = runs.length * size;

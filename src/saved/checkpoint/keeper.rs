@@ -1,10 +1,10 @@
 //! Keeps the checkpoints of a run: writes new ones beside the run, drops the oldest.
-use super::file::{self, Damage, Place};
+use super::file::{self, Damage, RowPosition};
 use super::ledger::{self, Entry, Ledger};
 use super::shelf;
 use super::tree::{self, Hash};
 use super::writer::{self, Sums};
-use crate::base::background::Beside;
+use crate::base::background::BackgroundTask;
 use crate::base::{Error, Result};
 use crate::comm::{Comm, Reduce};
 use crate::engine::Snapshot;
@@ -62,7 +62,7 @@ pub struct Keeper {
     job_file: String,
     /// On rank 0, but while it is with the thread that adds a line.
     ledger: Option<Ledger>,
-    under_way: Option<(Draft, Turn)>,
+    under_way: Option<(Draft, IndexTransform)>,
     /// Says no once the folder is another run's.
     fence: Fence,
     /// Turns that all ranks have done.
@@ -81,7 +81,7 @@ struct Draft {
     began: Instant,
     part: PathBuf,
     numbers: BTreeMap<String, u64>,
-    places: Arc<Vec<Place>>,
+    places: Arc<Vec<RowPosition>>,
     /// Segments to be noted, on rank 0.
     segments: Vec<String>,
 }
@@ -89,11 +89,11 @@ struct Draft {
 type Files = BTreeMap<String, String>;
 type Fence = Arc<dyn Fn() -> Result<()> + Send + Sync>;
 
-enum Turn {
-    Writing(Beside<(Snapshot, Sums)>),
-    Reading(Beside<(Vec<Hash>, Sums, Files)>, Sums),
+enum IndexTransform {
+    Writing(BackgroundTask<(Snapshot, Sums)>),
+    Reading(BackgroundTask<(Vec<Hash>, Sums, Files)>, Sums),
     /// On rank 0 alone: the ledger comes back with a line more.
-    Naming(Option<Beside<Ledger>>),
+    Naming(Option<BackgroundTask<Ledger>>),
 }
 
 impl Keeper {
@@ -173,21 +173,23 @@ impl Keeper {
         });
         let made = self.comm.agree(made.transpose()).inspect_err(|_| self.discard(&part))?;
         let (places, segments) = made.unzip();
-        let (places, segments): (Vec<Place>, _) = (self.comm.share(places), segments.unwrap_or_default());
+        let (places, segments): (Vec<RowPosition>, _) = (self.comm.share(places), segments.unwrap_or_default());
         let (step, numbers, places) = (snapshot.step, snapshot.numbers.clone(), Arc::new(places));
         let (to, at) = (part.clone(), places.clone());
-        let writing = Beside::begin(move || writer::write(&to, snapshot, &at));
-        self.under_way =
-            Some((Draft { step, began: Instant::now(), part, numbers, places, segments }, Turn::Writing(writing)));
+        let writing = BackgroundTask::begin(move || writer::write(&to, snapshot, &at));
+        self.under_way = Some((
+            Draft { step, began: Instant::now(), part, numbers, places, segments },
+            IndexTransform::Writing(writing),
+        ));
         Ok(())
     }
 
     /// How many turns this rank has done. Not collective.
     pub fn told(&self) -> i64 {
-        let done = |(_, turn): &(Draft, Turn)| match turn {
-            Turn::Writing(work) => work.is_done(),
-            Turn::Reading(work, _) => work.is_done(),
-            Turn::Naming(work) => work.as_ref().is_none_or(Beside::is_done),
+        let done = |(_, turn): &(Draft, IndexTransform)| match turn {
+            IndexTransform::Writing(work) => work.is_done(),
+            IndexTransform::Reading(work, _) => work.is_done(),
+            IndexTransform::Naming(work) => work.as_ref().is_none_or(BackgroundTask::is_done),
         };
         self.turns + i64::from(self.under_way.as_ref().is_some_and(done))
     }
@@ -216,31 +218,31 @@ impl Keeper {
         self.turns += 1;
         let part = draft.part.clone();
         let done = match turn {
-            Turn::Writing(work) => self.read_back(draft, work),
-            Turn::Reading(work, written) => self.name(draft, work, &written),
-            Turn::Naming(work) => self.conclude(&draft, work),
+            IndexTransform::Writing(work) => self.read_back(draft, work),
+            IndexTransform::Reading(work, written) => self.name(draft, work, &written),
+            IndexTransform::Naming(work) => self.conclude(&draft, work),
         };
         done.inspect_err(|_| self.discard(&part))
     }
 
     /// All ranks have written: has each read a share of it back.
-    fn read_back(&mut self, draft: Draft, work: Beside<(Snapshot, Sums)>) -> Result<()> {
+    fn read_back(&mut self, draft: Draft, work: BackgroundTask<(Snapshot, Sums)>) -> Result<()> {
         let (snapshot, sums) = self.comm.agree(work.finish())?;
         self.spare = Some(snapshot);
         let blocks: Vec<Damage> = file::blocks_of(&draft.places).collect();
         let mine = blocks[shelf::share(blocks.len(), &self.comm)].to_vec();
         let (part, places) = (draft.part.clone(), draft.places.clone());
         let (dir, segments) = (self.dir.clone(), draft.segments.clone());
-        let work = Beside::begin(move || {
+        let work = BackgroundTask::begin(move || {
             let (hashes, sums) = writer::read_back(part, places, mine)?;
             Ok((hashes, sums, ledger::hash_files(&dir, &segments)?))
         });
-        self.under_way = Some((draft, Turn::Reading(work, sums)));
+        self.under_way = Some((draft, IndexTransform::Reading(work, sums)));
         Ok(())
     }
 
     /// All ranks have read back: rank 0 puts the hashes in and gives the file its name.
-    fn name(&mut self, draft: Draft, work: Beside<(Vec<Hash>, Sums, Files)>, written: &Sums) -> Result<()> {
+    fn name(&mut self, draft: Draft, work: BackgroundTask<(Vec<Hash>, Sums, Files)>, written: &Sums) -> Result<()> {
         let (hashes, read, files) = self.comm.agree(work.finish())?;
         let difference = |(w, r): (&[u64; 2], &[u64; 2])| [0, 1].map(|i| w[i].wrapping_sub(r[i]) as i64);
         let mut differences = written.iter().zip(&read).map(difference).collect::<Vec<_>>().concat();
@@ -251,21 +253,21 @@ impl Keeper {
         }
         let hashes = self.comm.gather(0, hashes.as_flattened());
         let naming = hashes.map(|hashes| self.begin_naming(&draft, &hashes.concat(), files)).transpose();
-        self.under_way = Some((draft, Turn::Naming(self.comm.agree(naming)?)));
+        self.under_way = Some((draft, IndexTransform::Naming(self.comm.agree(naming)?)));
         Ok(())
     }
 
     /// On rank 0: what calls HDF5 is done at once, what waits for the disk is not.
-    fn begin_naming(&mut self, draft: &Draft, hashes: &[u8], files: Files) -> Result<Beside<Ledger>> {
+    fn begin_naming(&mut self, draft: &Draft, hashes: &[u8], files: Files) -> Result<BackgroundTask<Ledger>> {
         let Draft { step, part, numbers, places, .. } = draft;
         let mut hashes = hashes.as_chunks().0.iter().copied();
-        let of = |place: &Place| hashes.by_ref().take(tree::blocks(place.bytes()) as usize).collect();
+        let of = |place: &RowPosition| hashes.by_ref().take(tree::blocks(place.bytes()) as usize).collect();
         let hashes: Vec<Vec<Hash>> = places.iter().map(of).collect();
         let root = file::complete(part, numbers, places, &hashes)?;
         let (step, part, dir, keep) = (*step, part.clone(), self.dir.clone(), self.keep);
         let mut ledger = self.ledger.take().expect("rank 0 has a ledger, and names one file at a time");
         let fence = self.fence.clone();
-        Ok(Beside::begin(move || {
+        Ok(BackgroundTask::begin(move || {
             fence()?;
             durable::publish(&part, &shelf::path(&dir, step))?;
             fence()?;
@@ -275,10 +277,10 @@ impl Keeper {
     }
 
     /// The checkpoint counts.
-    fn conclude(&mut self, draft: &Draft, work: Option<Beside<Ledger>>) -> Result<()> {
-        self.ledger = self.comm.agree(work.map(Beside::finish).transpose())?;
+    fn conclude(&mut self, draft: &Draft, work: Option<BackgroundTask<Ledger>>) -> Result<()> {
+        self.ledger = self.comm.agree(work.map(BackgroundTask::finish).transpose())?;
         self.longest = self.longest.max(Some(draft.began.elapsed()));
-        self.written = (self.written.0 + 1, self.written.1 + draft.places.iter().map(Place::bytes).sum::<u64>());
+        self.written = (self.written.0 + 1, self.written.1 + draft.places.iter().map(RowPosition::bytes).sum::<u64>());
         Ok(())
     }
 

@@ -108,7 +108,7 @@ fn roots_are_those_of_the_state_whoever_writes_it() {
             life(dir.path(), on, 3, &[3]);
             let checkpoint = newest(&Comm::alone(), dir.path()).unwrap().unwrap();
             // Which rank has which records, and in what order, is not the same.
-            let array = |(place, hashes): (&file::Place, &Vec<tree::Hash>)| {
+            let array = |(place, hashes): (&file::RowPosition, &Vec<tree::Hash>)| {
                 (!place.name.starts_with("bags/")).then(|| format!("{} {hashes:?}", place.name))
             };
             let root = checkpoint.header.places.iter().zip(&checkpoint.header.hashes).filter_map(array).collect();
@@ -233,7 +233,7 @@ impl crate::engine::Saved for Memory {
     fn part(&self, name: &str) -> Option<(crate::base::hyperslab::Number, Vec<usize>)> {
         self.0.parts.iter().find(|p| p.name == name).map(|p| (p.number, p.shape.clone()))
     }
-    fn read(&self, part: &str, _: &[crate::base::hyperslab::Extent]) -> Result<Vec<Vec<u8>>> {
+    fn read(&self, part: &str, _: &[crate::base::hyperslab::Selection]) -> Result<Vec<Vec<u8>>> {
         let part = self.0.parts.iter().find(|p| p.name == part).unwrap();
         Ok(part.boxes.iter().map(|slab| slab.bytes.to_vec()).collect())
     }

@@ -1,5 +1,5 @@
 //! What a thread beside the run does for a checkpoint. It calls neither MPI nor HDF5: it writes bytes where it was told to.
-use super::file::{Damage, Place, hash_block};
+use super::file::{Damage, RowPosition, hash_block};
 use super::tree::Hash;
 use crate::base::hyperslab::Number;
 use crate::base::{Error, Result};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(super) type Sums = Vec<[u64; 2]>;
 
 /// Writes this rank's boxes and brings them to disk: the snapshot, to be used again, and what was written.
-pub(super) fn write(path: &Path, snapshot: Snapshot, places: &[Place]) -> Result<(Snapshot, Sums)> {
+pub(super) fn write(path: &Path, snapshot: Snapshot, places: &[RowPosition]) -> Result<(Snapshot, Sums)> {
     let why = |e| durable::why("write", path, e);
     let file = File::options().write(true).open(path).map_err(why)?;
     let mut sums = vec![];
@@ -35,7 +35,7 @@ pub(super) fn write(path: &Path, snapshot: Snapshot, places: &[Place]) -> Result
 }
 
 /// Reads blocks back: their hashes, in the same order, and what was read.
-pub(super) fn read_back(path: PathBuf, places: Arc<Vec<Place>>, mine: Vec<Damage>) -> Result<(Vec<Hash>, Sums)> {
+pub(super) fn read_back(path: PathBuf, places: Arc<Vec<RowPosition>>, mine: Vec<Damage>) -> Result<(Vec<Hash>, Sums)> {
     let why = |e| Error::file("read back", &path, e);
     let file = File::open(&path).map_err(why)?;
     let mut sums: Vec<FieldHash> = places.iter().map(|place| FieldHash::new(element(place.number))).collect();

@@ -2,7 +2,7 @@
 //! other ranks.
 use super::piece::{self, Header};
 use super::room::Room;
-use crate::base::hyperslab::{Extent, Number, Runs};
+use crate::base::hyperslab::{Number, Runs, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::Saved;
@@ -127,10 +127,11 @@ impl Saved for Found {
         self.pieces[0].0.parts.iter().find(|part| part.name == name).map(|part| (part.number, part.shape.clone()))
     }
 
-    fn read(&self, part: &str, boxes: &[Extent]) -> Result<Vec<Vec<u8>>> {
+    fn read(&self, part: &str, boxes: &[Selection]) -> Result<Vec<Vec<u8>>> {
         let size = self.part(part).map_or(1, |(number, _)| number.size());
         let wanted = self.comm.all_gather(&serde_json::to_vec(boxes).expect("numbers"));
-        let wanted: Vec<Vec<Extent>> = wanted.iter().map(|w| serde_json::from_slice(w).unwrap_or_default()).collect();
+        let wanted: Vec<Vec<Selection>> =
+            wanted.iter().map(|w| serde_json::from_slice(w).unwrap_or_default()).collect();
         let mut to: Vec<Vec<u8>> = vec![vec![]; wanted.len()];
         for (rank, held) in &self.mine {
             for (outline, bytes) in parts(&self.pieces[*rank].0, part).flat_map(|(i, p)| p.boxes.iter().zip(&held[i])) {
@@ -180,7 +181,7 @@ fn parts<'a>(header: &'a Header, name: &'a str) -> impl Iterator<Item = (usize, 
 }
 
 /// What two boxes have in common, if anything.
-fn common((start, count): &Extent, (other, extent): (&[usize], &[usize])) -> Option<Extent> {
+fn common((start, count): &Selection, (other, extent): (&[usize], &[usize])) -> Option<Selection> {
     let low: Vec<usize> = start.iter().zip(other).map(|(a, b)| *a.max(b)).collect();
     let high = (0..low.len()).map(|a| (start[a] + count[a]).min(other[a] + extent[a]));
     let size: Option<Vec<usize>> =
@@ -190,7 +191,7 @@ fn common((start, count): &Extent, (other, extent): (&[usize], &[usize])) -> Opt
 
 /// Where the bytes of a box lie in a larger one.
 fn runs(
-    (start, count): &Extent,
+    (start, count): &Selection,
     of: &[usize],
     shape: &[usize],
     size: usize,

@@ -18,7 +18,7 @@ mod room;
 pub(crate) use found::{Found, find};
 pub(crate) use room::Room;
 
-use crate::base::background::Beside;
+use crate::base::background::BackgroundTask;
 use crate::base::{Error, Result};
 use crate::comm::{Comm, Direct, Reduce, Span};
 use crate::engine::Snapshot;
@@ -49,14 +49,14 @@ struct Slot {
 }
 
 struct UnderWay {
-    own: Beside<(Piece, i64)>,
+    own: BackgroundTask<(Piece, i64)>,
     copies: Copies,
 }
 
 /// Pieces of other ranks.
 enum Copies {
     Coming(Vec<Piece>),
-    Sealing(Beside<(Vec<Piece>, i64)>),
+    Sealing(BackgroundTask<(Vec<Piece>, i64)>),
 }
 
 impl Replicas {
@@ -136,7 +136,7 @@ impl Replicas {
         // SAFETY: pieces are maps that stay where they are as these values move, and they are dropped only when messages
         // are finished (or, by `drop`, not at all). Those sent are read until then, those received not touched.
         unsafe { self.messages.start(&sends, &receives) };
-        let own = Beside::begin(move || own.seal().map(|mark| (own, mark)));
+        let own = BackgroundTask::begin(move || own.seal().map(|mark| (own, mark)));
         self.under_way = Some(UnderWay { own, copies: Copies::Coming(copies) });
     }
 
@@ -199,7 +199,7 @@ impl Replicas {
 
 impl Copies {
     fn seal(mut copies: Vec<Piece>) -> Copies {
-        Copies::Sealing(Beside::begin(move || {
+        Copies::Sealing(BackgroundTask::begin(move || {
             let mut marks = 0i64;
             for piece in &mut copies {
                 marks = marks.wrapping_add(piece.seal()?);

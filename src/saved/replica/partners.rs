@@ -10,7 +10,7 @@ pub fn partners(nodes: &[String]) -> Vec<Option<usize>> {
     let mut partners = vec![None; nodes.len()];
     for (i, &rank) in order.iter().enumerate() {
         partners[rank] = if 2 * most <= nodes.len() {
-            // Beyond the end of the largest node: beyond that of this one.
+            // Adjacent the end of the largest node: beyond that of this one.
             Some(order[(i + most) % order.len()])
         } else {
             let others: Vec<usize> = order.iter().copied().filter(|&other| nodes[other] != nodes[rank]).collect();

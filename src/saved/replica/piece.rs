@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The first 40 bytes are written last and taken away first: a file that has them is a whole piece.
-use crate::base::buffer_pool::{Bytes, Rooms};
-use crate::base::hyperslab::{Number, Slab};
+use crate::base::buffer_pool::{BufferPool, Bytes};
+use crate::base::hyperslab::{Hyperslab, Number};
 use crate::base::{Error, Result};
 use crate::engine::{Part, Snapshot};
 use crate::files::durable;
@@ -67,7 +67,7 @@ pub(crate) struct BoxOutline {
 impl Header {
     /// Of a snapshot, by rank and number of ranks; places and hashes are put in later.
     pub fn of(snapshot: &Snapshot, life: u64, (rank, ranks): (usize, usize)) -> Header {
-        let outline = |slab: &Slab| BoxOutline {
+        let outline = |slab: &Hyperslab| BoxOutline {
             start: slab.start.clone(),
             count: slab.count.clone(),
             // The longest there is: once they are known, the header gets no longer.
@@ -125,11 +125,11 @@ impl Header {
 
     /// Memory for what it outlines, older memory where that fits.
     pub fn rooms(&self, older: Option<Snapshot>) -> Snapshot {
-        let mut rooms = Rooms::of(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes));
+        let mut rooms = BufferPool::of(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes));
         let parts = self.parts.iter().map(|part| {
             let slab = |of: &BoxOutline| {
                 let bytes = rooms.take(of.count.iter().product::<usize>() * part.number.size());
-                Slab { start: of.start.clone(), count: of.count.clone(), bytes }
+                Hyperslab { start: of.start.clone(), count: of.count.clone(), bytes }
             };
             let boxes = part.boxes.iter().map(slab).collect();
             Part { name: part.name.clone(), number: part.number, shape: part.shape.clone(), boxes }

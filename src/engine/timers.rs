@@ -35,7 +35,7 @@ impl Phase {
 
 /// Seconds and bytes of one rank.
 #[derive(Debug, Default)]
-pub struct Clockwork {
+pub struct Timers {
     /// By phase, in their order.
     pub seconds: [f64; 8],
     /// Bytes sent.
@@ -61,7 +61,7 @@ pub struct StageTime {
     pub bytes: u64,
 }
 
-impl Clockwork {
+impl Timers {
     /// Seconds of a phase.
     pub fn of(&self, phase: Phase) -> f64 {
         self.seconds[phase as usize]

@@ -1,5 +1,5 @@
 //! What reductions have found so far, and how the findings of all threads and ranks become one.
-use super::observe::Measured;
+use super::observe::Measurement;
 use crate::comm::Comm;
 use crate::engine::sums::{ExactSum, Extreme, all_extreme, all_sum};
 use crate::model::declaration::has_place;
@@ -10,7 +10,7 @@ use crate::model::reduction::Op;
 const CHUNK: usize = 2048;
 
 /// The findings of one reduction on some of the cells.
-pub(super) struct Tally {
+pub(super) struct Accumulator {
     op: Op,
     sum: ExactSum,
     extreme: Extreme,
@@ -19,11 +19,11 @@ pub(super) struct Tally {
     filled: usize,
 }
 
-impl Tally {
+impl Accumulator {
     /// Nothing found yet.
-    pub fn new(op: Op) -> Tally {
+    pub fn new(op: Op) -> Accumulator {
         let extreme = if op == Op::Max { Extreme::largest() } else { Extreme::smallest() };
-        Tally { op, sum: ExactSum::new(), extreme, line: vec![], filled: 0 }
+        Accumulator { op, sum: ExactSum::new(), extreme, line: vec![], filled: 0 }
     }
 
     /// Where the kernel puts the numbers of the next `n` cells.
@@ -50,7 +50,7 @@ impl Tally {
     }
 
     /// Takes the findings of another part of the cells into account.
-    pub fn merge(&mut self, mut other: Tally) {
+    pub fn merge(&mut self, mut other: Accumulator) {
         other.flush();
         self.sum.merge(&other.sum);
         self.extreme.merge(&other.extreme);
@@ -58,13 +58,13 @@ impl Tally {
 
     /// What reductions have found on all ranks, each on its grid. All sums travel together, and so do all extremes.
     /// Collective; every rank brings the same reductions.
-    pub fn conclude(comm: &Comm, tallies: Vec<(Tally, &Grid)>) -> Vec<Measured> {
+    pub fn conclude(comm: &Comm, accumulators: Vec<(Accumulator, &Grid)>) -> Vec<Measurement> {
         let (mut sums, mut extremes) = (vec![], vec![]);
         let mut ops = vec![];
-        for (mut tally, grid) in tallies {
-            tally.flush();
-            ops.push((tally.op, grid));
-            if has_place(tally.op) { extremes.push(tally.extreme) } else { sums.push(tally.sum) }
+        for (mut accumulator, grid) in accumulators {
+            accumulator.flush();
+            ops.push((accumulator.op, grid));
+            if has_place(accumulator.op) { extremes.push(accumulator.extreme) } else { sums.push(accumulator.sum) }
         }
         if !sums.is_empty() {
             all_sum(comm, &mut sums);
@@ -76,7 +76,7 @@ impl Tally {
         let measured = |(op, grid): (Op, &Grid)| {
             if has_place(op) {
                 let (value, key) = extremes.next().and_then(Extreme::get).unwrap_or((f64::NAN, 0));
-                return Measured { value, at: Some(grid.cell_of(key)) };
+                return Measurement { value, at: Some(grid.cell_of(key)) };
             }
             let (sum, count) = (sums.next().unwrap_or(0.0), grid.total_cells() as f64);
             let value = match op {
@@ -85,7 +85,7 @@ impl Tally {
                 Op::RootOfMean => (sum / count).sqrt(),
                 _ => sum,
             };
-            Measured { value, at: None }
+            Measurement { value, at: None }
         };
         ops.into_iter().map(measured).collect()
     }

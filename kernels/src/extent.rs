@@ -1,7 +1,7 @@
 //! What a kernel may read of a field around its cell: reaches, as types and as data.
 //!
 //! ```text
-//!   Own        Star<1>      Ahead<1>     Behind<1>    Cube<1>
+//!   Pointwise        Star<1>      Forward<1>     Backward<1>    Cube<1>
 //!                 ·            ·                      · · ·
 //!    ●          · ● ·          ● ·        · ●         · ● ·      (and the same along z)
 //!                 ·                         ·         · · ·
@@ -9,7 +9,7 @@
 
 /// A reach as data: cells below and above the own one on each axis (z, y, x), and whether corners are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Reach {
+pub struct Extent {
     /// Cells toward lower indices.
     pub below: [usize; 3],
     /// Cells toward higher indices.
@@ -18,23 +18,23 @@ pub struct Reach {
     pub corners: bool,
 }
 
-impl Reach {
+impl Extent {
     /// The own cell only.
-    pub const OWN: Reach = Reach { below: [0; 3], above: [0; 3], corners: false };
+    pub const POINTWISE: Extent = Extent { below: [0; 3], above: [0; 3], corners: false };
 
     /// `r` cells along every axis, without corners.
-    pub const fn star(r: usize) -> Reach {
-        Reach { below: [r; 3], above: [r; 3], corners: false }
+    pub const fn star(r: usize) -> Extent {
+        Extent { below: [r; 3], above: [r; 3], corners: false }
     }
 
     /// `r` cells along every axis and all corners.
-    pub const fn cube(r: usize) -> Reach {
-        Reach { below: [r; 3], above: [r; 3], corners: true }
+    pub const fn cube(r: usize) -> Extent {
+        Extent { below: [r; 3], above: [r; 3], corners: true }
     }
 
     /// The smallest reach that holds both.
-    pub fn union(&self, other: &Reach) -> Reach {
-        Reach {
+    pub fn union(&self, other: &Extent) -> Extent {
+        Extent {
             below: std::array::from_fn(|a| self.below[a].max(other.below[a])),
             above: std::array::from_fn(|a| self.above[a].max(other.above[a])),
             corners: self.corners || other.corners,
@@ -42,12 +42,12 @@ impl Reach {
     }
 
     /// True if all that `other` reads lies in this one.
-    pub fn covers(&self, other: &Reach) -> bool {
+    pub fn covers(&self, other: &Extent) -> bool {
         self.union(other) == *self
     }
 
     /// True if only the own cell is read.
-    pub fn is_own(&self) -> bool {
+    pub fn is_pointwise(&self) -> bool {
         self.below == [0; 3] && self.above == [0; 3]
     }
 }
@@ -55,7 +55,7 @@ impl Reach {
 /// A reach as a type. Rows are named by their offset (dz, dy), in the order of the pointers that the engine gives.
 pub trait Shape: Send + Sync + 'static {
     /// The reach as data.
-    const REACH: Reach;
+    const EXTENT: Extent;
     /// How many rows are touched.
     const ROWS: usize;
     /// Their offsets (dz, dy).
@@ -67,13 +67,13 @@ pub trait Shape: Send + Sync + 'static {
 pub struct Arms<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const XL: usize, const XH: usize>;
 
 /// The own cell only.
-pub type Own = Arms<0, 0, 0, 0, 0, 0>;
+pub type Pointwise = Arms<0, 0, 0, 0, 0, 0>;
 /// `R` cells both ways along every axis, no corners.
 pub type Star<const R: usize> = Arms<R, R, R, R, R, R>;
 /// `R` cells toward higher indices along every axis.
-pub type Ahead<const R: usize> = Arms<0, R, 0, R, 0, R>;
+pub type Forward<const R: usize> = Arms<0, R, 0, R, 0, R>;
 /// `R` cells toward lower indices along every axis.
-pub type Behind<const R: usize> = Arms<R, 0, R, 0, R, 0>;
+pub type Backward<const R: usize> = Arms<R, 0, R, 0, R, 0>;
 /// `L` cells below and `H` above along x only.
 pub type ArmsX<const L: usize, const H: usize> = Arms<0, 0, 0, 0, L, H>;
 /// `L` cells below and `H` above along y only.
@@ -87,7 +87,7 @@ pub struct Cube<const R: usize>;
 impl<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const XL: usize, const XH: usize> Shape
     for Arms<ZL, ZH, YL, YH, XL, XH>
 {
-    const REACH: Reach = Reach { below: [ZL, YL, XL], above: [ZH, YH, XH], corners: false };
+    const EXTENT: Extent = Extent { below: [ZL, YL, XL], above: [ZH, YH, XH], corners: false };
     const ROWS: usize = 1 + YL + YH + ZL + ZH;
     fn rows() -> Vec<[isize; 2]> {
         let arm = |low: usize, high: usize| (-(low as isize)..=high as isize).filter(|&d| d != 0);
@@ -97,7 +97,7 @@ impl<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const X
 }
 
 impl<const R: usize> Shape for Cube<R> {
-    const REACH: Reach = Reach::cube(R);
+    const EXTENT: Extent = Extent::cube(R);
     const ROWS: usize = (2 * R + 1) * (2 * R + 1);
     fn rows() -> Vec<[isize; 2]> {
         let r = R as isize;
