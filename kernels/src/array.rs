@@ -3,12 +3,14 @@ use crate::cell::{MAX_ROWS, Table};
 use crate::element::Element;
 use crate::extent::Extent;
 use crate::kernel::{Arg, Args, Argument, FieldArg, Kernel, MAX_OUT, Uniform};
-use crate::row::{InstructionSet, Rows, erase};
+use crate::instruction_set::InstructionSet;
+use crate::row::{Rows, erase};
+use crate::sealed::Sealed;
 use ndarray::{ArrayView3, ArrayViewMut3};
 use std::sync::Arc;
 
 /// Something that can stand for the argument `A` of a kernel of numbers `T`: a 3-D view for a field, a number for [`Uniform`].
-pub trait Input<T: Element, A: Arg<T>> {
+pub trait Input<T: Element, A: Arg<T>>: Sealed {
     /// Shape, where it has one.
     fn shape(&self) -> Option<[usize; 3]>;
     /// Pointer to the cell (z, y, x), in bytes.
@@ -38,7 +40,7 @@ number!(f32);
 number!(f64);
 
 /// A tuple of inputs for a tuple of arguments.
-pub trait Inputs<T: Element, A: Args<T>> {
+pub trait Inputs<T: Element, A: Args<T>>: Sealed {
     /// Shapes of those that have one.
     fn shapes(&self) -> Vec<Option<[usize; 3]>>;
     /// Pointer to the cell of input `i`.
@@ -133,9 +135,9 @@ where
             for (o, array) in outputs.iter_mut().enumerate() {
                 out[o] = (&raw mut array[[z, y, first]]).cast();
             }
-            // The promise of a `Row`: shapes and contiguity were checked, the range keeps all reads inside the inputs,
-            // and outputs are exclusive borrows, so that they overlap nothing.
-            row.compute(&table, &out, 0..cells);
+            // SAFETY: shapes and contiguity were checked, the range keeps all reads inside the inputs, and outputs are
+            // exclusive borrows, so that they overlap nothing.
+            unsafe { row.compute(&table, &out, 0..cells) };
         }
     }
 }

@@ -1,4 +1,5 @@
 //! The numbers that fields are made of.
+use crate::sealed::Sealed;
 use num_complex::Complex;
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
@@ -47,7 +48,8 @@ impl ElementType {
 
 /// A number that a field can hold: `f32`, `f64`, `Complex<f32>`, `Complex<f64>`. Plain bytes, any bit pattern is valid.
 pub trait Element:
-    Copy
+    Sealed
+    + Copy
     + Send
     + Sync
     + 'static

@@ -7,6 +7,8 @@
 //!                 ·                         ·         · · ·
 //! ```
 
+use crate::sealed::Sealed;
+
 /// A reach as data: cells below and above the own one on each axis (z, y, x), and whether corners are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Extent {
@@ -53,7 +55,7 @@ impl Extent {
 }
 
 /// A reach as a type. Rows are named by their offset (dz, dy), in the order of the pointers that the engine gives.
-pub trait Shape: Send + Sync + 'static {
+pub trait Shape: Sealed + Send + Sync + 'static {
     /// The reach as data.
     const EXTENT: Extent;
     /// How many rows are touched.

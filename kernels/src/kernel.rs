@@ -2,6 +2,7 @@
 use crate::cell::{Cell, CellPosition, Profile, Table};
 use crate::element::{Element, ElementType};
 use crate::extent::{Arms, Cube, Extent, Shape};
+use crate::sealed::Sealed;
 use std::marker::PhantomData;
 
 /// The maths of one cell, generic in the number type `T`.
@@ -74,13 +75,16 @@ pub enum Argument {
 }
 
 /// One argument of a kernel of numbers `T`.
-pub trait Arg<T: Element>: 'static {
+pub trait Arg<T: Element>: Sealed + 'static {
     /// What the kernel sees.
     type View<'a>;
     /// Slots in the table of rows.
     const ROWS: usize;
     /// The view from cell `i` of the rows from slot `first` on.
-    fn view(table: &Table, first: usize, i: usize) -> Self::View<'_>;
+    ///
+    /// # Safety
+    /// The table has in these slots the pointers that [`Arg::argument`] asks for, readable over the stencil around the cell.
+    unsafe fn view(table: &Table, first: usize, i: usize) -> Self::View<'_>;
     /// The argument as data.
     fn argument() -> Argument;
 }
@@ -97,7 +101,7 @@ macro_rules! field_arg {
             type View<'a> = Cell<'a, T, $shape>;
             const ROWS: usize = <$shape as Shape>::ROWS;
             #[inline(always)]
-            fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
+            unsafe fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
                 Cell::new(table, first, i)
             }
             fn argument() -> Argument {
@@ -117,7 +121,7 @@ impl<T: Element, U: Element, S: Shape> Arg<T> for As<U, S> {
     type View<'a> = Cell<'a, U, S>;
     const ROWS: usize = S::ROWS;
     #[inline(always)]
-    fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
+    unsafe fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
         Cell::new(table, first, i)
     }
     fn argument() -> Argument {
@@ -132,8 +136,8 @@ impl<T: Element> Arg<T> for Uniform {
     type View<'a> = T::Real;
     const ROWS: usize = 1;
     #[inline(always)]
-    fn view(table: &Table, first: usize, _: usize) -> T::Real {
-        // SAFETY: whoever built the table put a pointer to one such number there.
+    unsafe fn view(table: &Table, first: usize, _: usize) -> T::Real {
+        // SAFETY: by the contract of `view`, the slot points to one number of this type.
         unsafe { *(table[first] as *const T::Real) }
     }
     fn argument() -> Argument {
@@ -145,7 +149,7 @@ impl<T: Element, const AXIS: usize> Arg<T> for Along<AXIS> {
     type View<'a> = Profile<'a, T::Real, AXIS>;
     const ROWS: usize = 1;
     #[inline(always)]
-    fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
+    unsafe fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
         const { assert!(AXIS < 3, "axes are 0 (z), 1 (y), 2 (x)") };
         Profile::new(table, first, i)
     }
@@ -158,7 +162,7 @@ impl<T: Element> Arg<T> for Position {
     type View<'a> = CellPosition<'a>;
     const ROWS: usize = 1;
     #[inline(always)]
-    fn view(table: &Table, first: usize, i: usize) -> CellPosition<'_> {
+    unsafe fn view(table: &Table, first: usize, i: usize) -> CellPosition<'_> {
         CellPosition::new(table, first, i)
     }
     fn argument() -> Argument {
@@ -167,13 +171,16 @@ impl<T: Element> Arg<T> for Position {
 }
 
 /// A tuple of arguments.
-pub trait Args<T: Element>: 'static {
+pub trait Args<T: Element>: Sealed + 'static {
     /// What the kernel sees.
     type Views<'a>;
     /// Slots in the table of rows.
     const ROWS: usize;
     /// The views from cell `i`.
-    fn views(table: &Table, i: usize) -> Self::Views<'_>;
+    ///
+    /// # Safety
+    /// As [`Arg::view`], for all arguments in their order.
+    unsafe fn views(table: &Table, i: usize) -> Self::Views<'_>;
     /// The arguments as data.
     fn arguments() -> Vec<Argument>;
 }
@@ -184,9 +191,14 @@ macro_rules! args {
             const ROWS: usize = 0 $(+ $A::ROWS)*;
             #[inline(always)]
             #[allow(unused_assignments, unused_mut, unused_variables, clippy::unused_unit)]
-            fn views(table: &Table, i: usize) -> Self::Views<'_> {
+            unsafe fn views(table: &Table, i: usize) -> Self::Views<'_> {
                 let mut first = 0;
-                ($({ let view = $A::view(table, first, i); first += $A::ROWS; view },)*)
+                ($({
+                    // SAFETY: the caller's contract, for this argument's slots.
+                    let view = unsafe { $A::view(table, first, i) };
+                    first += $A::ROWS;
+                    view
+                },)*)
             }
             fn arguments() -> Vec<Argument> {
                 vec![$($A::argument()),*]
@@ -210,7 +222,7 @@ args!(A, B, C, D, E, F, G, H, I, J);
 pub const MAX_OUT: usize = 6;
 
 /// What a kernel makes: one to six numbers, as an array or a tuple. Absent ones are `()`, which takes no room and no time.
-pub trait Outputs {
+pub trait Outputs: Sealed {
     /// First.
     type A: Copy + 'static;
     /// Second.

@@ -9,12 +9,14 @@ pub mod central;
 pub mod diffusion;
 pub mod element;
 pub mod gray_scott;
+pub mod instruction_set;
 pub mod kernel;
 pub mod linear;
 pub mod math;
 pub mod random;
 pub mod extent;
 pub mod row;
+mod sealed;
 pub mod stream;
 pub mod wave;
 
@@ -22,7 +24,7 @@ pub use array::apply;
 pub use element::{Element, ElementType, Real};
 pub use extent::{Arms, ArmsX, ArmsY, ArmsZ, Backward, Cube, Extent, Forward, Pointwise, Shape, Star};
 pub use kernel::{Along, Args, As, Kernel, Near, Outputs, Position, Uniform};
-pub use row::InstructionSet;
+pub use instruction_set::InstructionSet;
 
 /// All that a file with kernels needs: `use halocline_kernels::prelude::*;`.
 pub mod prelude {

@@ -1,6 +1,7 @@
 //! Rows of cells: a kernel compiled into a loop for each instruction set, and erased into a function of bytes.
 use crate::cell::Table;
 use crate::element::Element;
+use crate::instruction_set::InstructionSet;
 use crate::kernel::{Args, Kernel, MAX_OUT, Outputs};
 use crate::stream::{LINE, Stream, stream_with};
 use std::ops::Range;
@@ -13,17 +14,21 @@ pub type Rows = [*mut u8; MAX_OUT];
 
 /// A kernel as a function of rows of bytes.
 pub trait Row: Send + Sync {
-    /// Computes these cells of a row.
+    /// Computes the cells `cells` of a row.
     ///
-    /// The caller promises: the table is as the kernel's arguments say, readable over the reach around these cells; the
-    /// written rows hold them, are aligned for their numbers, and overlap neither each other nor any row read.
-    fn compute(&self, table: &Table, out: &Rows, cells: Range<usize>);
+    /// # Safety
+    /// The table has the pointers that the kernel's arguments ask for, in their order, aligned and readable over the
+    /// stencil around these cells. The written rows hold the cells, are aligned for their elements, and overlap neither
+    /// each other nor any row read.
+    unsafe fn compute(&self, table: &Table, out: &Rows, cells: Range<usize>);
 
-    /// The same, and whole cache lines of the new rows go past the caches to the rows `to` (none, where null) as soon as
-    /// they are made. What is left of a last line is not copied.
+    /// Computes the cells like [`Row::compute`], and writes whole cache lines of the new values to the rows `to` by
+    /// non-temporal stores (no store where the pointer is null). The rest of a last cache line is not copied.
     ///
-    /// The caller promises the same of `to`; in these rows and those of `out` the first of the cells begins a cache line.
-    fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, cells: Range<usize>);
+    /// # Safety
+    /// As [`Row::compute`], with the same contract for `to`; in these rows and in `out` the first of the cells begins a
+    /// cache line.
+    unsafe fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, cells: Range<usize>);
 }
 
 /// A kernel, compiled and erased.
@@ -53,11 +58,11 @@ impl<F> Compiled<F> {
 }
 
 impl<F: Fn(&Table, &Rows, usize, usize) + Send + Sync> Row for Compiled<F> {
-    fn compute(&self, table: &Table, out: &Rows, cells: Range<usize>) {
+    unsafe fn compute(&self, table: &Table, out: &Rows, cells: Range<usize>) {
         (self.cells)(table, &self.from(out, cells.start), cells.start, cells.len())
     }
 
-    fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, cells: Range<usize>) {
+    unsafe fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, cells: Range<usize>) {
         let piece = PIECE / self.size;
         for first in cells.clone().step_by(piece) {
             let cells = piece.min(cells.end - first);
@@ -71,59 +76,13 @@ impl<F: Fn(&Table, &Rows, usize, usize) + Send + Sync> Row for Compiled<F> {
     }
 }
 
-/// A set of vector instructions. Results are the same bits in all of them: a kernel's operations are done as written,
-/// several cells at a time, and Rust never contracts `a * b + c` by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum InstructionSet {
-    /// What every CPU of this architecture has.
-    Baseline,
-    /// 256-bit vectors.
-    Avx2,
-    /// 512-bit vectors.
-    Avx512,
-}
-
-impl InstructionSet {
-    /// All of them, narrowest first.
-    pub const ALL: [InstructionSet; 3] = [InstructionSet::Baseline, InstructionSet::Avx2, InstructionSet::Avx512];
-
-    /// The widest of this machine.
-    pub fn best() -> InstructionSet {
-        Self::ALL.into_iter().rev().find(|i| i.is_here()).unwrap_or(InstructionSet::Baseline)
-    }
-
-    /// True if this machine has it.
-    pub fn is_here(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        return match self {
-            InstructionSet::Baseline => true,
-            InstructionSet::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
-            InstructionSet::Avx512 => {
-                is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512vl")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("fma")
-            }
-        };
-        #[cfg(not(target_arch = "x86_64"))]
-        return self == InstructionSet::Baseline;
-    }
-
-    /// As in a job file: `baseline`, `avx2`, `avx512`.
-    pub fn name(self) -> &'static str {
-        match self {
-            InstructionSet::Baseline => "baseline",
-            InstructionSet::Avx2 => "avx2",
-            InstructionSet::Avx512 => "avx512",
-        }
-    }
-}
-
-/// The row loop, once. Absent numbers are `()`, whose rows take no room and no time.
+/// The loop over the cells of a row. Absent outputs are `()`, whose rows take no room and no time.
+///
+/// # Safety
+/// As [`Row::compute`]; all slices have the length of `a`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn row_loop<T: Element, K: Kernel<T>>(
+unsafe fn row_loop<T: Element, K: Kernel<T>>(
     kernel: &K,
     table: &Table,
     first: usize,
@@ -145,7 +104,9 @@ fn row_loop<T: Element, K: Kernel<T>>(
         let (a, b, c) = (&mut a[cells.clone()], &mut b[cells.clone()], &mut c[cells.clone()]);
         let (d, e, f) = (&mut d[cells.clone()], &mut e[cells.clone()], &mut f[cells]);
         for i in 0..a.len() {
-            (a[i], b[i], c[i], d[i], e[i], f[i]) = kernel.cell(K::Reads::views(table, first + start + i)).split();
+            // SAFETY: the caller's contract covers every cell of the row.
+            let near = unsafe { K::Reads::views(table, first + start + i) };
+            (a[i], b[i], c[i], d[i], e[i], f[i]) = kernel.cell(near).split();
         }
         if end == n {
             break;
@@ -165,7 +126,7 @@ macro_rules! row_for {
         $(#[cfg(target_arch = "x86_64")] #[target_feature(enable = $features)])?
         #[inline(never)]
         #[allow(clippy::too_many_arguments)]
-        fn $name<T: Element, K: Kernel<T>>(
+        unsafe fn $name<T: Element, K: Kernel<T>>(
             kernel: &K,
             table: &Table,
             first: usize,
@@ -176,7 +137,8 @@ macro_rules! row_for {
             e: &mut [<K::Writes as Outputs>::E],
             f: &mut [<K::Writes as Outputs>::F],
         ) {
-            row_loop(kernel, table, first, a, b, c, d, e, f)
+            // SAFETY: the caller's contract.
+            unsafe { row_loop(kernel, table, first, a, b, c, d, e, f) }
         }
     };
 }
@@ -260,8 +222,8 @@ mod tests {
                 let (mut table, mut out): (Table, Rows) = ([null(); MAX_ROWS], [std::ptr::null_mut(); MAX_OUT]);
                 table[0] = t[1..].as_ptr().cast();
                 (out[0], out[1]) = (new[0].as_mut_ptr().cast(), new[1].as_mut_ptr().cast());
-                // The promise of a `RowFn`: one row with a cell before and behind it, two rows written.
-                row.compute(&table, &out, 0..n);
+                // SAFETY: one row with a cell before and after it is read, two rows of `n + 1` cells are written.
+                unsafe { row.compute(&table, &out, 0..n) };
                 for (i, near) in t.windows(3).enumerate() {
                     let expected = [near[0] * near[1] + near[2], near[2] * near[1] - near[0]];
                     assert_eq!([new[0][i], new[1][i]], expected, "cell {i} of {n}, {}", set.name());

@@ -1,6 +1,6 @@
 //! Writing past the caches: no line is read only to be overwritten, and none pushes out what is still to be read.
 
-use crate::row::InstructionSet;
+use crate::instruction_set::InstructionSet;
 
 /// Bytes of a cache line.
 pub const LINE: usize = 64;
