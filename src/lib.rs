@@ -2,8 +2,8 @@
 //!
 //! The modules, in dependency order: each may use those above it, never those below.
 pub mod base;
-pub mod model;
 pub mod comm;
+pub mod model;
 pub mod config;
 pub mod files;
 pub mod program;

@@ -1,6 +1,6 @@
 //! Ten sketches of what the shape must carry, each short enough to read in one go. They are the tutorial's examples, too.
 use halocline::comm::ranks;
-use halocline::engine::sources::{Arrival, Replay};
+use halocline::model::source::{Arrival, Replay};
 use halocline::prelude::*;
 use halocline_kernels::diffusion::Ftcs;
 use ndarray::Array3;
@@ -83,7 +83,7 @@ fn forcing_by_position_and_time() {
         });
         let mut run = model.compile()?;
         run.advance(40)?;
-        Ok(run.measure(max(temperature)))
+        Ok(run.measure(max(temperature)).unwrap())
     });
     let (_, [_, y, x]) = warmest.at.expect("a largest value has a place");
     assert!(y == 11 && (3..20).contains(&x), "the lamp has passed over the first half: {warmest:?}");
@@ -233,17 +233,17 @@ fn conjugate_gradients() {
 fn keys_without_a_grid() {
     let (distinct, state) = same_on_all_ranks(|comm| {
         let mut model = Model::gridless(comm);
-        let keys = model.bag("keys", |rank, size| {
+        let keys = model.records("keys", |rank, size| {
             (0..1000u64).filter(|i| *i as usize % size == rank).map(|i| i * i % 97).collect::<Vec<u64>>()
         });
         let distinct = model.scalar("distinct", 0.0);
         model.every_step(|s| {
             s.scatter(keys, |k| *k); // every key to its owner: equal keys meet
-            s.each_bag("unique", keys, |all| {
+            s.update_records("unique", keys, |all| {
                 all.sort_unstable();
                 all.dedup();
             });
-            s.sum_bag(distinct, keys, |_| 1.0);
+            s.sum_records(distinct, keys, |_| 1.0);
         });
         let mut run = model.compile()?;
         run.advance(1)?;
@@ -270,7 +270,7 @@ fn records_from_outside() {
         });
         let mut run = model.compile()?;
         run.advance(5)?; // times 0 to 4: the records of 0, 1.5 and 3 have come
-        Ok(run.measure(sum(t)).value)
+        Ok(run.measure(sum(t)).unwrap().value)
     });
     assert!((t - 3.0).abs() < 1e-14, "{t}");
 }

@@ -1,6 +1,6 @@
 //! The cases as halocline's models, through its public interface alone.
 use crate::ask::Ask;
-use halocline::model::reduction::Op;
+use halocline::model::Op;
 use halocline::prelude::*;
 use halocline_kernels::diffusion::Ftcs;
 use halocline_kernels::gray_scott::{GrayScott, Rates};
@@ -63,7 +63,8 @@ impl Ours {
     /// Sums of the whole box and of its inner part.
     pub fn check(&mut self) -> [f64; 2] {
         let Ours { run, checks } = self;
-        [&checks.all, &checks.inner].map(|list| list.iter().map(|(f, sum)| f * run.measure(sum.clone()).value).sum())
+        [&checks.all, &checks.inner]
+            .map(|list| list.iter().map(|(f, sum)| f * run.measure(sum.clone()).unwrap().value).sum())
     }
 }
 

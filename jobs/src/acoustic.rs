@@ -3,7 +3,7 @@
 //! Leapfrog in time, of order 2 to 8 in space. Receivers are an output stream with `points`.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
-use halocline::model::reduction::Op;
+use halocline::model::Op;
 use halocline::prelude::*;
 use halocline_kernels::central::Central;
 use halocline_kernels::wave::{AbsorbingLeapfrog, Energy, Leapfrog, ricker, stable_step, taper};

@@ -4,7 +4,7 @@
 //! is small enough. Sums are exact, so the number of iterations is the same on any number of ranks.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
-use halocline::model::reduction::Op;
+use halocline::model::Op;
 use halocline::prelude::*;
 use halocline_kernels::central::{Central, inverse_squares};
 use halocline_kernels::linear::{Axpy, Descend, Less, NegativeLaplacian};

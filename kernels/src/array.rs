@@ -2,8 +2,8 @@
 use crate::cell::{MAX_ROWS, Table};
 use crate::element::Element;
 use crate::extent::Extent;
-use crate::kernel::{Arg, Args, Argument, FieldArg, Kernel, MAX_OUT, Uniform};
 use crate::instruction_set::InstructionSet;
+use crate::kernel::{Arg, Args, Argument, FieldArg, Kernel, MAX_OUT, Uniform};
 use crate::row::{Rows, erase};
 use crate::sealed::Sealed;
 use ndarray::{ArrayView3, ArrayViewMut3};

@@ -23,8 +23,8 @@ pub mod wave;
 pub use array::apply;
 pub use element::{Element, ElementType, Real};
 pub use extent::{Arms, ArmsX, ArmsY, ArmsZ, Backward, Cube, Extent, Forward, Pointwise, Shape, Star};
-pub use kernel::{Along, Args, As, Kernel, Near, Outputs, Position, Uniform};
 pub use instruction_set::InstructionSet;
+pub use kernel::{Along, Args, As, Kernel, Near, Outputs, Position, Uniform};
 
 /// All that a file with kernels needs: `use halocline_kernels::prelude::*;`.
 pub mod prelude {

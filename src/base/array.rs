@@ -37,7 +37,7 @@ impl Lines {
 }
 
 /// How padded rows lie in memory: strides and sizes in bytes.
-struct Shape {
+struct Layout {
     padded: Region,
     row: usize,
     plane: usize,
@@ -46,25 +46,57 @@ struct Shape {
     lines: Lines,
 }
 
-impl Shape {
-    fn of(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> Shape {
+impl Layout {
+    /// The layout of an array; `None` if its size or an index overflows.
+    fn of(
+        element: ElementType,
+        owned: Region,
+        below: [usize; 3],
+        above: [usize; 3],
+        flat: [bool; 3],
+    ) -> Option<Layout> {
         let depth = |d: [usize; 3]| [0, 1, 2].map(|a| if a < 2 && flat[a] { 0 } else { d[a] });
-        let padded = owned.grow(depth(below), depth(above));
+        let (below, above) = (depth(below), depth(above));
+        let mut padded = owned;
+        for a in 0..3 {
+            padded.low[a] = owned.low[a].checked_sub_unsigned(below[a])?;
+            padded.high[a] = owned.high[a].max(owned.low[a]).checked_add_unsigned(above[a])?;
+            padded.high[a].checked_sub(padded.low[a])?;
+        }
         let [nz, ny, _] = padded.size();
         let size = element.size();
-        let left = (below[2] * size).next_multiple_of(LINE);
-        let used = left + ((owned.size()[2] + above[2]) * size).next_multiple_of(LINE);
-        let lines = Lines { left, used };
+        let left = below[2].checked_mul(size)?.checked_next_multiple_of(LINE)?;
+        let right = owned.size()[2].checked_add(above[2])?.checked_mul(size)?.checked_next_multiple_of(LINE)?;
+        let lines = Lines { left, used: left.checked_add(right).filter(|&used| used <= isize::MAX as usize / 2)? };
         let row = lines.stride();
-        let plane = ny * row + if ny > 1 { 4 * LINE } else { 0 };
-        Shape { padded, row, plane, first: left - below[2] * size, bytes: nz * plane + LINE, lines }
+        let plane = ny.checked_mul(row)?.checked_add(if ny > 1 { 4 * LINE } else { 0 })?;
+        let bytes = nz.checked_mul(plane)?.checked_add(LINE)?;
+        // Memory rounds up to whole huge pages.
+        (bytes <= isize::MAX as usize / 2).then_some(())?;
+        Some(Layout { padded, row, plane, first: left - below[2] * size, bytes, lines })
     }
 }
 
 impl Array {
-    /// Zeros on `owned` and `below`/`above` cells of halo around it. Flat axes get no halo in z and y.
+    /// An array of zeros: the cells `owned`, with `below` and `above` halo cells on each axis. Flat axes get no halo along
+    /// z and y.
+    ///
+    /// # Panics
+    /// If z or y is flat and has more than one cell, or the size overflows (see [`Array::bytes_for`]).
+    ///
+    /// A flat axis of several cells would let views alias, so it is refused:
+    /// ```should_panic
+    /// use halocline::base::{Array, Region};
+    /// use halocline_kernels::ElementType;
+    /// Array::new(ElementType::F64, Region::of([1, 4, 2]), [0; 3], [0; 3], [false, true, false]);
+    /// ```
     pub fn new(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> Array {
-        let Shape { padded, row, plane, first, bytes, lines } = Shape::of(element, owned, below, above, flat);
+        for axis in (0..2).filter(|&a| flat[a]) {
+            assert!(owned.size()[axis] <= 1, "axis {axis} of {owned:?} is flat and has more than one cell");
+        }
+        let layout = Layout::of(element, owned, below, above, flat);
+        let Layout { padded, row, plane, first, bytes, lines } =
+            layout.unwrap_or_else(|| panic!("an array of {owned:?} with halos is larger than the address space"));
         Array {
             memory: Memory::zeroed(bytes),
             element,
@@ -77,15 +109,15 @@ impl Array {
         }
     }
 
-    /// Bytes that such an array takes.
+    /// Bytes that such an array takes; `None` if they overflow.
     pub fn bytes_for(
         element: ElementType,
         owned: Region,
         below: [usize; 3],
         above: [usize; 3],
         flat: [bool; 3],
-    ) -> usize {
-        Memory::bytes_for(Shape::of(element, owned, below, above, flat).bytes)
+    ) -> Option<usize> {
+        Some(Memory::bytes_for(Layout::of(element, owned, below, above, flat)?.bytes))
     }
 
     /// The type of its numbers.
@@ -142,8 +174,10 @@ impl Array {
     }
 
     fn check_row(&self, index: [isize; 3], cells: usize) {
-        let row = Region::of([1, 1, cells]).shift(index);
-        assert!(self.padded.contains(&row), "{row:?} lies outside the array {:?}", self.padded);
+        let Region { low, high } = self.padded;
+        let inside = (0..3).all(|a| low[a] <= index[a] && index[a] < high[a]);
+        let fits = inside && cells <= (high[2] - index[2]) as usize;
+        assert!(fits, "{cells} cells from {index:?} on lie outside the array {:?}", self.padded);
     }
 
     /// The bytes of so many cells of a row, from this index on.
@@ -172,7 +206,9 @@ impl Array {
         let size = self.element.size() as isize;
         let shape = region.size();
         let strides = [self.plane / size, self.row / size, 1].map(|s| s as usize);
-        ((shape[0], shape[1], shape[2]).strides((strides[0], strides[1], strides[2])), self.cell_mut(region.low).cast())
+        // An empty box may have any index, which need not be one of the array.
+        let at = if region.is_empty() { self.memory.at() } else { self.cell_mut(region.low) };
+        ((shape[0], shape[1], shape[2]).strides((strides[0], strides[1], strides[2])), at.cast())
     }
 
     /// A box of cells as an ndarray view, `[z, y, x]`.
@@ -228,6 +264,32 @@ mod tests {
         assert_eq!(a.cell([3, 12, 100]) as usize % LINE, 0);
         assert_eq!(a.view::<f32>(&a.padded()).sum(), a.view::<f32>(&owned).sum());
         assert_eq!(a.row_stride() % LINE as isize, 0);
+    }
+
+    #[test]
+    fn sizes_that_overflow_are_refused() {
+        let bytes = |cells: [usize; 3], below: usize| {
+            Array::bytes_for(ElementType::F64, Region::of(cells), [below; 3], [0; 3], [false; 3])
+        };
+        assert!(bytes([4, 4, 4], 1).is_some());
+        assert_eq!(bytes([1 << 58, 1, 1], 0), None);
+        assert_eq!(bytes([1, 1, 1 << 61], 0), None);
+        assert_eq!(bytes([4, 4, 4], usize::MAX), None);
+        let huge = || Array::new(ElementType::F64, Region::of([1 << 58, 1, 1]), [0; 3], [0; 3], [false; 3]);
+        assert!(std::panic::catch_unwind(huge).is_err());
+    }
+
+    #[test]
+    fn rows_outside_are_refused() {
+        let array = Array::new(ElementType::F64, Region::of([4, 4, 4]), [0; 3], [0; 3], [false; 3]);
+        for (index, cells) in
+            [([100, 0, 0], (1 << 63) + 1), ([0, 0, 0], 5), ([0, 0, 4], 0), ([0, 4, 0], 1), ([0, 0, -1], 1)]
+        {
+            let row = std::panic::AssertUnwindSafe(|| array.row(index, cells).len());
+            assert!(std::panic::catch_unwind(row).is_err(), "{cells} cells from {index:?} on");
+        }
+        assert_eq!(array.row([3, 3, 0], 4).len(), 32);
+        assert!(array.view::<f64>(&Region::new([9, 9, 9], [9, 9, 9])).is_empty());
     }
 
     #[test]

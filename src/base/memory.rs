@@ -3,7 +3,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
 /// A cache line.
 pub(crate) const LINE: usize = 64;
-/// From this size on, memory is asked for in huge pages.
+/// From this size on, memory is mapped in huge pages (not under a sanitizer, which sees only what an allocator gives).
 const HUGE: usize = 2 << 20;
 
 /// Zeroed bytes, aligned to a cache line, or to a huge page where they are many. The system gives many as pages that it
@@ -50,7 +50,7 @@ impl Memory {
     }
 
     fn is_mapped(layout: Layout) -> bool {
-        cfg!(target_os = "linux") && layout.align() == HUGE
+        cfg!(all(target_os = "linux", not(halocline_sanitizer))) && layout.align() == HUGE
     }
 
     fn allocate(layout: Layout) -> *mut u8 {

@@ -24,13 +24,16 @@ impl Region {
     /// assert_eq!(whole.cells(), 192);
     /// assert_eq!(whole.intersect(&Region::new([2, -1, 7], [9, 2, 9])), Region::new([2, 0, 7], [4, 2, 8]));
     /// ```
+    ///
+    /// # Panics
+    /// If an axis has more than `isize::MAX` cells.
     pub fn of(size: [usize; 3]) -> Region {
-        Region { low: [0; 3], high: size.map(|n| n as isize) }
+        Region { low: [0; 3], high: size.map(|n| isize::try_from(n).expect("an axis has at most isize::MAX cells")) }
     }
 
     /// Cells along each axis.
     pub fn size(&self) -> [usize; 3] {
-        std::array::from_fn(|a| (self.high[a] - self.low[a]).max(0) as usize)
+        std::array::from_fn(|a| self.high[a].saturating_sub(self.low[a]).max(0) as usize)
     }
 
     /// Number of cells.

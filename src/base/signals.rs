@@ -101,7 +101,7 @@ mod tests {
     fn process(signals: &str) -> ExitStatus {
         let me = std::env::current_exe().unwrap();
         let mut command = Command::new(me);
-        command.args(["--exact", "signals::tests::child", "--quiet"]).env("HALOCLINE_TEST_SIGNALS", signals);
+        command.args(["--exact", "base::signals::tests::child", "--quiet"]).env("HALOCLINE_TEST_SIGNALS", signals);
         command.output().unwrap().status
     }
 

@@ -4,9 +4,9 @@ mod start;
 use crate::base::Result;
 use crate::comm::Comm;
 use crate::config::{self, JobFile, Row};
-use crate::engine::Plan;
 use crate::files;
 use crate::model::field::FieldDeclaration;
+use crate::program::Program;
 use crate::run;
 use crate::run::job::JobEntry;
 use crate::saved::{checkpoint, folder};
@@ -212,11 +212,12 @@ fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<NonZeroUsize
     let ranks = ranks.map(NonZeroUsize::get).or(wanted).unwrap_or(1);
     let model = run::model(entry, &file, Comm::alone())?;
     run::check_streams(&file, &model)?;
-    let plan = Plan::new(&model, ranks)?;
+    let program = Program::new(model, ranks)?;
     let [z, y, x] = file.grid.cells;
     let (end, element) = (file.time.end, file.engine.element.element_type().name());
-    let memory = (0..ranks).map(|rank| plan.memory(&model, rank)).max().unwrap_or(0);
-    let (messages, bytes) = (0..ranks).map(|r| plan.messages(&model, ranks, r)).max_by_key(|m| m.1).unwrap_or((0, 0));
+    let memory =
+        (0..ranks).map(|rank| program.memory(rank)).collect::<Result<Vec<u64>>>()?.into_iter().max().unwrap_or(0);
+    let (messages, bytes) = program.messages().into_iter().max_by_key(|m| m.1).unwrap_or((0, 0));
     let mut text = format!(
         "{}: no errors found\n  {} on {z} × {y} × {x} cells of {element}, until {end}\n",
         arguments.file.display(),
@@ -225,17 +226,17 @@ fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<NonZeroUsize
     let s = if ranks == 1 { "" } else { "s" };
     text += &format!(
         "  {ranks} rank{s}, process grid {:?}, {} of fields on a rank\n",
-        plan.process_grid(),
+        program.process_grid(),
         DecimalBytes(memory)
     );
-    text += &format!("  a step moves {} in memory", DecimalBytes(run::bytes_per_step(&model)));
+    text += &format!("  a step moves {} in memory", DecimalBytes(program.bytes_per_step()));
     if ranks > 1 {
         text += &format!(
             ", and sends {messages} messages with {} in all from the busiest rank",
             DecimalBytes(bytes as u64)
         );
     }
-    let state = run::bytes_of_state(&model);
+    let state = program.bytes_of_state();
     text += &format!("\n  a checkpoint takes {} on disk\n", DecimalBytes(state));
     if file.replica.is_on() {
         // Its own part and another rank's, of two states in turns.

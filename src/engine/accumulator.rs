@@ -1,15 +1,22 @@
-//! What reductions have found so far, and how the findings of all threads and ranks become one.
-use super::observe::Measurement;
+//! Partial results of reductions, and how the partial results of all threads and ranks become one number.
 use crate::comm::Comm;
 use crate::engine::sums::{ExactSum, Extreme, all_extreme, all_sum};
-use crate::model::declaration::has_place;
 use crate::model::grid::Grid;
 use crate::model::reduction::Op;
 
 /// Numbers that are collected before they are added up: sums are fast in chunks of this size.
 const CHUNK: usize = 2048;
 
-/// The findings of one reduction on some of the cells.
+/// The result of a reduction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measurement {
+    /// The value.
+    pub value: f64,
+    /// Where a largest or smallest value is: block and index z, y, x of the first such cell.
+    pub at: Option<(usize, [usize; 3])>,
+}
+
+/// The partial result of one reduction on some of the cells.
 pub(super) struct Accumulator {
     op: Op,
     sum: ExactSum,
@@ -37,7 +44,7 @@ impl Accumulator {
 
     /// Takes these numbers into account, of cells whose keys follow each other from `key` on.
     pub fn take(&mut self, n: usize, key: impl FnOnce() -> u64) {
-        if has_place(self.op) {
+        if self.op.has_position() {
             self.extreme.add_row(key(), &self.line[..n]);
         } else {
             self.filled += n;
@@ -64,7 +71,7 @@ impl Accumulator {
         for (mut accumulator, grid) in accumulators {
             accumulator.flush();
             ops.push((accumulator.op, grid));
-            if has_place(accumulator.op) { extremes.push(accumulator.extreme) } else { sums.push(accumulator.sum) }
+            if accumulator.op.has_position() { extremes.push(accumulator.extreme) } else { sums.push(accumulator.sum) }
         }
         if !sums.is_empty() {
             all_sum(comm, &mut sums);
@@ -74,7 +81,7 @@ impl Accumulator {
         }
         let (mut sums, mut extremes) = (sums.iter().map(ExactSum::value), extremes.iter());
         let measured = |(op, grid): (Op, &Grid)| {
-            if has_place(op) {
+            if op.has_position() {
                 let (value, key) = extremes.next().and_then(Extreme::get).unwrap_or((f64::NAN, 0));
                 return Measurement { value, at: Some(grid.cell_of(key)) };
             }

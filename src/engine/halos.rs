@@ -1,156 +1,175 @@
-//! Halos: which are stale, and how they are made fresh.
-use super::{Halo, Layout, Phase, Simulation, Store};
+//! Halos: keeping them valid. Messages travel while cells that need none are computed.
 use crate::base::Region;
-use crate::engine::exchange::{Exchange, Move};
-use crate::model::boundary;
-use crate::model::declaration::Design;
-use crate::model::field::FieldDeclaration;
+use crate::comm::Comm;
+use crate::engine::boundary_fill;
+use crate::engine::exchange::Exchange;
+use crate::engine::fields::Fields;
+use crate::engine::timers::{Phase, Timers};
+use crate::model::boundary::Boundary;
 use crate::model::grid::Location;
-use crate::program::copies::{self, Copy};
+use crate::model::handle::TIME;
+use crate::model::stage::Stage;
+use crate::program::Program;
+use crate::program::copies;
 use crate::program::domain::Domain;
-use halocline_kernels::{ElementType, Extent};
-use std::collections::BTreeMap;
+use crate::program::exchange_plan::ExchangePlan;
+use crate::program::halo_validity::{Halo, invalidate, mark_valid, stale};
+use crate::program::layout::layout_of;
+use crate::program::transfers::{self, Transfer};
+use halocline_kernels::Extent;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-impl Simulation {
-    /// Starts to make halos fresh: messages fly, and what needs none is done when this returns. For each patch, the cells
-    /// that can be computed before the messages are here.
-    pub(super) fn start_halos(&mut self, halo: &Halo, patches: &[Region], reads: &[(usize, Extent)]) -> Vec<Region> {
+/// Which halos are valid, and the exchanges that make them so.
+pub(super) struct Halos {
+    /// By field.
+    pub valid: Vec<Vec<Extent>>,
+    exchanges: BTreeMap<Halo, Exchange>,
+}
+
+impl Halos {
+    /// No halo is valid yet.
+    pub fn new(fields: usize) -> Halos {
+        Halos { valid: vec![vec![]; fields], exchanges: BTreeMap::new() }
+    }
+
+    /// Makes all halos stale.
+    pub fn invalidate_all(&mut self) {
+        self.valid.iter_mut().for_each(Vec::clear);
+    }
+
+    /// True if messages may still touch the arrays.
+    pub fn is_under_way(&mut self) -> bool {
+        self.exchanges.values_mut().any(Exchange::is_under_way)
+    }
+
+    /// Starts an exchange: on return messages are under way, and what needs none is done. Returns for each patch the cells
+    /// that can be computed before the messages arrive.
+    fn start(
+        &mut self,
+        comm: &Comm,
+        fields: &mut Fields,
+        timers: &mut Timers,
+        halo: &Halo,
+        patches: &[Region],
+        reads: &[(usize, Extent)],
+    ) -> Vec<Region> {
         let started = Instant::now();
-        if !self.exchanges.contains_key(halo) {
-            let exchange =
-                Exchange::new(&self.comm, |rank| wanted(&self.store.design, &self.store.domains, halo, rank));
-            self.exchanges.insert(halo.clone(), exchange);
-        }
-        let exchange = self.exchanges.get_mut(halo).expect("made above");
-        exchange.start(&self.comm, &self.store.now, &self.store.now);
-        self.timers.sends(exchange.traffic());
+        let exchange = self.exchanges.entry(halo.clone()).or_insert_with(|| {
+            let program = &fields.program;
+            let wanted = |rank| transfers::of_halos(&program.declared, &program.domains, halo, rank);
+            plan(comm, program, halo, wanted)
+        });
+        exchange.start(comm, &fields.now, &fields.now);
+        timers.record_messages(exchange.traffic());
         let mut inner = patches.to_vec();
         let extent = reads.iter().fold(Extent::POINTWISE, |all, r| all.union(&r.1));
         for (patch, target) in exchange.remote_targets() {
             inner[patch] = away_from(inner[patch], patches[patch], target, &extent);
         }
-        // Where walls and local halos meet, corners are read by the inner cells too; the others follow with the messages.
-        self.fill_boundaries(halo);
-        let exchange = self.exchanges.get_mut(halo).expect("made above");
-        // SAFETY: what is computed until `finish_halos` reads no cell beyond a patch where a message arrives, and writes
-        // other arrays: a stage that reads a field makes the next one.
-        unsafe { exchange.launch(&self.store.now, &self.store.now) };
-        self.timers.spent(Phase::Halos, started);
+        // Inner cells also read corners where boundaries and local halos meet; the other corners follow with the messages.
+        fill_boundaries(fields, halo);
+        // SAFETY: what is computed until `finish` reads no cell beyond a patch where a message arrives, and writes other
+        // arrays: a stage that reads a field makes the next one.
+        unsafe { exchange.start_direct(&fields.now, &fields.now) };
+        timers.record(Phase::Halos, started);
         inner
     }
 
-    /// Waits for the messages of [`Simulation::start_halos`].
-    pub(super) fn finish_halos(&mut self, halo: &Halo) {
+    /// Waits for the messages of [`Halos::start`].
+    fn finish(&mut self, comm: &Comm, fields: &mut Fields, timers: &mut Timers, halo: &Halo) {
         let started = Instant::now();
-        let received = self.exchanges.get_mut(halo).expect("started").finish(&self.comm, &self.store.now);
-        let started = self.timers.spent(Phase::Wait, started);
+        let received = self.exchanges.get_mut(halo).expect("started").finish(comm, &fields.now);
+        let started = timers.record(Phase::Wait, started);
         if received && halo.iter().any(|(_, extent)| extent.corners) {
-            self.fill_boundaries(halo);
-            self.timers.spent(Phase::Halos, started);
+            fill_boundaries(fields, halo);
+            timers.record(Phase::Halos, started);
         }
-        freshen(&mut self.fresh, halo);
+        mark_valid(&mut self.valid, halo);
     }
 
-    fn fill_boundaries(&mut self, halo: &Halo) {
-        let time = self.time();
-        for (f, extent) in halo {
-            let Store { design, now, patches, .. } = &mut self.store;
-            let d = &design.declarations[*f];
-            let grid = &design.grids[d.grid];
-            for (array, patch) in now[*f].iter_mut().zip(&patches[*f]) {
-                boundary::fill(array, grid, patch, d.location, &d.boundaries, extent, time);
-            }
+    /// Makes halos valid without computing anything meanwhile.
+    pub fn exchange(&mut self, comm: &Comm, fields: &mut Fields, timers: &mut Timers, halo: &Halo) {
+        let Some(&(first, _)) = halo.first() else { return };
+        let patches = fields.patch_regions(first);
+        self.start(comm, fields, timers, halo, &patches, &[]);
+        self.finish(comm, fields, timers, halo);
+    }
+
+    /// Calls `work` on boxes that cover the patches of a stage: first those that need no message, then, once the messages
+    /// are here, the rest.
+    pub fn overlap(
+        &mut self,
+        comm: &Comm,
+        fields: &mut Fields,
+        timers: &mut Timers,
+        stage: &Stage,
+        patches: &[Region],
+        mut work: impl FnMut(&Fields, &[(usize, Region)]),
+    ) {
+        let stale = stale(&self.valid, &stage.reads);
+        let all: Vec<(usize, Region)> = patches.iter().copied().enumerate().collect();
+        if stale.is_empty() {
+            let started = Instant::now();
+            work(fields, &all);
+            timers.record(Phase::Compute, started);
+            return;
+        }
+        let inner = self.start(comm, fields, timers, &stale, patches, &stage.reads);
+        let started = Instant::now();
+        work(fields, &inner.iter().copied().enumerate().collect::<Vec<_>>());
+        timers.record(Phase::Compute, started);
+        self.finish(comm, fields, timers, &stale);
+        if inner != patches {
+            let started = Instant::now();
+            let rest = all.iter().flat_map(|&(p, region)| region.without(&inner[p]).into_iter().map(move |e| (p, e)));
+            work(fields, &rest.collect::<Vec<_>>());
+            timers.record(Phase::Edges, started);
         }
     }
 
-    /// Marks fields as written: their halos are stale, and what lies on walls is set.
-    pub(super) fn written(&mut self, fields: &[usize]) {
-        let time = self.time();
-        for &f in fields {
-            soil(&self.store.design, &mut self.fresh, f);
-            let Store { design, now, patches, .. } = &mut self.store;
-            let d = &design.declarations[f];
+    /// Takes note that fields were written: their halos are stale, and values on boundaries are set.
+    pub fn written(&mut self, fields: &mut Fields, written: &[usize]) {
+        let Fields { program, now, patches, scalars, .. } = fields;
+        for &f in written {
+            invalidate(&program.declared, &mut self.valid, f);
+            let d = &program.declared.fields[f];
             if d.location != Location::Center {
-                let grid = &design.grids[d.grid];
                 for (array, patch) in now[f].iter_mut().zip(&patches[f]) {
-                    boundary::set_walls(array, grid, patch, d.location, &d.boundaries, time);
+                    let grid = program.grid_of(f);
+                    boundary_fill::set_walls(array, grid, patch, d.location, &d.boundaries, scalars[TIME]);
                 }
             }
         }
     }
 
-    /// What depends on time through a boundary condition is out of date when it passes: halos, and values on walls.
-    pub(super) fn time_passes(&mut self) {
-        let varies = |d: &FieldDeclaration| d.boundaries.iter().flatten().any(boundary::Boundary::varies);
-        let declarations = self.store.design.declarations.iter();
-        let varying: Vec<usize> = declarations.enumerate().filter(|(_, d)| varies(d)).map(|(f, _)| f).collect();
-        self.written(&varying);
+    /// Takes note that time has passed: halos and values on boundaries that depend on time are stale.
+    pub fn time_passes(&mut self, fields: &mut Fields) {
+        let declared = fields.declared().fields.iter().enumerate();
+        let varying = declared.filter(|(_, d)| d.boundaries.iter().flatten().any(Boundary::varies)).map(|(f, _)| f);
+        let varying: Vec<usize> = varying.collect();
+        self.written(fields, &varying);
     }
 }
 
-/// Halos have been exchanged. Corners from earlier exchanges count no more, since whole planes bring others along.
-pub(super) fn freshen(fresh: &mut [Vec<Extent>], halo: &Halo) {
-    for (f, extent) in halo {
-        fresh[*f].retain(|r| !r.corners);
-        fresh[*f].push(*extent);
-    }
-}
-
-/// All cells of these halos that some rank owns, as a rank wants them.
-pub(super) fn wanted(design: &Design, domains: &BTreeMap<Layout, Domain>, halo: &Halo, rank: usize) -> Vec<Move> {
-    let mut moves = vec![];
-    for (f, extent) in halo {
-        let d = &design.declarations[*f];
-        let (grid, domain) = (&design.grids[d.grid], &domains[&(d.grid, d.whole)]);
-        for copy in copies::halo(grid, domain, rank, extent) {
-            let (mut from, mut negate) = (*f, false);
-            if let Some((vector, axis)) = d.vector
-                && !copy.turn.is_shift()
-            {
-                let heading = copy.turn.to[axis];
-                from = design.vectors[vector][heading.axis].unwrap_or(*f);
-                negate = heading.reversed;
-            }
-            let contiguous = from == *f && !negate && goes_unpacked(design, domain, &copy, d.element);
-            moves.push(Move { copy, from, to: *f, negate, element: d.element, contiguous });
-        }
-    }
-    moves
-}
-
-/// Fewer bytes of a row than these are copied sooner than sent with the row's ends.
-const SHORT: usize = 256;
-
-/// Whether cells are one piece of memory on both sides, and a message of their own is worth its while.
-pub(super) fn goes_unpacked(design: &Design, domain: &Domain, copy: &Copy, element: ElementType) -> bool {
-    let [bytes, row] = [copy.target.cells(), copy.target.size()[2]].map(|cells| cells * element.size());
-    bytes >= design.direct && row >= SHORT.min(design.direct) && copies::is_contiguous(domain, copy)
-}
-
-/// A field is written: its halo is stale, and so are those of the other components of a vector, which turn into each other.
-pub(super) fn soil(design: &Design, fresh: &mut [Vec<Extent>], f: usize) {
-    fresh[f].clear();
-    if let Some((vector, _)) = design.declarations[f].vector {
-        design.vectors[vector].iter().flatten().for_each(|&component| fresh[component].clear());
-    }
-}
-
-/// Reads whose halo is not up to date, without the axes along which it is (corners belong to all axes).
-pub(super) fn stale(fresh: &[Vec<Extent>], reads: &[(usize, Extent)]) -> Halo {
-    let stale = |&(f, extent): &(usize, Extent)| {
-        let is_fresh = |wanted: &Extent| fresh[f].iter().any(|r| r.covers(wanted));
-        let mut rest = extent;
-        for a in (0..3).filter(|_| !extent.corners) {
-            let mut along = Extent::POINTWISE;
-            (along.below[a], along.above[a]) = (extent.below[a], extent.above[a]);
-            if is_fresh(&along) {
-                (rest.below[a], rest.above[a]) = (0, 0);
-            }
-        }
-        (!rest.is_pointwise() && !is_fresh(&extent)).then_some((f, rest))
+/// The exchange of some halos, set up with this rank's neighbours alone.
+pub(super) fn plan(comm: &Comm, program: &Program, halo: &Halo, wanted: impl Fn(usize) -> Vec<Transfer>) -> Exchange {
+    let near = |(f, extent): &(usize, Extent)| {
+        let domain: &Domain = &program.domains[&layout_of(&program.declared.fields[*f])];
+        copies::neighbours(program.grid_of(*f), domain, comm.rank(), extent)
     };
-    reads.iter().filter_map(stale).collect()
+    let peers: BTreeSet<usize> = halo.iter().flat_map(near).collect();
+    Exchange::new(comm, ExchangePlan::new(comm.rank(), &peers, wanted))
+}
+
+fn fill_boundaries(fields: &mut Fields, halo: &Halo) {
+    let Fields { program, now, patches, scalars, .. } = fields;
+    for (f, extent) in halo {
+        let (d, grid) = (&program.declared.fields[*f], program.grid_of(*f));
+        for (array, patch) in now[*f].iter_mut().zip(&patches[*f]) {
+            boundary_fill::fill(array, grid, patch, d.location, &d.boundaries, extent, scalars[TIME]);
+        }
+    }
 }
 
 /// What is left of `inner`, a part of the patch `whole`, when all cells that read `target` are taken away.
@@ -171,17 +190,12 @@ fn away_from(mut inner: Region, whole: Region, target: Region, extent: &Extent) 
     if inner.is_empty() { Region::new(whole.low, whole.low) } else { inner }
 }
 
-/// The boxes of a patch that are left after its inner part.
-pub(super) fn edges(patch: Region, inner: Region) -> Vec<Region> {
-    patch.without(&inner)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::base::index_transform::{X, Y, Z};
     use crate::comm::ranks;
-    use crate::engine::Plan;
     use crate::prelude::*;
+    use crate::program::Program;
 
     /// Adds up what a reach reads, with weights by place.
     fn sum(s: &mut Schedule, from: Field<f64>, to: Field<f64>, extent: Extent) {
@@ -195,32 +209,37 @@ mod tests {
         });
     }
 
+    fn model(comm: &Comm, grid: &Grid, parts: usize, direct: usize) -> Result<Model> {
+        let mut model = Model::new(comm.clone(), grid.clone());
+        model.process_grid([parts, 1, 1]);
+        model.direct(direct);
+        model.fixed_step(0.5);
+        // Beyond boundaries values differ from one end of a block to the other, and change with time.
+        let wall = Boundary::function(|at, time| 3.0 * at.z * at.z + time);
+        let a = model.field::<f64>("a").initial(|at| at.uniform(1)).boundary(wall).build()?;
+        let others = ["b", "c", "d"].map(|name| model.field::<f64>(name).boundary(Boundary::Reflecting).build());
+        let [b, c, d] = others;
+        let (b, c, d) = (b?, c?, d?);
+        let extent = |n: usize, corners: bool| Extent { below: [n; 3], above: [n; 3], corners };
+        model.every_step(|s| {
+            sum(s, a, b, extent(1, true));
+            sum(s, a, c, extent(2, false));
+            sum(s, a, d, extent(1, true));
+            sum(s, c, a, extent(1, true));
+        });
+        Ok(model)
+    }
+
     /// The state after some steps, and the messages of all ranks.
     fn run(grid: &Grid, size: usize, parts: usize, direct: usize) -> (String, u64) {
         let all = ranks(size, 1, |comm| {
-            let mut model = Model::new(comm, grid.clone());
-            model.process_grid([parts, 1, 1]);
-            model.direct(direct);
-            model.fixed_step(0.5);
-            // Beyond walls values differ from one end of a block to the other, and change with time.
-            let wall = Boundary::function(|at, time| 3.0 * at.z * at.z + time);
-            let a = model.field::<f64>("a").initial(|at| at.uniform(1)).boundary(wall).build()?;
-            let others = ["b", "c", "d"].map(|name| model.field::<f64>(name).boundary(Boundary::Reflecting).build());
-            let [b, c, d] = others;
-            let (b, c, d) = (b?, c?, d?);
-            let extent = |n: usize, corners: bool| Extent { below: [n; 3], above: [n; 3], corners };
-            model.every_step(|s| {
-                sum(s, a, b, extent(1, true));
-                sum(s, a, c, extent(2, false));
-                sum(s, a, d, extent(1, true));
-                sum(s, c, a, extent(1, true));
-            });
-            let plan = Plan::new(&model, size)?.messages(&model, size, model.comm().rank());
-            let mut run = model.compile()?;
+            let plan = Program::new(model(&comm, grid, parts, direct)?, size)?.messages()[comm.rank()];
+            let mut run = model(&comm, grid, parts, direct)?.compile()?;
             run.advance(3)?;
-            let timers = &run.timers;
+            let timers = run.timers();
             assert_eq!((timers.messages, timers.sent), (3 * plan.0 as u64, 3 * plan.1 as u64));
-            Ok::<_, Error>((run.state()?, run.timers.messages))
+            let messages = timers.messages;
+            Ok::<_, Error>((run.state()?, messages))
         });
         let all: Vec<_> = all.unwrap().into_iter().map(Result::unwrap).collect();
         (all[0].0.clone(), all.iter().map(|one| one.1).sum())

@@ -4,17 +4,17 @@
 //! A state is *numbers* by name and *parts*, global arrays of which each rank holds boxes. Nothing in it depends on how many
 //! ranks there are; a state can be put back on any number of them. What comes from elsewhere at each start is not in it:
 //! parameters, coefficients, and fields that no stage writes; of these there is a hash, so that others are not taken for them.
-use super::{Simulation, sources};
 use crate::base::Array;
 use crate::base::Region;
 use crate::base::buffer_pool::BufferPool;
 use crate::base::hyperslab::{Hyperslab, Number, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
+use crate::engine::simulation::Simulation;
+use crate::engine::sources::Taken;
 use crate::engine::state_hash::state_hash;
-use crate::model::declaration::{Design, TIME};
 use crate::model::field::FieldDeclaration;
-use crate::model::stage::Item;
+use crate::model::handle::TIME;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -73,13 +73,16 @@ impl Simulation {
         let mut rooms = BufferPool::of(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes));
         let mut parts: Vec<Part> = vec![];
         for (f, d) in self.written_fields() {
-            let blocks = self.store.design.grids[d.grid].all_blocks();
+            let blocks = self.core.fields.declared().grids[d.grid].all_blocks();
             for (b, block) in blocks.iter().enumerate() {
-                let mine = self.store.now[f].iter().zip(self.store.patches(f)).filter(|(_, patch)| patch.block == b);
+                let mine = self.core.fields.now[f]
+                    .iter()
+                    .zip(self.core.fields.patches(f))
+                    .filter(|(_, patch)| patch.block == b);
                 let boxes = mine.map(|(array, patch)| {
                     let (start, count) = place(d, &patch.region);
                     let mut bytes = rooms.take(count.iter().product::<usize>() * number(d).size());
-                    copy_rows(&self.comm, array, &mut bytes);
+                    copy_rows(&self.core.comm, array, &mut bytes);
                     Hyperslab { start, count, bytes }
                 });
                 let boxes = boxes.collect();
@@ -87,11 +90,12 @@ impl Simulation {
                 parts.push(Part { name: part_name(d, blocks.len(), b), number: number(d), shape, boxes });
             }
         }
-        let (step, time) = (self.steps, self.store.scalars[TIME]);
+        let (step, time) = (self.core.steps, self.core.fields.scalars[TIME]);
         let mut numbers = self.numbers();
-        for ((name, _), (many, bytes)) in self.store.design.bags.iter().zip(self.bags.bytes()) {
+        for (declared, (many, bytes)) in self.core.fields.declared().records.iter().zip(self.records.bytes()) {
+            let name = &declared.name;
             // Where each rank's share ends.
-            let shares = self.comm.all_gather(&[many, bytes.len()].map(|n| (n as u64).to_le_bytes()).concat());
+            let shares = self.core.comm.all_gather(&[many, bytes.len()].map(|n| (n as u64).to_le_bytes()).concat());
             let word = |share: &[u8], i: usize| {
                 u64::from_le_bytes(share[8 * i..][..8].try_into().expect("two numbers of eight bytes"))
             };
@@ -104,7 +108,7 @@ impl Simulation {
             };
             let ends: Vec<(u64, u64)> = ends(0).zip(ends(1)).collect();
             let (records, total) = ends.last().copied().unwrap_or_default();
-            let start = ends[self.comm.rank()].1 as usize - bytes.len();
+            let start = ends[self.core.comm.rank()].1 as usize - bytes.len();
             numbers.insert(format!("bags/{name}/record bytes"), total.checked_div(records).unwrap_or(0));
             let boxes = vec![Hyperslab { start: vec![start], count: vec![bytes.len()], bytes: bytes.into() }];
             let (name, number, shape) = (format!("bags/{name}/records"), Number::U8, vec![total as usize]);
@@ -120,22 +124,23 @@ impl Simulation {
     /// # Errors
     /// If it is the state of something else, or cannot be read.
     pub fn restore(&mut self, saved: &dyn Saved) -> Result<()> {
-        let (comm, mine) = (self.comm.clone(), self.numbers());
+        let (comm, mine) = (self.core.comm.clone(), self.numbers());
         let restored = self.put_back(saved, mine);
         comm.agree(restored)
     }
 
     fn put_back(&mut self, saved: &dyn Saved, mine: BTreeMap<String, u64>) -> Result<()> {
+        let program = self.core.program();
         let fields: Vec<usize> = self.written_fields().map(|(f, _)| f).collect();
         for f in fields {
-            let d = &self.store.design.declarations[f];
-            let blocks = self.store.design.grids[d.grid].all_blocks();
+            let d = &program.declared.fields[f];
+            let blocks = program.grid_of(f).all_blocks();
             for (b, block) in blocks.iter().enumerate() {
                 let (name, shape) = (part_name(d, blocks.len(), b), place(d, &Region::of(block.cells)).1);
                 if saved.part(&name) != Some((number(d), shape.clone())) {
                     return Err(unlike(&format!("`{name}` as {} numbers {shape:?}", number(d).name())));
                 }
-                let mine = self.store.now[f].iter_mut().zip(&self.store.patches[f]);
+                let mine = self.core.fields.now[f].iter_mut().zip(&self.core.fields.patches[f]);
                 let (arrays, boxes): (Vec<_>, Vec<_>) = mine
                     .filter(|(_, patch)| patch.block == b)
                     .map(|(array, patch)| (array, place(d, &patch.region)))
@@ -153,29 +158,28 @@ impl Simulation {
             }
         }
         let number = |name: String| saved.number(&name).unwrap_or_default();
-        for (scalar, (name, _)) in self.store.scalars.iter_mut().zip(&self.store.design.scalars) {
+        for (scalar, (name, _)) in self.core.fields.scalars.iter_mut().zip(&program.declared.scalars) {
             *scalar = f64::from_bits(number(format!("scalar/{name}")));
         }
-        self.steps = saved.step();
+        self.core.steps = saved.step();
         self.started = number("started".into()) != 0;
-        self.once = once_items(&self.store.design)
-            .into_iter()
-            .enumerate()
-            .filter_map(|(i, item)| (number(format!("once/{i}")) != 0).then_some(item))
-            .collect();
-        let (rank, ranks) = (self.comm.rank(), self.comm.size());
-        for (bag, (name, _)) in self.store.design.bags.iter().enumerate() {
+        for (i, once) in self.once.iter_mut().enumerate() {
+            *once = number(format!("once/{i}")) != 0;
+        }
+        let (rank, ranks) = (self.core.comm.rank(), self.core.comm.size());
+        for (set, declared) in program.declared.records.iter().enumerate() {
+            let name = &declared.name;
             let part = format!("bags/{name}/records");
-            let (_, shape) = saved.part(&part).ok_or_else(|| unlike(&format!("the bag `{name}`")))?;
+            let (_, shape) = saved.part(&part).ok_or_else(|| unlike(&format!("the records `{name}`")))?;
             let record = (number(format!("bags/{name}/record bytes")) as usize).max(1);
             let cut = |rank: usize| shape[0] / record * rank / ranks * record;
             let mine = (vec![cut(rank)], vec![cut(rank + 1) - cut(rank)]);
-            self.bags.refill(bag, &saved.read(&part, &[mine])?[0]);
+            self.records.refill(set, &saved.read(&part, &[mine])?[0]);
         }
-        for (i, (name, open)) in self.store.design.sources.iter().enumerate() {
+        for (i, (name, open)) in program.declared.sources.iter().enumerate() {
             let given = number(format!("source/{name}/given"));
             let until = f64::from_bits(number(format!("source/{name}/until")));
-            self.taken[i] = sources::Taken { given, until };
+            self.taken[i] = Taken { given, until };
             // On the rank that has it: from its beginning.
             let Some(source) = self.sources[i].as_mut() else { continue };
             *source = open()?;
@@ -190,28 +194,28 @@ impl Simulation {
                 .remedy("a source has to give the same records again for a run to go on"));
             }
         }
-        self.fresh = vec![vec![]; self.fresh.len()];
-        self.time_passes();
+        self.core.halos.invalidate_all();
+        self.core.time_passes();
         Ok(())
     }
 
     /// Fields that some stage writes; all others are as they were filled.
     fn written_fields(&self) -> impl Iterator<Item = (usize, &FieldDeclaration)> {
-        let written = self.store.design.written();
-        self.store.design.declarations.iter().enumerate().filter(move |(f, _)| written.contains(f))
+        let written = self.core.fields.declared().written();
+        self.core.fields.declared().fields.iter().enumerate().filter(move |(f, _)| written.contains(f))
     }
 
     /// Scalars, what is done the first time only, what sources gave, hashes of what is constant. Collective.
     fn numbers(&self) -> BTreeMap<String, u64> {
-        let design = &self.store.design;
+        let declared = self.core.fields.declared();
         let mut numbers = BTreeMap::from([("started".to_owned(), u64::from(self.started))]);
-        for ((name, _), value) in design.scalars.iter().zip(&self.store.scalars) {
+        for ((name, _), value) in declared.scalars.iter().zip(&self.core.fields.scalars) {
             numbers.insert(format!("scalar/{name}"), value.to_bits());
         }
-        for (i, item) in once_items(design).into_iter().enumerate() {
-            numbers.insert(format!("once/{i}"), u64::from(self.once.contains(&item)));
+        for (i, once) in self.once.iter().enumerate() {
+            numbers.insert(format!("once/{i}"), u64::from(*once));
         }
-        for ((name, _), taken) in design.sources.iter().zip(&self.taken) {
+        for ((name, _), taken) in declared.sources.iter().zip(&self.taken) {
             numbers.insert(format!("source/{name}/given"), taken.given);
             numbers.insert(format!("source/{name}/until"), taken.until.to_bits());
         }
@@ -221,10 +225,11 @@ impl Simulation {
 
     /// Hashes of fields that no stage writes. Collective.
     fn hash_constants(&self) -> Vec<(String, u64)> {
-        let (design, written) = (&self.store.design, self.store.design.written());
-        let constants = design.declarations.iter().enumerate().filter(|(f, _)| !written.contains(f));
+        let declared = self.core.fields.declared();
+        let written = declared.written();
+        let constants = declared.fields.iter().enumerate().filter(|(f, _)| !written.contains(f));
         let hashed = constants.map(|(f, d)| {
-            let hash = state_hash(&self.comm, &[(d.name.as_str(), self.field_hash(f))]);
+            let hash = state_hash(&self.core.comm, &[(d.name.as_str(), self.field_hash(f))]);
             (format!("constant/{}", d.name), u64::from_str_radix(&hash[..16], 16).unwrap_or_default())
         });
         hashed.collect()
@@ -234,26 +239,6 @@ impl Simulation {
 fn unlike(what: &str) -> Error {
     Error::input(format!("the checkpoint does not have {what}"))
         .remedy("it was written by another job, grid, element type or version")
-}
-
-/// All items that are done the first time only, in the order of the schedule.
-fn once_items(design: &Design) -> Vec<*const Item> {
-    fn look(items: &[Item], found: &mut Vec<*const Item>) {
-        for item in items {
-            match item {
-                Item::Stage(_) => {}
-                Item::Once(body) => {
-                    found.push(std::ptr::from_ref(item));
-                    look(body, found);
-                }
-                Item::Repeat(_, body) | Item::Until(_, _, body) => look(body, found),
-            }
-        }
-    }
-    let mut found = vec![];
-    look(&design.start, &mut found);
-    look(&design.step, &mut found);
-    found
 }
 
 fn part_name(d: &FieldDeclaration, blocks: usize, block: usize) -> String {

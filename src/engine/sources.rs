@@ -1,30 +1,7 @@
-//! Sources of records that arrive from outside while a run goes on: gauges, stations, another program.
+//! Records that have arrived from sources, on every rank.
 use crate::base::{Error, Result};
 use crate::comm::Comm;
-use std::sync::Arc;
-
-/// A record: when it counts, which cell it is about, and a number.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Arrival {
-    /// Simulated time in seconds from which on it counts.
-    pub time: f64,
-    /// Block of the grid.
-    pub block: usize,
-    /// Index z, y, x in the block.
-    pub index: [usize; 3],
-    /// The number.
-    pub value: f64,
-}
-
-/// Something that gives records in the order of their times. Only the first rank asks it; the others hear from that one.
-pub trait Source {
-    /// The records up to this time that have not been given yet. A run that goes on from a checkpoint opens the source anew
-    /// and asks once for all that had been given; they have to be as many.
-    ///
-    /// # Errors
-    /// If the source is broken; the run then ends.
-    fn take(&mut self, until: f64) -> Result<Vec<Arrival>>;
-}
+use crate::model::source::{Arrival, Source};
 
 /// What a source has given so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -35,39 +12,7 @@ pub(crate) struct Taken {
     pub until: f64,
 }
 
-/// Opens a source.
-pub type SourceFactory = Arc<dyn Fn() -> Result<Box<dyn Source>> + Send + Sync>;
-
-/// A list of records known beforehand.
-///
-/// ```
-/// use halocline::engine::sources::{Arrival, Replay, Source};
-/// let rain = |time| Arrival { time, block: 0, index: [0, 3, 4], value: 0.01 };
-/// let mut gauge = Replay::new(vec![rain(2.0), rain(1.0)]);
-/// assert_eq!(gauge.take(1.5)?.len(), 1);
-/// assert_eq!(gauge.take(1.5)?.len(), 0);
-/// assert_eq!(gauge.take(2.0)?.len(), 1);
-/// # Ok::<(), halocline::Error>(())
-/// ```
-pub struct Replay {
-    records: Vec<Arrival>,
-    next: usize,
-}
-impl Replay {
-    /// From records in any order; those of equal times keep theirs.
-    pub fn new(mut records: Vec<Arrival>) -> Replay {
-        records.sort_by(|a, b| a.time.total_cmp(&b.time));
-        Replay { records, next: 0 }
-    }
-}
-impl Source for Replay {
-    fn take(&mut self, until: f64) -> Result<Vec<Arrival>> {
-        let first = self.next;
-        self.next += self.records[first..].iter().take_while(|r| r.time <= until).count();
-        Ok(self.records[first..self.next].to_vec())
-    }
-}
-
+/// Bytes of an arrival in a message.
 const BYTES: usize = 48;
 
 /// What has arrived, on every rank. Collective.

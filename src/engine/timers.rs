@@ -68,12 +68,12 @@ impl Timers {
     }
 
     /// Takes note that a phase has lasted until now, which is returned: what comes next begins then.
-    pub(crate) fn spent(&mut self, phase: Phase, since: Instant) -> Instant {
-        self.spent_on(phase.name(), phase, since)
+    pub(crate) fn record(&mut self, phase: Phase, since: Instant) -> Instant {
+        self.record_as(phase.name(), phase, since)
     }
 
     /// The same, where a trace calls it by another name.
-    pub(crate) fn spent_on(&mut self, name: &'static str, phase: Phase, since: Instant) -> Instant {
+    pub(crate) fn record_as(&mut self, name: &'static str, phase: Phase, since: Instant) -> Instant {
         let now = Instant::now();
         self.seconds[phase as usize] += (now - since).as_secs_f64();
         if let Some(trace) = &mut self.trace {
@@ -83,13 +83,13 @@ impl Timers {
     }
 
     /// Takes note of messages sent, and of their bytes.
-    pub(super) fn sends(&mut self, (messages, bytes): (usize, usize)) {
+    pub(super) fn record_messages(&mut self, (messages, bytes): (usize, usize)) {
         self.messages += messages as u64;
         self.sent += bytes as u64;
     }
 
     /// Takes note of a call of a stage, or of steps that were fused, which ends now; so many steps had been done before.
-    pub(super) fn stage(&mut self, name: &str, since: Instant, step: u64, bytes: u64) {
+    pub(super) fn record_stage(&mut self, name: &str, since: Instant, step: u64, bytes: u64) {
         let now = Instant::now();
         let known = self.stages.iter().position(|s| s.name == name);
         let i = known.unwrap_or_else(|| {

@@ -1,12 +1,11 @@
 //! Rows that wrap around: where x is periodic and not cut, both halos of a row are made from it as soon as it is written,
 //! while it is in the first cache. Fetching both ends of every row again later takes 6 % of a
 //! 7-point stencil's time.
-use super::Layout;
-use crate::model::declaration::Design;
+use crate::model::field::FieldDeclaration;
 use crate::model::grid::{Adjacent, Grid};
-use crate::program::domain::Domain;
+use crate::program::Program;
+use crate::program::layout::layout_of;
 use halocline_kernels::Extent;
-use std::collections::BTreeMap;
 
 /// How the rows of a field wrap around.
 #[derive(Clone, Copy)]
@@ -26,18 +25,18 @@ impl Wrap {
         Wrap { cells, below, above, size }
     }
 
-    /// Which fields wrap: the same on every rank.
-    pub(super) fn of(design: &Design, domains: &BTreeMap<Layout, Domain>, extent: &[Extent]) -> Vec<Option<Wrap>> {
-        let wrap = |(d, extent): (&crate::model::field::FieldDeclaration, &Extent)| {
-            let (grid, domain) = (&design.grids[d.grid], &domains[&(d.grid, d.whole)]);
+    /// By field, how its rows wrap around, if they do: the same on every rank.
+    pub(super) fn of(program: &Program) -> Vec<Option<Wrap>> {
+        let wrap = |(d, extent): (&FieldDeclaration, &Extent)| {
+            let (grid, domain) = (&program.declared.grids[d.grid], &program.domains[&layout_of(d)]);
             let (below, above, cells) = (extent.below[2], extent.above[2], row_of(grid)?);
-            // Values on walls are set after the rows are written.
-            let walls = d.location.axis().is_some_and(|a| grid.is_bounded(a));
-            let wraps = below + above > 0 && domain.dims[2] == 1 && cells >= below.max(above) && !walls;
+            // Values on boundaries are set after the rows are written.
+            let on_boundary = d.location.axis().is_some_and(|a| grid.is_bounded(a));
+            let wraps = below + above > 0 && domain.dims[2] == 1 && cells >= below.max(above) && !on_boundary;
             let [cells, below, above] = [cells, below, above].map(|n| n as isize);
             wraps.then(|| Wrap { cells, below, above, size: d.element.size() })
         };
-        design.declarations.iter().zip(extent).map(wrap).collect()
+        program.declared.fields.iter().zip(&program.extent).map(wrap).collect()
     }
 
     /// What of a halo is up to date once all rows are written.

@@ -1,16 +1,30 @@
-//! A model as plain data: grids, fields, boundary conditions, scalars, stages and their order. Nothing is allocated here.
-pub mod arguments;
+//! A model as plain data with index ids: grids, fields, boundary conditions, scalars, stages and their order. Nothing is
+//! allocated here, and no message is sent.
+pub(crate) mod argument;
 pub mod boundary;
-pub mod declaration;
+pub(crate) mod builder;
+pub(crate) mod condition;
+pub(crate) mod declarations;
+mod describe;
 pub mod field;
+pub(crate) mod field_builder;
 pub mod grid;
-pub mod reduction;
-pub mod schedule;
-pub mod stage;
+pub(crate) mod handle;
+pub(crate) mod records;
+pub(crate) mod reduction;
+pub(crate) mod schedule;
+pub mod source;
+pub(crate) mod stage;
 
+pub use argument::{Bound, Handle, Handles, Target, Targets};
 pub use boundary::{Boundary, Point};
-pub use declaration::Model;
-pub use field::{At, Field, Here, Profile, Scalar};
+pub use builder::Model;
+pub use condition::Condition;
+pub use declarations::{Clock, Diagnostic, Measure};
+pub use field::At;
+pub use field_builder::FieldBuilder;
 pub use grid::{Grid, Location};
+pub use handle::{Field, GridId, Here, ModelId, Profile, Records, Scalar, SourceId};
+pub use records::Record;
 pub use reduction::{Op, Reduction, dot, max, max_abs, max_difference, mean, min, norm1, norm2, rms, sum};
 pub use schedule::Schedule;

@@ -1,9 +1,9 @@
 //! Reductions: one number from all cells, the same bits whatever the decomposition. Sums are exact (see [`crate::engine::sums`]).
-use crate::model::arguments::{Bound, Handles};
-use crate::model::field::Field;
-use crate::model::stage::Compile;
+use crate::model::argument::{BoundArgument, Handles, field_reads, scalar_reads, unbind};
+use crate::model::handle::{Field, Scalar, Use};
+use crate::model::stage::{Compile, Stage, Work};
 use halocline_kernels::row::erase;
-use halocline_kernels::{Element, Extent, Kernel, Near, Pointwise};
+use halocline_kernels::{Element, Kernel, Near, Pointwise};
 use std::sync::Arc;
 
 /// How the numbers of all cells are combined.
@@ -23,26 +23,44 @@ pub enum Op {
     Min,
 }
 
+impl Op {
+    /// True if the operation reports where its value is.
+    pub(crate) fn has_position(self) -> bool {
+        matches!(self, Op::Max | Op::Min)
+    }
+}
+
 /// A reduction as data.
 #[derive(Clone)]
 pub struct Reduction {
-    pub(crate) what: &'static str,
-    pub(crate) op: Op,
-    pub(crate) kernel: Compile,
-    pub(crate) bound: Vec<Bound>,
+    name: &'static str,
+    op: Op,
+    kernel: Compile,
+    arguments: Vec<BoundArgument>,
+    uses: Vec<Use>,
 }
 
 impl Reduction {
-    /// The fields that it reads, and how far.
-    pub(crate) fn reads(&self) -> Vec<(usize, Extent)> {
-        crate::model::schedule::field_reads(&self.bound)
+    /// The stage that reduces all cells, to this scalar if there is one.
+    pub(crate) fn stage(self, into: Option<Scalar>) -> Stage {
+        let Reduction { name, op, kernel, arguments, mut uses } = self;
+        uses.extend(into.map(Use::from));
+        Stage {
+            name: name.into(),
+            uses,
+            reads: field_reads(&arguments),
+            writes: vec![],
+            scalars_read: scalar_reads(&arguments),
+            scalar_written: into.map(|scalar| scalar.id),
+            work: Work::Reduce { kernel, arguments, op },
+        }
     }
 
     /// Any reduction: a kernel makes a double of every cell, `op` combines them.
     ///
     /// ```
     /// use halocline::prelude::*;
-    /// use halocline::model::reduction::{Op, Reduction};
+    /// use halocline::model::{Op, Reduction};
     ///
     /// /// The kinetic energy of a cell.
     /// struct Kinetic;
@@ -59,13 +77,13 @@ impl Reduction {
     /// }
     /// ```
     pub fn of<T: Element, K: Kernel<T, Writes = (f64,)>>(
-        what: &'static str,
+        name: &'static str,
         op: Op,
         kernel: K,
         of: impl Handles<T, K::Reads>,
     ) -> Reduction {
-        let kernel = Arc::new(kernel);
-        Reduction { what, op, kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), bound: of.bind() }
+        let (kernel, (arguments, uses)) = (Arc::new(kernel), unbind(of.bind()));
+        Reduction { name, op, kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), arguments, uses }
     }
 }
 

@@ -1,18 +1,15 @@
 //! The schedule: a time step as a list of stages, declared once and read like the algorithm in a paper.
 //!
-//! Because the engine sees the whole list, it derives what nobody likes to write: which halos are stale and how deep,
-//! what can be computed while messages fly, which fields need a second array, what must be in a checkpoint.
-
-use crate::model::arguments::{Bound, Handles, Targets};
-use crate::model::reduction::Reduction;
-use crate::model::stage::{BagFn, Item, Stage, Test, Work};
-
-use crate::base::Array;
-use crate::base::Region;
+//! From the whole list, a program derives which halos are stale and how deep they are, what can be computed while messages
+//! are under way, which fields need a second array, and what must be in a checkpoint.
 use crate::base::index_transform::{IndexTransform, SignedAxis};
-use crate::engine::bags::{Record, RecordStore, Records};
-use crate::model::declaration::SourceId;
-use crate::model::field::{Field, Scalar};
+use crate::base::{Array, Region};
+use crate::model::argument::{Handles, Targets, field_reads, scalar_reads, unbind};
+use crate::model::condition::Condition;
+use crate::model::handle::{Field, Records, Scalar, SourceId, TIME, Use};
+use crate::model::records::{Record, RecordWork, typed, typed_mut};
+use crate::model::reduction::Reduction;
+use crate::model::stage::{Item, Stage, StageId, Work};
 use halocline_kernels::kernel::Outputs;
 use halocline_kernels::row::erase;
 use halocline_kernels::{Element, Extent, Kernel};
@@ -20,9 +17,9 @@ use ndarray::{ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3, Axis};
 use std::sync::Arc;
 
 /// A list of stages being written: see [`crate::Model::every_step`].
-#[derive(Default)]
 pub struct Schedule {
-    pub(crate) items: Vec<Item>,
+    stages: Vec<Stage>,
+    items: Vec<Item>,
 }
 
 /// The last part of a type's name, without its parameters.
@@ -32,26 +29,20 @@ fn short_name<K>() -> String {
     name.rsplit("::").next().unwrap_or(name).to_owned()
 }
 
-pub(crate) fn field_reads(bound: &[Bound]) -> Vec<(usize, Extent)> {
-    let mut reads: Vec<(usize, Extent)> = vec![];
-    for b in bound {
-        if let Bound::Field { id, extent, .. } = b {
-            match reads.iter_mut().find(|r| r.0 == *id) {
-                Some(read) => read.1 = read.1.union(extent),
-                None => reads.push((*id, *extent)),
-            }
-        }
-    }
-    reads
-}
-
-fn scalar_reads(bound: &[Bound]) -> Vec<usize> {
-    bound.iter().filter_map(|b| if let Bound::Scalar { id, .. } = b { Some(*id) } else { None }).collect()
-}
-
 impl Schedule {
+    /// An empty list, whose stages are numbered after these.
+    pub(crate) fn new(stages: Vec<Stage>) -> Schedule {
+        Schedule { stages, items: vec![] }
+    }
+
+    /// All stages, and the items of the list.
+    pub(crate) fn finish(self) -> (Vec<Stage>, Vec<Item>) {
+        (self.stages, self.items)
+    }
+
     fn stage(&mut self, stage: Stage) -> &mut Self {
-        self.items.push(Item::Stage(Arc::new(stage)));
+        self.items.push(Item::Stage(StageId(self.stages.len())));
+        self.stages.push(stage);
         self
     }
 
@@ -63,29 +54,24 @@ impl Schedule {
         reads: impl Handles<T, K::Reads>,
         writes: impl Targets<K::Writes>,
     ) -> &mut Self {
-        debug_assert_eq!(writes.ids().len(), K::Writes::elements().len());
-        let (kernel, bound) = (Arc::new(kernel), reads.bind());
+        let writes: Vec<Use> = writes.fields().into_iter().map(|target| target.0).collect();
+        debug_assert_eq!(writes.len(), K::Writes::elements().len());
+        let (kernel, (arguments, mut uses)) = (Arc::new(kernel), unbind(reads.bind()));
+        uses.extend(&writes);
         self.stage(Stage {
             name: short_name::<K>(),
-            reads: field_reads(&bound),
-            writes: writes.ids(),
-            scalars_read: scalar_reads(&bound),
+            uses,
+            reads: field_reads(&arguments),
+            writes: writes.iter().map(|field| field.id).collect(),
+            scalars_read: scalar_reads(&arguments),
             scalar_written: None,
-            work: Work::Cells { kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), bound },
+            work: Work::Cells { kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), arguments },
         })
     }
 
     /// Reduces all cells to a scalar.
     pub fn reduce(&mut self, into: Scalar, reduction: Reduction) -> &mut Self {
-        let Reduction { what, op, kernel, bound } = reduction;
-        self.stage(Stage {
-            name: what.into(),
-            reads: field_reads(&bound),
-            writes: vec![],
-            scalars_read: scalar_reads(&bound),
-            scalar_written: Some(into.id),
-            work: Work::Reduce { kernel, bound, op },
-        })
+        self.stage(reduction.stage(Some(into)))
     }
 
     /// Computes a scalar from scalars.
@@ -98,6 +84,7 @@ impl Schedule {
         let values = move |all: &[f64]| f(std::array::from_fn(|i| all[i]));
         self.stage(Stage {
             name: "compute".into(),
+            uses: from.into_iter().chain([into]).map(Use::from).collect(),
             reads: vec![],
             writes: vec![],
             scalars_read: from.iter().map(|s| s.id).collect(),
@@ -128,6 +115,7 @@ impl Schedule {
         };
         self.stage(Stage {
             name: name.into(),
+            uses: reads.iter().map(|r| r.0).chain(writes).map(Use::from).collect(),
             reads: reads.map(|(f, extent)| (f.id, extent)).to_vec(),
             writes: writes.map(|f| f.id).to_vec(),
             scalars_read: vec![],
@@ -171,6 +159,7 @@ impl Schedule {
         };
         self.stage(Stage {
             name: name.into(),
+            uses: reads.into_iter().chain(writes).map(Use::from).collect(),
             reads: reads.map(|f| (f.id, Extent::POINTWISE)).to_vec(),
             writes: writes.map(|f| f.id).to_vec(),
             scalars_read: vec![],
@@ -184,6 +173,7 @@ impl Schedule {
     pub fn transpose<T: Element>(&mut self, from: Field<T>, to: Field<T>, turn: [SignedAxis; 3]) -> &mut Self {
         self.stage(Stage {
             name: "transpose".into(),
+            uses: vec![from.into(), to.into()],
             reads: vec![(from.id, Extent::POINTWISE)],
             writes: vec![to.id],
             scalars_read: vec![],
@@ -202,11 +192,12 @@ impl Schedule {
     ) -> &mut Self {
         self.stage(Stage {
             name: name.into(),
+            uses: vec![field.into()],
             reads: vec![],
             writes: vec![field.id],
-            scalars_read: vec![crate::model::declaration::TIME],
+            scalars_read: vec![TIME],
             scalar_written: None,
-            work: Work::Point { cell: (0, index), mix: Arc::new(f) },
+            work: Work::Point { cell: (0, index), update: Arc::new(f) },
         })
     }
 
@@ -220,72 +211,76 @@ impl Schedule {
     ) -> &mut Self {
         self.stage(Stage {
             name: "receive".into(),
+            uses: vec![source.into(), field.into()],
             reads: vec![],
             writes: vec![field.id],
-            scalars_read: vec![crate::model::declaration::TIME],
+            scalars_read: vec![TIME],
             scalar_written: None,
-            work: Work::Receive { source: source.0, mix: Arc::new(f) },
+            work: Work::Receive { source: source.id, update: Arc::new(f) },
         })
     }
 
-    fn bags(&mut self, name: &str, into: Option<Scalar>, f: BagFn) -> &mut Self {
+    fn on_records<R: Record>(
+        &mut self,
+        name: &str,
+        records: Records<R>,
+        into: Option<Scalar>,
+        work: RecordWork,
+    ) -> &mut Self {
         self.stage(Stage {
             name: name.into(),
+            uses: std::iter::once(records.into()).chain(into.map(Use::from)).collect(),
             reads: vec![],
             writes: vec![],
             scalars_read: vec![],
             scalar_written: into.map(|s| s.id),
-            work: Work::RecordStore(f),
+            work: Work::Records { records: records.id, work },
         })
     }
 
-    /// Sends every record of a bag to the rank that owns its key (`key modulo ranks`): an all-to-all.
+    /// Sends every record to the rank that owns its key (`key modulo ranks`): an all-to-all.
     pub fn scatter<R: Record>(
         &mut self,
-        bag: Records<R>,
+        records: Records<R>,
         key: impl Fn(&R) -> u64 + Send + Sync + 'static,
     ) -> &mut Self {
-        self.bags("scatter", None, Arc::new(move |comm, bags: &mut RecordStore| bags.scatter(comm, bag, &key)))
+        let scatter = move |mine: &mut _, ranks: usize| {
+            let mut to = vec![vec![]; ranks];
+            for record in typed_mut::<R>(mine).drain(..) {
+                record.write(&mut to[(key(&record) % ranks as u64) as usize]);
+            }
+            to
+        };
+        self.on_records("scatter", records, None, RecordWork::Scatter(Arc::new(scatter)))
     }
 
-    /// Works on a rank's own records.
-    pub fn each_bag<R: Record>(
+    /// Changes the records of each rank.
+    pub fn update_records<R: Record>(
         &mut self,
         name: &str,
-        bag: Records<R>,
+        records: Records<R>,
         f: impl Fn(&mut Vec<R>) + Send + Sync + 'static,
     ) -> &mut Self {
-        self.bags(
-            name,
-            None,
-            Arc::new(move |_, bags: &mut RecordStore| {
-                f(bags.get_mut(bag));
-                Ok(())
-            }),
-        )
+        let update = move |mine: &mut _| f(typed_mut(mine));
+        self.on_records(name, records, None, RecordWork::Update(Arc::new(update)))
     }
 
-    /// The sum of a number of every record, exactly.
-    pub fn sum_bag<R: Record>(
+    /// Computes the exact sum of a number of every record.
+    pub fn sum_records<R: Record>(
         &mut self,
         into: Scalar,
-        bag: Records<R>,
+        records: Records<R>,
         f: impl Fn(&R) -> f64 + Send + Sync + 'static,
     ) -> &mut Self {
-        self.bags(
-            "sum",
-            Some(into),
-            Arc::new(move |comm, bags: &mut RecordStore| {
-                bags.sum(comm, bag, &f);
-                Ok(())
-            }),
-        )
+        let sum = move |mine: &_, add: &mut dyn FnMut(f64)| typed(mine).iter().for_each(|record| add(f(record)));
+        self.on_records("sum", records, Some(into), RecordWork::Sum(Arc::new(sum)))
     }
 
+    /// The items of a loop's body.
     fn nested(&mut self, body: impl FnOnce(&mut Schedule)) -> Vec<Item> {
-        let mut inner = Schedule::default();
-        body(&mut inner);
-        inner.items
+        let outer = std::mem::take(&mut self.items);
+        body(self);
+        std::mem::replace(&mut self.items, outer)
     }
 
     /// Does the body `n` times.
@@ -295,10 +290,10 @@ impl Schedule {
         self
     }
 
-    /// Does the body until the test holds after it, at most `most` times; the test is made before the first time too.
-    pub fn until(&mut self, test: Test, most: usize, body: impl FnOnce(&mut Schedule)) -> &mut Self {
+    /// Does the body until the condition holds after it, at most `most` times; the condition is tested before the first time too.
+    pub fn until(&mut self, condition: Condition, most: usize, body: impl FnOnce(&mut Schedule)) -> &mut Self {
         let body = self.nested(body);
-        self.items.push(Item::Until(test, most, body));
+        self.items.push(Item::Until(condition, most, body));
         self
     }
 

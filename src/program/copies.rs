@@ -4,10 +4,11 @@ use crate::base::index_transform::IndexTransform;
 use crate::model::grid::Grid;
 use crate::program::domain::Domain;
 use halocline_kernels::Extent;
+use std::collections::BTreeSet;
 
 /// A box of cells to be copied from one patch to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Copy {
+pub struct CopyRegion {
     /// Owner of the cells: rank and position among its patches.
     pub from: (usize, usize),
     /// Where they are wanted: rank and position among its patches.
@@ -15,12 +16,12 @@ pub struct Copy {
     /// Where they go, in indices of the patch that wants them.
     pub target: Region,
     /// From those indices to the owner's.
-    pub turn: IndexTransform,
+    pub transform: IndexTransform,
 }
 
 /// The halo of every patch of a rank: all boxes within `reach` of it that some rank owns, in a fixed order that sender
 /// and receiver agree on. Without corners only the boxes straight beyond its faces.
-pub fn halo(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> Vec<Copy> {
+pub fn halo(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> Vec<CopyRegion> {
     let mut copies = vec![];
     let stored = |depth: [usize; 3]| [0, 1, 2].map(|a| if a < 2 && grid.is_flat(a) { 0 } else { depth[a] });
     let (below, above) = (stored(extent.below), stored(extent.above));
@@ -36,12 +37,12 @@ pub fn halo(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> Vec<C
             faces.filter(|face| !face.is_empty()).collect()
         };
         for outside in around {
-            for (block, cells, turn) in grid.resolve(patch.block, outside) {
-                copies.extend(domain.owners(block, &cells).into_iter().map(|(owner, position, part)| Copy {
+            for (block, cells, transform) in grid.resolve(patch.block, outside) {
+                copies.extend(domain.owners(block, &cells).into_iter().map(|(owner, position, part)| CopyRegion {
                     from: (owner, position),
                     to: (rank, p),
-                    target: turn.inverse().region(&part),
-                    turn,
+                    target: transform.inverse().region(&part),
+                    transform,
                 }));
             }
         }
@@ -50,15 +51,15 @@ pub fn halo(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> Vec<C
 }
 
 /// From one split of a grid to another: what `rank` wants of `to`, found in `from` after the turn.
-pub fn between(from: &Domain, to: &Domain, turn: IndexTransform, rank: usize) -> Vec<Copy> {
+pub fn between(from: &Domain, to: &Domain, transform: IndexTransform, rank: usize) -> Vec<CopyRegion> {
     let mut copies = vec![];
     for (p, patch) in to.patches(rank).iter().enumerate() {
-        let cells = turn.region(&patch.region);
-        copies.extend(from.owners(patch.block, &cells).into_iter().map(|(owner, position, part)| Copy {
+        let cells = transform.region(&patch.region);
+        copies.extend(from.owners(patch.block, &cells).into_iter().map(|(owner, position, part)| CopyRegion {
             from: (owner, position),
             to: (rank, p),
-            target: turn.inverse().region(&part),
-            turn,
+            target: transform.inverse().region(&part),
+            transform,
         }));
     }
     copies
@@ -67,17 +68,41 @@ pub fn between(from: &Domain, to: &Domain, turn: IndexTransform, rank: usize) ->
 /// True if the cells of a copy are one piece of memory on both sides, of the same shape, but for halos that lie between
 /// them: whole planes, or whole rows of one plane, of patches that are equally wide. (Arrays of a field have halos of
 /// the same depth everywhere.)
-pub fn is_contiguous(domain: &Domain, copy: &Copy) -> bool {
+pub fn is_contiguous(domain: &Domain, copy: &CopyRegion) -> bool {
     let owned = |(rank, patch): (usize, usize)| domain.patches(rank)[patch].region;
     let (source, target) = (owned(copy.from), owned(copy.to));
     let spans = |a: usize| copy.target.low[a] <= target.low[a] && target.high[a] <= copy.target.high[a];
     let one_plane = copy.target.size()[0] == 1;
-    copy.turn.is_shift() && source.size()[1..] == target.size()[1..] && spans(2) && (spans(1) || one_plane)
+    copy.transform.is_shift() && source.size()[1..] == target.size()[1..] && spans(2) && (spans(1) || one_plane)
+}
+
+/// The ranks that may want cells of `rank`, or own cells that it wants, within `extent`: a superset, found without asking
+/// other ranks. A cell beyond several faces is reached by crossing them one at a time, and crossing a face leads both ways,
+/// so ranks at most three crossings apart are enough.
+pub fn neighbours(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> BTreeSet<usize> {
+    let far = extent.below.iter().chain(&extent.above).copied().max().unwrap_or(0);
+    let mut found = BTreeSet::from([rank]);
+    let mut outermost = vec![rank];
+    for _ in 0..3 {
+        let beyond = outermost.iter().flat_map(|&r| halo(grid, domain, r, &Extent::star(far)));
+        let next: BTreeSet<usize> = beyond.map(|copy| copy.from.0).collect();
+        outermost = next.into_iter().filter(|r| found.insert(*r)).collect();
+    }
+    found
+}
+
+/// The ranks that want cells of `rank` when all cells of `from` are copied to `to` (see [`between`]), and `rank` itself.
+pub fn receivers(from: &Domain, to: &Domain, transform: IndexTransform, rank: usize) -> BTreeSet<usize> {
+    let back = transform.inverse();
+    let mine = from.patches(rank);
+    let targets = mine.iter().flat_map(|patch| to.owners(patch.block, &back.region(&patch.region)));
+    targets.map(|owner| owner.0).chain([rank]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::index_transform::{X, Y, Z};
 
     #[test]
     fn a_halo_covers_all_that_is_not_beyond_a_wall_once() {
@@ -91,7 +116,7 @@ mod tests {
                 assert_eq!(copies.iter().map(|c| c.target.cells()).sum::<usize>(), inside.cells() - patch.cells());
                 for copy in copies {
                     let owner = domain.patches(copy.from.0)[copy.from.1].region;
-                    assert!(owner.contains(&copy.turn.region(&copy.target)));
+                    assert!(owner.contains(&copy.transform.region(&copy.target)));
                     assert!(inside.contains(&copy.target) && copy.target.intersect(&patch).is_empty());
                 }
             }
@@ -116,5 +141,41 @@ mod tests {
         let moved: usize =
             (0..4).flat_map(|r| between(&a, &b, IndexTransform::NONE, r)).map(|c| c.target.cells()).sum();
         assert_eq!(moved, 120);
+    }
+
+    #[test]
+    fn neighbours_are_all_that_exchange_halos() {
+        let ring = Grid::blocks(2, [6, 6, 6]).join(0, Z, 1, [Z, -X, Y]).unwrap().join(0, X, 1, [X, Y, Z]).unwrap();
+        let grids = [Grid::new([6, 8, 10]).periodic([true, false, true]), Grid::new([9, 9]).periodic([true; 2]), ring];
+        for grid in &grids {
+            for ranks in [1, 2, 4, 8] {
+                let Ok(domain) = Domain::new(grid, ranks, None, [2; 3]) else { continue };
+                let extent = Extent { below: [2, 1, 2], above: [1, 2, 2], corners: true };
+                for rank in 0..ranks {
+                    let near = neighbours(grid, &domain, rank, &extent);
+                    for other in 0..ranks {
+                        let wants = halo(grid, &domain, other, &extent).iter().any(|copy| copy.from.0 == rank);
+                        assert!(!wants || near.contains(&other), "{other} wants cells of {rank} of {ranks}");
+                    }
+                }
+            }
+        }
+        let large = Domain::new(&Grid::new([64, 64, 64]).periodic([true; 3]), 4096, None, [1; 3]).unwrap();
+        let near = neighbours(&Grid::new([64, 64, 64]).periodic([true; 3]), &large, 2000, &Extent::star(1));
+        assert!(near.len() < 100, "{}", near.len());
+    }
+
+    #[test]
+    fn receivers_are_all_that_want_cells() {
+        let grid = Grid::new([6, 5, 4]);
+        let whole = |axes| Domain::whole(&grid, 4, axes, [1; 3]);
+        let (a, b) = (whole([false, false, true]), whole([true, false, false]));
+        for rank in 0..4 {
+            let found = receivers(&a, &b, IndexTransform::NONE, rank);
+            for other in 0..4 {
+                let wants = between(&a, &b, IndexTransform::NONE, other).iter().any(|copy| copy.from.0 == rank);
+                assert_eq!(wants || other == rank, found.contains(&other), "{other} and {rank}");
+            }
+        }
     }
 }

@@ -31,8 +31,8 @@ impl<'a> Run<'a> {
         comm.agree(if comm.is_root() { free() } else { Ok(()) })?;
         let model = model(entry, file, comm.clone())?;
         check_streams(file, &model)?;
-        let (clock, bytes_of_state) = (model.design.clock, super::bytes_of_state(&model));
         let mut simulation = model.compile()?;
+        let (clock, bytes_of_state) = (simulation.fields().declared().clock, simulation.program().bytes_of_state());
         let total = match (setup::steps(clock, file.time.end), file.time.end) {
             (Some(n), _) => Total::Steps(n),
             (None, Span::Seconds(end)) => Total::Seconds(end),
@@ -61,12 +61,12 @@ impl<'a> Run<'a> {
         let recorders = recorders
             .map(|(name, _)| {
                 let from = (options.resume.is_some(), from.as_deref());
-                Recorder::begin(&comm, &simulation.store, file, name, dir, &provenance, from)
+                Recorder::begin(&comm, simulation.fields(), file, name, dir, &provenance, from)
             })
             .collect::<Result<Vec<Recorder>>>()?;
         let copy_gb_s = report::measure_copy(&comm, simulation.memory());
-        simulation.timers.trace = origin.map(Trace::new);
-        simulation.timers.spent(Phase::Setup, started);
+        simulation.timers_mut().trace = origin.map(Trace::new);
+        simulation.timers_mut().record(Phase::Setup, started);
         let streams = file.output.keys().cloned().collect();
         drop(from);
         let life = comm.share(fence.as_ref().map(|fence| fence.life.clone()));

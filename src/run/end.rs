@@ -8,7 +8,6 @@ use crate::comm;
 use crate::config::Cadence;
 use crate::engine::Phase;
 use crate::engine::trace::MOST;
-use crate::model::declaration::Measure;
 use serde_json::Map;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -17,7 +16,7 @@ impl Run<'_> {
     /// Seals streams, reports, draws, and passes on how it ended.
     pub(super) fn finish(mut self, outcome: Result<String>, wall: f64) -> Result<()> {
         let _signs = (self.comm.is_root() && !self.lost).then(|| Signs::give(&self.options.output));
-        let wall = (wall - self.simulation.timers.of(Phase::Output)).max(1e-9);
+        let wall = (wall - self.simulation.timers().of(Phase::Output)).max(1e-9);
         let started = Instant::now();
         let save = self.file.checkpoint.every != Cadence::Never;
         let outcome = match outcome {
@@ -37,26 +36,21 @@ impl Run<'_> {
         for recorder in std::mem::take(&mut self.recorders) {
             recorder.finish()?;
         }
-        let settling = self.simulation.timers.spent(Phase::Output, started);
+        let settling = self.simulation.timers_mut().record(Phase::Output, started);
         self.keeper.settle()?;
         self.held_up(settling);
         self.settle_replicas()?;
         let started = Instant::now();
         let mut results = Map::new();
-        let diagnostics = self.simulation.store.design.diagnostics.clone();
-        for diagnostic in diagnostics {
-            let measured = match diagnostic.what {
-                Measure::Reduction(r) => self.simulation.measure(r),
-                Measure::Scalar(s) => crate::engine::Measurement { value: self.simulation.scalar(s), at: None },
-            };
-            summary::add_result(&mut results, &diagnostic.name, measured);
+        for (name, measured) in self.simulation.diagnose() {
+            summary::add_result(&mut results, &name, measured);
         }
-        let started = self.simulation.timers.spent_on("diagnostics", Phase::Output, started);
+        let started = self.simulation.timers_mut().record_as("diagnostics", Phase::Output, started);
         let state = self.simulation.state()?;
-        let started = self.simulation.timers.spent_on("state", Phase::Output, started);
+        let started = self.simulation.timers_mut().record_as("state", Phase::Output, started);
         let pictures = if outcome.is_ok() { self.pictures()? } else { vec![] };
-        self.simulation.timers.spent_on("pictures", Phase::Output, started);
-        let time = Report::gather(&self.comm, &self.simulation.timers, self.copy_gb_s);
+        self.simulation.timers_mut().record_as("pictures", Phase::Output, started);
+        let time = Report::gather(&self.comm, self.simulation.timers(), self.copy_gb_s);
         let summary = self.summary(&outcome, wall, results, state, time);
         let written = if self.comm.is_root() { summary.write(&self.options.output) } else { Ok(()) };
         self.comm.agree(written)?;
@@ -96,7 +90,7 @@ impl Run<'_> {
         time: Report,
     ) -> Summary {
         let simulation = &self.simulation;
-        let cells = simulation.store.design.grids.first().map_or(0, |g| g.total_cells()) as f64;
+        let cells = simulation.fields().declared().grids.first().map_or(0, |g| g.total_cells()) as f64;
         let (checkpoints, checkpoint_bytes) = self.keeper.written();
         let (replicas, replica_bytes) = self.replicas.as_ref().map_or((0, 0), |replicas| replicas.kept());
         let rate = (simulation.steps() - self.resumed.unwrap_or(0)) as f64 / wall;
@@ -107,7 +101,7 @@ impl Run<'_> {
             transport: self.comm.kind().into(),
             threads: self.comm.threads().count(),
             fusion: simulation.fusion(),
-            instruction_set: simulation.store.design.instructions.name().into(),
+            instruction_set: simulation.fields().declared().instructions.name().into(),
             grid: self.file.grid.cells,
             process_grid: simulation.domain().map_or([1; 3], |d| d.dims),
             element: self.file.engine.element.element_type().name().into(),
@@ -124,9 +118,9 @@ impl Run<'_> {
             cells_per_s: cells * rate,
             t_eff_gb_s: simulation.moved() as f64 / wall / 1e9,
             memory_bytes: simulation.memory() as u64,
-            messages: simulation.timers.messages,
-            sent_bytes: simulation.timers.sent,
-            seconds: Seconds::of(&simulation.timers),
+            messages: simulation.timers().messages,
+            sent_bytes: simulation.timers().sent,
+            seconds: Seconds::of(simulation.timers()),
             time,
             results,
             state,
@@ -135,7 +129,7 @@ impl Run<'_> {
 
     /// Writes what was traced, and says so. Collective.
     fn write_trace(&self) -> Result<Option<String>> {
-        let Some(trace) = &self.simulation.timers.trace else { return Ok(None) };
+        let Some(trace) = &self.simulation.timers().trace else { return Ok(None) };
         let path = self.options.output.join("trace.json");
         let full = trace::write(&self.comm, trace, &comm::node(), &path)?;
         let until = full
@@ -147,16 +141,16 @@ impl Run<'_> {
     fn pictures(&self) -> Result<Vec<PathBuf>> {
         let mut paths = vec![];
         for (name, stream) in self.file.output.iter().filter(|(_, s)| s.picture && s.points.is_none()) {
-            for (f, d) in self.simulation.store.design.declarations.iter().enumerate() {
+            for (f, d) in self.simulation.fields().declared().fields.iter().enumerate() {
                 let wanted = stream.fields.as_ref().map_or(d.output && d.grid == 0, |names| names.contains(&d.name));
                 if !wanted {
                     continue;
                 }
                 let path = self.options.output.join(format!("{name}-{}.png", d.name));
                 let when = format!("step {}", self.simulation.steps());
-                let cells = self.simulation.store.design.grids[0].cells();
+                let cells = self.simulation.fields().declared().grids[0].cells();
                 let region = stream.region.as_ref().map_or(Region::of(cells), |r| r.within(cells));
-                if pictures::draw(&self.comm, &self.simulation.store, f, region, &when, &path)? {
+                if pictures::draw(&self.comm, self.simulation.fields(), f, region, &when, &path)? {
                     paths.push(path);
                 }
             }

@@ -1,7 +1,7 @@
 //! Jobs: what a simulation is called, the type of its parameters, and how it declares its model.
 use crate::base::{Error, Result};
 use crate::config::{Float, JobFile, Row, Source, check_parameters, describe, suggestion};
-use crate::model::declaration::Model;
+use crate::model::Model;
 use halocline_kernels::Real;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};

@@ -27,7 +27,6 @@ use crate::base::{Error, Result};
 use crate::comm::{Comm, Launch};
 use crate::config::{Cadence, JobFile};
 use crate::engine::{NonFinite, Phase, Simulation};
-use crate::model::declaration::Model;
 use crate::saved::checkpoint::Keeper;
 use crate::saved::folder::Fence;
 use crate::saved::replica::{Replicas, Room};
@@ -87,21 +86,6 @@ fn live(entry: &JobEntry, file: &JobFile, options: &Options, comm: Comm, signs: 
     let stepping = Instant::now();
     let outcome = run.step_to_end();
     run.finish(outcome, stepping.elapsed().as_secs_f64())
-}
-
-/// Bytes that must move in memory in a step, on all ranks together, loops left out: what T_eff counts.
-pub fn bytes_per_step(model: &Model) -> u64 {
-    crate::engine::bytes_of(&model.design, &model.design.step)
-}
-
-/// Bytes of all fields that a checkpoint holds.
-pub fn bytes_of_state(model: &Model) -> u64 {
-    let design = &model.design;
-    let bytes = |f: usize| {
-        let d = &design.declarations[f];
-        d.element.size() as u64 * design.grids[d.grid].total_cells()
-    };
-    design.written().into_iter().map(bytes).sum()
 }
 
 /// A run under way, on one rank.
@@ -205,7 +189,7 @@ impl<'a> Run<'a> {
             .map_or(Wishes::default(), |control| control.listen(longest, self.recorders.iter().all(Recorder::is_ripe)));
         let done = self.done();
         let heard = self.pulse.beat(&self.comm, wishes, done);
-        self.simulation.timers.spent(Phase::Watch, started);
+        self.simulation.timers_mut().record(Phase::Watch, started);
         if heard.verdict == Verdict::NotFinite {
             return Err(self.not_finite());
         }
@@ -248,7 +232,7 @@ impl<'a> Run<'a> {
         let Some((step, NonFinite { field, block, index, value })) = self.simulation.first_finding(mine) else {
             return Error::failure("a value that is not finite was found, and lost");
         };
-        let block = if self.simulation.store.design.grids[0].all_blocks().len() > 1 {
+        let block = if self.simulation.fields().declared().grids[0].all_blocks().len() > 1 {
             format!(" of block {block}")
         } else {
             String::new()
@@ -279,11 +263,11 @@ impl<'a> Run<'a> {
             self.check_life()?;
         }
         for recorder in &mut self.recorders {
-            let written = recorder.step(&self.simulation.store, step, time, wishes.output);
+            let written = recorder.step(self.simulation.fields(), step, time, wishes.output);
             self.agreed |= written.is_err();
             written?;
         }
-        self.simulation.timers.spent(Phase::Output, started);
+        self.simulation.timers_mut().record(Phase::Output, started);
         Ok(())
     }
 }

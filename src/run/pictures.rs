@@ -2,7 +2,7 @@
 use crate::base::Region;
 use crate::base::Result;
 use crate::comm::Comm;
-use crate::engine::{Store, with_element};
+use crate::engine::{Fields, with_element};
 use crate::files::png;
 use crate::model::grid::AXES;
 use halocline_kernels::Element;
@@ -14,8 +14,8 @@ use std::path::Path;
 ///
 /// # Errors
 /// If the picture cannot be written.
-pub fn draw(comm: &Comm, store: &Store, field: usize, region: Region, when: &str, path: &Path) -> Result<bool> {
-    let (d, block) = (&store.design.declarations[field], store.grid_of(field).block(0));
+pub fn draw(comm: &Comm, store: &Fields, field: usize, region: Region, when: &str, path: &Path) -> Result<bool> {
+    let (d, block) = (&store.declared().fields[field], store.grid_of(field).block(0));
     let size = region.size();
     let deep: Vec<usize> = (0..3).filter(|&a| size[a] > 1).collect();
     let [.., up, across] = deep[..] else { return Ok(false) };
@@ -42,9 +42,9 @@ pub fn draw(comm: &Comm, store: &Store, field: usize, region: Region, when: &str
 }
 
 /// The values of a plane on rank 0 (the absolute ones of a complex field), `[up, across]`.
-fn gather(comm: &Comm, store: &Store, field: usize, plane: Region, [up, across]: [usize; 2]) -> Option<Array2<f64>> {
+fn gather(comm: &Comm, store: &Fields, field: usize, plane: Region, [up, across]: [usize; 2]) -> Option<Array2<f64>> {
     let part = |region: Region| region.intersect(&plane);
-    let (mut mine, complex) = (vec![], store.design.declarations[field].element.parts() == 2);
+    let (mut mine, complex) = (vec![], store.declared().fields[field].element.parts() == 2);
     for (array, patch) in store.arrays(field).iter().zip(store.patches(field)) {
         if patch.block == 0 && !part(patch.region).is_empty() {
             with_element!(array.element(), T => for v in array.view::<T>(&part(patch.region)) {

@@ -70,6 +70,6 @@ impl Run<'_> {
 
     fn held_up_by_replicas(&mut self, since: Instant) {
         self.stalled[1] += since.elapsed().as_secs_f64();
-        self.simulation.timers.spent_on("replica", Phase::Output, since);
+        self.simulation.timers_mut().record_as("replica", Phase::Output, since);
     }
 }

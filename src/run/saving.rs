@@ -11,7 +11,7 @@ use std::time::Instant;
 /// The state as it is, with what streams have gathered. Collective.
 pub(super) fn take(simulation: &Simulation, recorders: &[Recorder], older: Option<Snapshot>) -> Snapshot {
     let mut snapshot = simulation.snapshot(older);
-    recorders.iter().for_each(|recorder| recorder.save(&simulation.store, &mut snapshot));
+    recorders.iter().for_each(|recorder| recorder.save(simulation.fields(), &mut snapshot));
     snapshot
 }
 
@@ -59,7 +59,7 @@ impl Run<'_> {
     /// Notes that the run waited for a checkpoint since then.
     pub(super) fn held_up(&mut self, since: Instant) {
         self.stalled[0] += since.elapsed().as_secs_f64();
-        self.simulation.timers.spent_on("checkpoint", Phase::Output, since);
+        self.simulation.timers_mut().record_as("checkpoint", Phase::Output, since);
     }
 
     /// Checks that the state may be saved, and brings to disk what was written until here, which belongs to it. Collective.

@@ -2,8 +2,8 @@
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Fuse, InstructionSet as Wanted, JobFile, Span};
-use crate::model::declaration::{Clock, Model};
 use crate::model::grid::Grid;
+use crate::model::{Clock, Model};
 use crate::run::job::JobEntry;
 use halocline_kernels::InstructionSet;
 
@@ -27,7 +27,7 @@ pub fn model(entry: &JobEntry, file: &JobFile, comm: Comm) -> Result<Model> {
     }
     entry.build(file, &mut model)?;
     if let Span::Seconds(end) = file.time.end
-        && model.design.clock == Clock::Steps
+        && model.declared.clock == Clock::Steps
     {
         return Err(file.source.error(
             "time.end",
@@ -35,7 +35,7 @@ pub fn model(entry: &JobEntry, file: &JobFile, comm: Comm) -> Result<Model> {
             "give it in steps, such as \"40 step\"",
         ));
     }
-    model.check()?;
+    crate::program::check(&model)?;
     Ok(model)
 }
 

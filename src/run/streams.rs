@@ -5,7 +5,7 @@ use crate::base::hyperslab::{Number, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile, Reduction, StreamElement, StreamSection};
-use crate::engine::{Part, Saved, Snapshot, Store, with_element};
+use crate::engine::{Fields, Part, Saved, Snapshot, with_element};
 use crate::files::{Axis, Hyperslab, Layout, Seal, Stream, Variable};
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{AXES, Grid, Location};
@@ -51,7 +51,7 @@ impl Recorder {
     /// If its files cannot be made, or cannot be gone on with.
     pub fn begin(
         comm: &Comm,
-        store: &Store,
+        store: &Fields,
         file: &JobFile,
         name: &str,
         dir: &Path,
@@ -59,8 +59,8 @@ impl Recorder {
         (goes_on, from): (bool, Option<&dyn Saved>),
     ) -> Result<Recorder> {
         let section = &file.output[name];
-        let grid = &store.design.grids[0];
-        let fields = chosen(section, &store.design.declarations);
+        let grid = &store.declared().grids[0];
+        let fields = chosen(section, &store.declared().fields);
         let pieces = match &section.points {
             Some(points) => {
                 Pieces::Points(points.iter().map(|p| [0, 1, 2].map(|a| cell_at(grid, *p, a).unwrap_or(0))).collect())
@@ -77,7 +77,7 @@ impl Recorder {
         };
         let (mut axes, mut variables, mut columns) = (vec![], vec![], vec![]);
         for f in fields {
-            let d = &store.design.declarations[f];
+            let d = &store.declared().fields[f];
             let own = axes_of(grid, d.location, &pieces, section, &mut axes);
             let real = if d.element.size() / d.element.parts() == 4 { ElementType::F32 } else { ElementType::F64 };
             let element = match section.element {
@@ -135,7 +135,7 @@ impl Recorder {
     }
 
     /// Adds to a snapshot what has been gathered since the last instant.
-    pub fn save(&self, store: &Store, snapshot: &mut Snapshot) {
+    pub fn save(&self, store: &Fields, snapshot: &mut Snapshot) {
         let mut number = |what: &str, bits| _ = snapshot.numbers.insert(format!("stream/{}/{what}", self.name), bits);
         number("count", self.count);
         number("last time", self.last_time.to_bits());
@@ -153,7 +153,7 @@ impl Recorder {
     }
 
     /// Takes from a saved state what [`Recorder::save`] has put there. A stream that the state does not know begins.
-    fn put_back(&mut self, store: &Store, saved: &dyn Saved) -> Result<()> {
+    fn put_back(&mut self, store: &Fields, saved: &dyn Saved) -> Result<()> {
         let number = |what: &str| saved.number(&format!("stream/{}/{what}", self.name));
         let time = saved.number("scalar/time").unwrap_or_default();
         let (count, last_time) = (number("count").unwrap_or(0), f64::from_bits(number("last time").unwrap_or(time)));
@@ -220,7 +220,7 @@ impl Recorder {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn step(&mut self, store: &Store, step: u64, time: f64, asked: bool) -> Result<()> {
+    pub fn step(&mut self, store: &Fields, step: u64, time: f64, asked: bool) -> Result<()> {
         if self.reduce != Reduction::Instant && step > 0 {
             self.gather(store);
         }
@@ -258,7 +258,7 @@ impl Recorder {
     }
 
     /// The boxes of a field that this rank has a part in: patch and cells.
-    fn boxes(&self, store: &Store, field: usize) -> Vec<(usize, Region, usize)> {
+    fn boxes(&self, store: &Fields, field: usize) -> Vec<(usize, Region, usize)> {
         let patches = store.patches(field);
         match &self.pieces {
             Pieces::Region(whole, _) => {
@@ -279,7 +279,7 @@ impl Recorder {
         }
     }
 
-    fn slabs(&self, store: &Store, column: usize, c: &Column) -> Vec<Hyperslab> {
+    fn slabs(&self, store: &Fields, column: usize, c: &Column) -> Vec<Hyperslab> {
         let boxes = self.boxes(store, c.field).into_iter().enumerate();
         boxes
             .map(|(b, (patch, region, number))| {
@@ -300,7 +300,7 @@ impl Recorder {
     }
 
     /// Adds the values after a step to those gathered since the last instant.
-    fn gather(&mut self, store: &Store) {
+    fn gather(&mut self, store: &Fields) {
         let first = self.count == 0;
         let now: Vec<Vec<Vec<f64>>> = self
             .columns
@@ -392,7 +392,7 @@ fn axis(grid: &Grid, a: usize, location: Location, region: &Region) -> Axis {
 }
 
 /// One part of a field's numbers in a box, row-major, in double precision.
-fn numbers(store: &Store, c: &Column, patch: usize, region: &Region) -> Vec<f64> {
+fn numbers(store: &Fields, c: &Column, patch: usize, region: &Region) -> Vec<f64> {
     let array = &store.arrays(c.field)[patch];
     with_element!(array.element(), T => array.view::<T>(region).iter().map(|v| v.parts()[c.part]).collect())
 }

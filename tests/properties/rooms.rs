@@ -1,7 +1,7 @@
 //! What needs no drawing by lot: other types in one kernel, other grids, bags, sources, ensembles, more ranks than work.
 use halocline::comm::ranks;
-use halocline::engine::sources::{Arrival, Replay};
-use halocline::model::reduction::{Op, Reduction};
+use halocline::model::source::{Arrival, Replay};
+use halocline::model::{Op, Reduction};
 use halocline::prelude::*;
 
 /// Runs a model on all numbers of ranks from 1 to 12, with one to three threads, and wants the same from all.
@@ -149,10 +149,10 @@ fn diagnostics_may_read_neighbours_and_see_the_present_time() {
         let beyond = || Reduction::of::<f64, _>("beyond", Op::Max, Adjacent, [a]);
         model.diagnose("beyond", beyond());
         let mut run = model.compile()?;
-        let mut seen = vec![run.measure(beyond()).value];
+        let mut seen = vec![run.measure(beyond()).unwrap().value];
         for _ in 0..2 {
             run.advance(1)?;
-            seen.push(run.measure(beyond()).value);
+            seen.push(run.measure(beyond()).unwrap().value);
         }
         Ok(seen)
     });
@@ -190,14 +190,14 @@ fn bags_hash_records_and_nothing_between_them() {
     let state = |change: u64| {
         same_on_all_ranks(move |comm| {
             let mut model = Model::gridless(comm);
-            let bag = model.bag("bag", move |rank, size| {
+            let bag = model.records("bag", move |rank, size| {
                 (0..100)
                     .filter(|i| i % size == rank)
                     .map(|i| (i as u8, (i as u64 * 31) ^ (change * u64::from(i == 57))))
                     .collect()
             });
             let weight = model.scalar("weight", 0.0);
-            model.every_step(|s| _ = s.scatter(bag, |r| r.1 / 7).sum_bag(weight, bag, |r| r.1 as f64 / 3.0));
+            model.every_step(|s| _ = s.scatter(bag, |r| r.1 / 7).sum_records(weight, bag, |r| r.1 as f64 / 3.0));
             let mut run = model.compile()?;
             let before = run.state()?;
             run.advance(2)?;

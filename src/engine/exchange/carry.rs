@@ -1,9 +1,9 @@
 //! Copying a box of cells from one order of axes and one spacing to another.
-use super::Move;
 use crate::base::Array;
 use crate::base::Region;
 use crate::base::index_transform::IndexTransform;
-use crate::program::copies::Copy;
+use crate::program::copies::CopyRegion;
+use crate::program::transfers::Transfer;
 use halocline_kernels::ElementType;
 
 /// One end of a copy: the first cell, and bytes from cell to cell along the target's axes.
@@ -21,11 +21,11 @@ pub(super) fn whole(array: &Array, region: &Region) -> End {
 }
 
 /// The source cells of a copy, walked along the target's axes.
-pub(super) fn end(array: &Array, copy: &Copy) -> End {
-    let IndexTransform { to, .. } = copy.turn;
-    let own = whole(array, &copy.turn.region(&copy.target)).strides;
+pub(super) fn end(array: &Array, copy: &CopyRegion) -> End {
+    let IndexTransform { to, .. } = copy.transform;
+    let own = whole(array, &copy.transform.region(&copy.target)).strides;
     let strides = to.map(|h| if h.reversed { -own[h.axis] } else { own[h.axis] });
-    End { at: array.cell_mut(copy.turn.index(copy.target.low)), strides }
+    End { at: array.cell_mut(copy.transform.index(copy.target.low)), strides }
 }
 
 /// Cells packed one after the other.
@@ -36,7 +36,7 @@ pub(super) fn packed(at: *mut u8, region: &Region, element: ElementType) -> End 
 
 /// # Safety
 /// Both ends must be valid for all cells of the move, and not overlap.
-pub(super) unsafe fn carry(m: &Move, from: End, to: End) {
+pub(super) unsafe fn carry(m: &Transfer, from: End, to: End) {
     let [nz, ny, nx] = m.copy.target.size();
     let size = m.element.size();
     let rows = from.strides[2] == size as isize && to.strides[2] == size as isize && nx * size > SHORT;

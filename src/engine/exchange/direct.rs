@@ -4,17 +4,18 @@
 //! What lies between such cells in memory, the ends of rows and rows beyond y, travels with them. On both sides this is
 //! halo, and where it arrives it lies beyond a corner of the patch. So no other message may come there at the same time,
 //! what is packed is unpacked afterwards, and corners that an earlier exchange has left there are stale.
-use super::{Arrays, Move};
+use super::Arrays;
 use crate::base::Array;
 use crate::base::Region;
 use crate::comm::{Comm, Direct, Span};
+use crate::program::transfers::Transfer;
 
 /// The moves of a rank that need no packing.
 pub(super) struct Planes {
     /// Ranks to send to, and moves.
-    pub sends: Vec<(usize, Move)>,
+    pub sends: Vec<(usize, Transfer)>,
     /// Ranks to hear from, and moves.
-    pub receives: Vec<(usize, Move)>,
+    pub receives: Vec<(usize, Transfer)>,
     messages: Box<dyn Direct>,
     under_way: bool,
     /// Where they lie this time: kept for their memory.
@@ -22,7 +23,7 @@ pub(super) struct Planes {
 }
 
 impl Planes {
-    pub fn new(comm: &Comm, tag: u32, sends: Vec<(usize, Move)>, receives: Vec<(usize, Move)>) -> Planes {
+    pub fn new(comm: &Comm, tag: u32, sends: Vec<(usize, Transfer)>, receives: Vec<(usize, Transfer)>) -> Planes {
         Planes { sends, receives, messages: comm.direct(tag), under_way: false, spans: Default::default() }
     }
 
@@ -37,7 +38,7 @@ impl Planes {
         sends.extend(
             self.sends
                 .iter()
-                .map(|(peer, m)| span(*peer, &from[m.from][m.copy.from.1], &m.copy.turn.region(&m.copy.target))),
+                .map(|(peer, m)| span(*peer, &from[m.from][m.copy.from.1], &m.copy.transform.region(&m.copy.target))),
         );
         receives.clear();
         receives.extend(self.receives.iter().map(|(peer, m)| span(*peer, &to[m.to][m.copy.to.1], &m.copy.target)));
@@ -65,19 +66,4 @@ fn span(peer: usize, array: &Array, cells: &Region) -> Span {
     assert!(array.padded().contains(cells), "{cells:?} lies outside {:?}", array.padded());
     let (first, last) = (array.cell_mut(cells.low), array.cell(cells.high.map(|h| h - 1)));
     Span { peer, at: first, bytes: last as usize - first as usize + array.element().size() }
-}
-
-/// Whether the i-th move that a rank wants goes unpacked: if what lies between its cells is touched by no other move on
-/// the way, neither one within the rank nor another that goes unpacked.
-pub(super) fn is_direct(rank: usize, moves: &[Move], i: usize) -> bool {
-    let m = &moves[i];
-    let all = |cells: Region, axis: usize| cells.with(axis, isize::MIN, isize::MAX);
-    let planes = if m.copy.target.size()[0] > 1 { all(m.copy.target, 1) } else { m.copy.target };
-    let touched = all(planes, 2);
-    let collides = |other: &Move| {
-        let meets = other.to == m.to && other.copy.to == m.copy.to && !other.copy.target.intersect(&touched).is_empty();
-        meets && (other.contiguous || other.copy.from.0 == rank)
-    };
-    let mut others = moves.iter().enumerate().filter(|(j, _)| *j != i);
-    m.contiguous && m.copy.from.0 != rank && !others.any(|(_, other)| collides(other))
 }

@@ -8,41 +8,19 @@ mod tests;
 use crate::base::Array;
 use crate::base::Region;
 use crate::comm::{Comm, Link};
-use crate::program::copies::Copy;
+use crate::program::copies::CopyRegion;
+use crate::program::exchange_plan::ExchangePlan;
+use crate::program::transfers::Transfer;
 use carry::{carry, end, packed, whole};
-use direct::{Planes, is_direct};
-use halocline_kernels::ElementType;
+use direct::Planes;
 use std::collections::BTreeMap;
-
-/// A copy of cells of one field into another (usually the same), with the sign changed where a vector component turns.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Move {
-    /// The boxes.
-    pub copy: Copy,
-    /// Field to read.
-    pub from: usize,
-    /// Field to write.
-    pub to: usize,
-    /// Change the sign on the way.
-    pub negate: bool,
-    /// Bytes of one number.
-    pub element: ElementType,
-    /// It is one piece of memory on both sides, and large enough to be a message of its own.
-    pub contiguous: bool,
-}
-
-impl Move {
-    fn bytes(&self) -> usize {
-        self.copy.target.cells() * self.element.size()
-    }
-}
 
 /// The arrays of all fields on this rank: `[field][patch]`.
 pub type Arrays = [Vec<Array>];
 
-/// A list of moves, ready to be made any number of times: [`Exchange::start`], [`Exchange::launch`], [`Exchange::finish`].
+/// A list of moves, ready to be made any number of times: [`Exchange::start`], [`Exchange::start_direct`], [`Exchange::finish`].
 pub struct Exchange {
-    local: Vec<Move>,
+    local: Vec<Transfer>,
     outgoing: Vec<Message>,
     incoming: Vec<Message>,
     link: Option<Box<dyn Link>>,
@@ -54,14 +32,14 @@ struct Message {
     peer: usize,
     bytes: usize,
     /// With the place of the first byte in the message.
-    pieces: Vec<(usize, Move)>,
+    pieces: Vec<(usize, Transfer)>,
 }
 
 /// Bytes of a piece; fewer are not worth another thread.
 const PIECE: usize = 32 << 10;
 
 impl Message {
-    fn new(peer: usize, moves: &[Move]) -> Message {
+    fn new(peer: usize, moves: &[Transfer]) -> Message {
         let (mut bytes, mut pieces) = (0, vec![]);
         for piece in moves.iter().flat_map(pieces_of) {
             pieces.push((bytes, piece));
@@ -72,14 +50,14 @@ impl Message {
 }
 
 /// A move cut into thinner ones along z, or along y where it is one cell thick.
-fn pieces_of(m: &Move) -> Vec<Move> {
+fn pieces_of(m: &Transfer) -> Vec<Transfer> {
     let target = m.copy.target;
     let axis = if target.size()[0] > 1 { 0 } else { 1 };
     let n = target.size()[axis].max(1);
     let thick = n.div_ceil(m.bytes().div_ceil(PIECE).max(1)) as isize;
     let starts = (target.low[axis]..target.high[axis]).step_by(thick as usize);
     let part = |low: isize| target.with(axis, low, (low + thick).min(target.high[axis]));
-    starts.map(|low| Move { copy: Copy { target: part(low), ..m.copy }, ..*m }).collect()
+    starts.map(|low| Transfer { copy: CopyRegion { target: part(low), ..m.copy }, ..*m }).collect()
 }
 
 /// Calls `f` for pieces 0..n, on several threads where there is enough to do for them.
@@ -87,70 +65,23 @@ fn for_pieces(comm: &Comm, n: usize, bytes: usize, f: impl Fn(usize) + Sync) {
     if bytes < 2 * PIECE { (0..n).for_each(f) } else { comm.threads().for_each(n, f) }
 }
 
-/// How a move is made.
-enum Way {
-    Local,
-    Direct,
-    Packed,
-}
-
-/// The moves that a rank wants, each with its way: the same whoever asks.
-fn ways(rank: usize, moves: Vec<Move>) -> impl Iterator<Item = (Move, Way)> {
-    (0..moves.len()).map(move |i| match moves[i] {
-        m if m.copy.from.0 == rank => (m, Way::Local),
-        m if is_direct(rank, &moves, i) => (m, Way::Direct),
-        m => (m, Way::Packed),
-    })
-}
-
 impl Exchange {
-    /// From the moves that every rank wants (`wanted(rank)`, in an order that does not depend on who asks). Collective.
-    pub fn new(comm: &Comm, wanted: impl Fn(usize) -> Vec<Move>) -> Exchange {
-        let me = comm.rank();
-        let (mut local, mut incoming, mut outgoing) = (vec![], BTreeMap::new(), BTreeMap::new());
-        let (mut sends, mut receives) = (vec![], vec![]);
-        for rank in 0..comm.size() {
-            for (m, way) in ways(rank, wanted(rank)) {
-                let from = m.copy.from.0;
-                match (way, from == me, rank == me) {
-                    (Way::Local, true, true) => local.extend(pieces_of(&m)),
-                    (Way::Direct, true, false) => sends.push((rank, m)),
-                    (Way::Direct, false, true) => receives.push((from, m)),
-                    (Way::Packed, true, false) => outgoing.entry(rank).or_insert_with(Vec::new).push(m),
-                    (Way::Packed, false, true) => incoming.entry(from).or_insert_with(Vec::new).push(m),
-                    _ => {}
-                }
-            }
-        }
-        let messages = |moves: BTreeMap<usize, Vec<Move>>| -> Vec<Message> {
-            moves.into_iter().map(|(peer, moves)| Message::new(peer, &moves)).collect()
+    /// The exchange of a plan, whose rank is that of the communicator. Collective.
+    pub fn new(comm: &Comm, plan: ExchangePlan) -> Exchange {
+        let messages = |transfers: BTreeMap<usize, Vec<Transfer>>| -> Vec<Message> {
+            transfers.into_iter().map(|(peer, transfers)| Message::new(peer, &transfers)).collect()
         };
-        let (outgoing, incoming) = (messages(outgoing), messages(incoming));
+        let local = plan.local.iter().flat_map(pieces_of).collect();
+        let (outgoing, incoming) = (messages(plan.outgoing), messages(plan.incoming));
+        let (sends, receives) = (plan.sends, plan.receives);
         let total = |all: &[Message]| -> Vec<(usize, usize)> { all.iter().map(|m| (m.peer, m.bytes)).collect() };
-        // Tags are taken by all ranks, whoever needs them.
+        // All ranks take both tags, so that tags stay the same on all of them.
         let (packed, direct) = (comm.new_tag(), comm.new_tag());
         let has_packed = !outgoing.is_empty() || !incoming.is_empty();
         let link = has_packed.then(|| comm.link(packed, &total(&outgoing), &total(&incoming)));
         let has_direct = !sends.is_empty() || !receives.is_empty();
         let planes = has_direct.then(|| Planes::new(comm, direct, sends, receives));
         Exchange { local, outgoing, incoming, link, planes }
-    }
-
-    /// Messages that a rank of so many would send, and the bytes of their cells.
-    pub fn sent(me: usize, ranks: usize, wanted: impl Fn(usize) -> Vec<Move>) -> (usize, usize) {
-        let (mut messages, mut bytes) = (0, 0);
-        for rank in (0..ranks).filter(|&r| r != me) {
-            let mut packed = 0;
-            for (m, way) in ways(rank, wanted(rank)).filter(|(m, _)| m.copy.from.0 == me) {
-                match way {
-                    Way::Direct => messages += 1,
-                    _ => packed = 1,
-                }
-                bytes += m.bytes();
-            }
-            messages += packed;
-        }
-        (messages, bytes)
     }
 
     /// Cells that come in a message, by the patch that gets them.
@@ -197,7 +128,7 @@ impl Exchange {
             // two moves write the same cells.
             unsafe { carry(m, end(source, &m.copy), whole(target, &m.copy.target)) }
         };
-        for_pieces(comm, self.local.len(), self.local.iter().map(Move::bytes).sum(), copy);
+        for_pieces(comm, self.local.len(), self.local.iter().map(Transfer::bytes).sum(), copy);
     }
 
     /// Sends what needs no packing, once nothing more is written to its halos: local copies and walls are done.
@@ -205,7 +136,7 @@ impl Exchange {
     /// # Safety
     /// Until [`Exchange::finish`] the arrays stay where they are, nobody writes to the fields sent, and nobody touches cells of
     /// [`Exchange::remote_targets`] and what lies between them.
-    pub unsafe fn launch(&mut self, from: &Arrays, to: &Arrays) {
+    pub unsafe fn start_direct(&mut self, from: &Arrays, to: &Arrays) {
         if let Some(planes) = &mut self.planes {
             // SAFETY: the caller's promise.
             unsafe { planes.start(from, to) }
@@ -227,7 +158,7 @@ impl Exchange {
             let buffer = Buffer(link.incoming(i).as_ptr().cast_mut());
             for_pieces(comm, message.pieces.len(), message.bytes, |p| {
                 let (place, m) = &message.pieces[p];
-                let unpack = Move { negate: false, ..*m };
+                let unpack = Transfer { negate: false, ..*m };
                 // SAFETY: the sender packed the same pieces in the same order; nothing writes to the buffer.
                 unsafe {
                     let from = packed(buffer.at(*place), &m.copy.target, m.element);

@@ -4,7 +4,8 @@ use crate::comm::ranks;
 use crate::model::grid::Grid;
 use crate::program::copies;
 use crate::program::domain::Domain;
-use halocline_kernels::Extent;
+use crate::program::exchange_plan::is_direct;
+use halocline_kernels::{ElementType, Extent};
 
 const BELOW: [usize; 3] = [2, 3, 1];
 const ABOVE: [usize; 3] = [3, 2, 2];
@@ -20,17 +21,18 @@ fn number(block: usize, [z, y, x]: [isize; 3]) -> f64 {
 fn check(grid: &Grid, dims: Option<[usize; 3]>, size: usize, extent: Extent, unpacked: bool) -> [usize; 2] {
     let counts = ranks(size, 2, |comm| {
         let domain = Domain::new(grid, size, dims, [3; 3]).unwrap();
-        let wanted = |rank: usize| -> Vec<Move> {
+        let wanted = |rank: usize| -> Vec<Transfer> {
             let copies = copies::halo(grid, &domain, rank, &extent).into_iter();
             let one = |copy| {
                 let contiguous = unpacked && copies::is_contiguous(&domain, &copy);
-                Move { copy, from: 0, to: 0, negate: false, element: ElementType::F64, contiguous }
+                Transfer { copy, from: 0, to: 0, negate: false, element: ElementType::F64, contiguous }
             };
             copies.map(one).collect()
         };
         let me = comm.rank();
-        let mut exchange = Exchange::new(&comm, wanted);
-        assert_eq!(exchange.traffic(), Exchange::sent(me, size, wanted));
+        let peers = copies::neighbours(grid, &domain, me, &extent);
+        let mut exchange = Exchange::new(&comm, ExchangePlan::new(me, &peers, wanted));
+        assert_eq!(exchange.traffic(), ExchangePlan::sent(size, wanted)[me]);
         for round in [0.25, 0.5] {
             let flat = [0, 1, 2].map(|a| grid.is_flat(a));
             let make = |patch: &crate::program::domain::Patch| {
@@ -48,15 +50,15 @@ fn check(grid: &Grid, dims: Option<[usize; 3]>, size: usize, extent: Extent, unp
             let arrays = [domain.patches(me).iter().map(make).collect::<Vec<_>>()];
             exchange.start(&comm, &arrays, &arrays);
             // SAFETY: nobody looks at the arrays until the exchange is finished.
-            unsafe { exchange.launch(&arrays, &arrays) };
+            unsafe { exchange.start_direct(&arrays, &arrays) };
             exchange.finish(&comm, &arrays);
             assert!(!exchange.is_under_way());
-            for Move { copy: Copy { from, to, target, turn }, .. } in wanted(me) {
+            for Transfer { copy: CopyRegion { from, to, target, transform }, .. } in wanted(me) {
                 let block = domain.patches(from.0)[from.1].block;
                 for ((z, y, x), v) in arrays[0][to.1].view::<f64>(&target).indexed_iter() {
                     let index = [z, y, x].map(|i| i as isize);
                     let index = [0, 1, 2].map(|a| target.low[a] + index[a]);
-                    let expected = number(block, turn.index(index)) + round;
+                    let expected = number(block, transform.index(index)) + round;
                     assert_eq!(*v, expected, "cell {index:?} of rank {me} of {size}, {dims:?}, {extent:?}");
                 }
             }
@@ -145,8 +147,8 @@ fn blocks_that_meet_without_a_turn_need_no_packing() {
 #[test]
 fn what_something_else_touches_on_the_way_is_packed() {
     let cells = |y: [isize; 2]| Region::new([8, y[0], 0], [10, y[1], 7]);
-    let one = |from: usize, y: [isize; 2]| Move {
-        copy: Copy { from: (from, 0), to: (0, 0), target: cells(y), turn: IndexTransform::NONE },
+    let one = |from: usize, y: [isize; 2]| Transfer {
+        copy: CopyRegion { from: (from, 0), to: (0, 0), target: cells(y), transform: IndexTransform::NONE },
         from: 0,
         to: 0,
         negate: false,

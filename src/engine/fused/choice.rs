@@ -9,7 +9,7 @@ const CLOSE: f64 = 1.2;
 
 /// A number of steps, 1 for stage by stage, and rows of a tile.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Candidate {
+pub(in crate::engine) struct Candidate {
     pub steps: usize,
     pub rows: usize,
     tries: usize,

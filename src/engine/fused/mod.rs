@@ -1,110 +1,29 @@
 //! Stages and steps done together, while a tile is in cache.
 //!
 //! A stencil in memory can be no faster than memory: each step reads and writes every field once. But a stage is a pure
-//! function of its reach, and the engine knows the whole schedule; so it computes several stages and steps on a part of the
+//! function of its stencil, and the program knows the whole schedule; so several stages and steps are computed on a part of the
 //! grid that stays in cache, for any kernels, and memory is read and written once for all of them. The same operations are
 //! done on the same numbers, so results are the same bits.
 //!
-//! Whole [`steps`] are fused where nothing stands between them; otherwise the [`stretches`] of stages within a step that
-//! nothing stands between: a number that needs all cells, lines, a transpose.
+//! Whole steps are fused where nothing stands between them; otherwise the groups of stages within a step that nothing stands
+//! between: a number that needs all cells, lines, a transpose. The program says what can be fused (`program::fusion`).
 //!
-//! In the order of what happens: [`fusible`] says what can be fused, [`levels`] turns it into levels, [`abreast`] and [`homes`]
-//! say which of them go together and where their versions live, [`depth`] asks for room; [`sweep`] makes halos as deep as all
-//! levels together read ([`halo`]) and carries a front through each tile ([`pass`]); [`lane`] computes a plane of a level,
-//! [`rings`] say where its rows lie, [`edges`] make what lies beyond walls, [`ahead`] asks memory for what comes next;
-//! [`choice`] finds out how many steps and rows are best.
-mod abreast;
-mod ahead;
+//! In the order of what happens: [`deep_halos`] makes halos as deep as all instances together read; [`sweep`] carries a
+//! wavefront through each [`tile`]; [`worker`] computes a plane of an instance; [`rings`] say where its rows lie;
+//! [`prefetch`] asks memory for what comes next; [`choice`] measures how many steps and rows are best; [`fusion`] runs steps
+//! and groups.
 mod choice;
-mod depth;
-mod edges;
-mod fusible;
-mod halo;
-mod homes;
-mod lane;
-mod levels;
-mod pass;
-pub(super) mod rings;
-mod steps;
-mod stretches;
+mod context;
+mod deep_halos;
+mod fusion;
+mod prefetch;
+mod rings;
 mod sweep;
+mod tile;
+mod worker;
 
-pub(super) use depth::{Depth, bytes};
-
-use super::Simulation;
-use crate::comm::{Comm, Reduce};
-use crate::engine::exchange::Exchange;
-use choice::Choice;
-use levels::Block;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Instant;
-use stretches::Stretches;
-
-/// Steps among which the fastest number is chosen, the likely ones first: short runs do not come to the others.
-const STEPS: [usize; 4] = [4, 6, 2, 1];
-
-/// How a simulation fuses its steps.
-pub(super) struct Fusion {
-    most: usize,
-    refused: Option<String>,
-    blocks: BTreeMap<usize, Arc<Block>>,
-    /// What is chosen among, once the first block is due.
-    choice: Option<Choice>,
-    /// What can be fused within lists of items.
-    stretches: Stretches,
-    /// Deep halos, by what is stale.
-    deep: BTreeMap<super::Halo, Exchange>,
-}
-
-impl Fusion {
-    /// All that have made halos deep.
-    pub fn exchanges(&mut self) -> impl Iterator<Item = &mut Exchange> {
-        self.deep.values_mut()
-    }
-
-    /// Nothing measured yet.
-    pub fn new(depth: Depth) -> Fusion {
-        let Depth { most, refused, stretches, .. } = depth;
-        Fusion { most, refused, blocks: BTreeMap::new(), choice: None, stretches, deep: BTreeMap::new() }
-    }
-}
-
-impl Simulation {
-    /// For people: how steps are fused, or why not.
-    pub fn fusion(&self) -> String {
-        let Fusion { most, refused, choice, .. } = &self.fusion;
-        match (refused, choice) {
-            (Some(why), _) => match self.stretched() {
-                Some(how) => format!("fused {how}, no whole steps: {why}"),
-                None => format!("stage by stage: {why}"),
-            },
-            (None, _) if *most == 0 => "stage by stage".into(),
-            (None, choice) => match choice.as_ref().and_then(Choice::settled) {
-                Some(c) if c.rows == 0 => "stage by stage, which was fastest".into(),
-                Some(c) if c.steps == 1 => format!("steps one by one, tiles of {} rows", c.rows),
-                Some(c) => format!("fused {} steps, tiles of {} rows", c.steps, c.rows),
-                None => format!("up to {most} steps fused"),
-            },
-        }
-    }
-
-    /// True once it is known how steps are done fastest: measuring it takes the first hundred steps or so.
-    pub fn is_settled(&self) -> bool {
-        match self.fusion.most {
-            0 => self.fusion.stretches.is_empty() || self.steps > 0 && self.fusion.stretches.are_settled(),
-            _ => self.fusion.choice.as_ref().is_some_and(Choice::is_settled),
-        }
-    }
-}
-
-/// Takes note of how long steps of a candidate took, begun at `started`: the slowest rank counts, and all must come to the
-/// same choice.
-fn measured(comm: &Comm, choice: &mut Choice, number: usize, started: Instant, steps: usize) {
-    let mut nanoseconds = [started.elapsed().as_nanos() as i64];
-    comm.reduce(Reduce::Max, &mut nanoseconds);
-    choice.measured(number, nanoseconds[0] as f64 / 1e9 / steps as f64);
-}
+pub(super) use choice::Candidate;
+pub(super) use fusion::Fusion;
 
 #[cfg(test)]
 mod tests {
@@ -119,8 +38,8 @@ mod tests {
         #[inline(always)]
         fn cell(&self, (a, b): Near<'_, f64, Self>) -> (f64, f32) {
             let around = a.x::<-2>() + a.x::<1>() + a.y::<-1>() + a.y::<2>() + a.z::<-2>() + a.z::<1>();
-            let ahead = b.x::<1>() + b.y::<1>() - b.z::<1>();
-            (0.5 * a.here() + 0.08 * around + f64::from(b.here()), 0.25 * ahead - a.here() as f32)
+            let prefetch = b.x::<1>() + b.y::<1>() - b.z::<1>();
+            (0.5 * a.here() + 0.08 * around + f64::from(b.here()), 0.25 * prefetch - a.here() as f32)
         }
     }
 
@@ -143,7 +62,7 @@ mod tests {
             let mut model = model(&comm, cells, periodic)?;
             model.fuse(fuse);
             let mut run = model.compile()?;
-            run.store.cache = if caches { usize::MAX / 8 } else { 0 };
+            run.core_mut().fields.cache = if caches { usize::MAX / 8 } else { 0 };
             run.advance(7)?;
             Ok::<_, Error>((run.state()?, run.fusion()))
         });

@@ -1,6 +1,6 @@
 use super::*;
 use crate::comm::ranks;
-use crate::engine::sources::{Arrival, Replay};
+use crate::model::source::{Arrival, Replay};
 use crate::prelude::*;
 use halocline_kernels::diffusion::Ftcs;
 use halocline_kernels::wave::Leapfrog;
@@ -30,8 +30,8 @@ pub(crate) fn model(comm: &Comm) -> Result<Model> {
     let speed = model.field::<f32>("speed").initial(|at| 0.1 + at.z * at.z).build()?;
     let phase = model.field::<Complex<f32>>("phase").location(Location::FaceX).initial(|at| at.uniform(3)).build()?;
     let (total, peak) = (model.scalar("total", 0.0), model.scalar("peak", 0.5));
-    let keys = model.bag("keys", |rank, size| (0..40u64).filter(|k| *k as usize % size == rank).collect());
-    model.bag::<u32>("nothing", |_, _| vec![]);
+    let keys = model.records("keys", |rank, size| (0..40u64).filter(|k| *k as usize % size == rank).collect());
+    model.records::<u32>("nothing", |_, _| vec![]);
     let rain = model.source("rain", || {
         let drop = |i: usize| Arrival { time: 0.3 * i as f64, block: 0, index: [i % 6, i % 9, i % 8], value: 0.01 };
         Ok(Replay::new((0..30).map(drop).collect()))

@@ -1,14 +1,13 @@
 //! Which stages and steps can be fused, and why others cannot.
-use crate::engine::Layout;
 use crate::model::boundary::Boundary;
-use crate::model::declaration::{Clock, Design};
+use crate::model::declarations::{Clock, Declarations};
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::Grid;
-use crate::model::stage::{Item, Stage, Work};
+use crate::model::stage::{Item, Stage, StageId, Work};
 use crate::program::domain::Domain;
+use crate::program::layout::Layout;
 use halocline_kernels::Extent;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Most stages of a block: its tables should stay in the first cache.
 pub(super) const MOST_STAGES: usize = 64;
@@ -17,9 +16,9 @@ pub(super) const MOST_STAGES: usize = 64;
 ///
 /// # Errors
 /// If not: why.
-pub(super) fn grid(design: &Design, domains: &BTreeMap<Layout, Domain>) -> Result<(), String> {
+pub(super) fn grid(declared: &Declarations, domains: &BTreeMap<Layout, Domain>) -> Result<(), String> {
     let Some(domain) = domains.get(&(0, [false; 3])) else { return Err("there is no grid".into()) };
-    let grid = &design.grids[0];
+    let grid = &declared.grids[0];
     if grid.all_blocks().len() > 1 {
         return Err("the grid has several blocks".into());
     }
@@ -36,15 +35,15 @@ pub(super) fn grid(design: &Design, domains: &BTreeMap<Layout, Domain>) -> Resul
 ///
 /// # Errors
 /// If not: why.
-pub(super) fn stage(design: &Design, extent: &[Extent], stage: &Stage) -> Result<(), String> {
+pub(super) fn stage(declared: &Declarations, extent: &[Extent], stage: &Stage) -> Result<(), String> {
     match stage.work {
         Work::Cells { .. } | Work::Point { .. } | Work::Scalar(_) => {}
         Work::Reduce { .. } if !stage.reads.is_empty() => {}
         _ => return Err(format!("`{}` is no kernel on cells", stage.name)),
     }
     for f in stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()) {
-        field(design, f)?;
-        row(&design.grids[0], &design.declarations[f], &extent[f])?;
+        field(declared, f)?;
+        row(&declared.grids[0], &declared.fields[f], &extent[f])?;
     }
     Ok(())
 }
@@ -53,29 +52,31 @@ pub(super) fn stage(design: &Design, extent: &[Extent], stage: &Stage) -> Result
 ///
 /// # Errors
 /// If they cannot: why.
-pub(super) fn step(design: &Design) -> Result<Vec<Arc<Stage>>, String> {
-    if design.stop.is_some() {
+pub(super) fn step(declared: &Declarations) -> Result<Vec<StageId>, String> {
+    if declared.stop.is_some() {
         return Err("any step may be the last".into());
     }
-    if design.clock == Clock::Adaptive {
+    if declared.clock == Clock::Adaptive {
         return Err("the time step may change".into());
     }
     let mut stages = vec![];
-    flatten(&design.step, &mut stages)?;
-    if !stages.iter().any(|s| matches!(s.work, Work::Cells { .. })) {
+    flatten(declared, &declared.step, &mut stages)?;
+    if !stages.iter().any(|s| matches!(declared.stages[s.0].work, Work::Cells { .. })) {
         return Err("no stage works on all cells".into());
     }
     Ok(stages)
 }
 
-fn flatten(items: &[Item], stages: &mut Vec<Arc<Stage>>) -> Result<(), String> {
+fn flatten(declared: &Declarations, items: &[Item], stages: &mut Vec<StageId>) -> Result<(), String> {
     for item in items {
         match item {
-            Item::Stage(stage) => match stage.work {
-                Work::Reduce { .. } => return Err(format!("`{}` needs all cells of a step", stage.name)),
-                _ => stages.push(stage.clone()),
+            Item::Stage(id) => match &declared.stages[id.0] {
+                Stage { name, work: Work::Reduce { .. }, .. } => {
+                    return Err(format!("`{name}` needs all cells of a step"));
+                }
+                _ => stages.push(*id),
             },
-            Item::Repeat(n, body) => (0..*n).try_for_each(|_| flatten(body, stages))?,
+            Item::Repeat(n, body) => (0..*n).try_for_each(|_| flatten(declared, body, stages))?,
             Item::Until(test, ..) => return Err(format!("a loop runs until a number is {}", test.text)),
             // Done before any step is fused.
             Item::Once(_) => {}
@@ -87,13 +88,13 @@ fn flatten(items: &[Item], stages: &mut Vec<Arc<Stage>>) -> Result<(), String> {
     Ok(())
 }
 
-fn field(design: &Design, f: usize) -> Result<(), String> {
-    let d = &design.declarations[f];
+fn field(declared: &Declarations, f: usize) -> Result<(), String> {
+    let d = &declared.fields[f];
     if d.grid != 0 || d.whole != [false; 3] {
         return Err(format!("`{}` lives on another grid or split", d.name));
     }
     if let Some(axis) = d.location.axis()
-        && design.grids[0].is_bounded(axis)
+        && declared.grids[0].is_bounded(axis)
     {
         let [lower, upper] = &d.boundaries[axis];
         if matches!(lower, Boundary::Gradient(_)) || lower.varies() || upper.varies() {

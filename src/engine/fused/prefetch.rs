@@ -1,10 +1,10 @@
 //! Asking for memory ahead of the front: the plane that it meets next is on its way, a few lines after each row, or piece of it. Processors
 //! fetch ahead by themselves, but only within a page of 4 kB: with one row in each page, a single pass took 1.6 times as long
 //! without this.
-use super::levels::Source;
-use super::pass::Pass;
 use crate::base::Region;
 use crate::base::memory::LINE;
+use crate::engine::fused::context::Sweep;
+use crate::program::fusion::Origin;
 use std::ops::Range;
 use std::ptr::null;
 
@@ -21,7 +21,7 @@ struct Plane {
 }
 
 /// What is to be asked for during a front, and how much after each row.
-pub(super) struct Ahead {
+pub(super) struct Prefetch {
     planes: Vec<Plane>,
     /// The next line, and how many are left of its row.
     at: *const u8,
@@ -30,65 +30,65 @@ pub(super) struct Ahead {
     share: usize,
 }
 
-/// A field as the levels read it from memory: the highest plane before the front moves on, and the rows of a tile.
-struct Need {
+/// A field as the instances read it from memory: the highest plane before the front moves on, and the rows of a tile.
+struct PrefetchRows {
     field: usize,
-    ahead: isize,
+    prefetch: isize,
     rows: Range<isize>,
 }
 
 /// All that a tile needs from memory, and the pieces of rows that are computed meanwhile.
-pub(super) struct Needs {
-    fields: Vec<Need>,
+pub(super) struct PrefetchSet {
+    fields: Vec<PrefetchRows>,
     pieces: usize,
 }
 
-impl Needs {
+impl PrefetchSet {
     /// Of a tile.
-    pub fn of(pass: &Pass, tile: &Region) -> Needs {
-        let (s, t) = (pass.block.sweep, 1 - pass.block.sweep);
-        let grid = &pass.store.design.grids[0];
-        let (mut fields, mut pieces) = (Vec::<Need>::new(), 0);
-        for level in &pass.block.levels {
-            let rows = pass.range(tile, t, level.grow[t]);
+    pub fn of(sweep: &Sweep, tile: &Region) -> PrefetchSet {
+        let (s, t) = (sweep.block.sweep, 1 - sweep.block.sweep);
+        let grid = &sweep.fields.declared().grids[0];
+        let (mut fields, mut pieces) = (Vec::<PrefetchRows>::new(), 0);
+        for instance in &sweep.block.instances {
+            let rows = sweep.range(tile, t, instance.overlap[t]);
             pieces += rows.len() * grid.cells()[2].div_ceil(PIECE);
-            for ((field, source), extent) in level.from.iter().zip(level.extents()) {
-                if *source != Source::Memory {
+            for ((field, origin), extent) in instance.from.iter().zip(&instance.extents) {
+                if *origin != Origin::Memory {
                     continue;
                 }
-                let far = |depth: [usize; 3], a: usize| if grid.is_flat(a) { 0 } else { depth[a] as isize };
-                let ahead = far(extent.above, s) - level.lag;
+                let far = |depths: [usize; 3], a: usize| if grid.is_flat(a) { 0 } else { depths[a] as isize };
+                let prefetch = far(extent.above, s) - instance.skew;
                 let rows = rows.start - far(extent.below, t)..rows.end + far(extent.above, t);
                 match fields.iter_mut().find(|need| need.field == *field) {
-                    Some(need) if need.ahead >= ahead => {}
-                    Some(need) => *need = Need { field: *field, ahead, rows },
-                    None => fields.push(Need { field: *field, ahead, rows }),
+                    Some(need) if need.prefetch >= prefetch => {}
+                    Some(need) => *need = PrefetchRows { field: *field, prefetch, rows },
+                    None => fields.push(PrefetchRows { field: *field, prefetch, rows }),
                 }
             }
         }
-        Needs { fields, pieces }
+        PrefetchSet { fields, pieces }
     }
 }
 
-impl Ahead {
+impl Prefetch {
     /// While the front is at `front`.
-    pub fn new(pass: &Pass, patch: usize, needs: &Needs, front: isize) -> Ahead {
-        let (s, t) = (pass.block.sweep, 1 - pass.block.sweep);
-        let plane = |need: &Need| {
-            let array = &pass.store.now[need.field][patch];
-            let (padded, lines, mut p) = (array.padded(), array.lines(), front + 1 + need.ahead);
-            if pass.block.wraps[s] {
-                p = pass.wrapped(s, p);
+    pub fn new(sweep: &Sweep, patch: usize, set: &PrefetchSet, front: isize) -> Prefetch {
+        let (s, t) = (sweep.block.sweep, 1 - sweep.block.sweep);
+        let plane = |need: &PrefetchRows| {
+            let array = &sweep.fields.now[need.field][patch];
+            let (padded, lines, mut p) = (array.padded(), array.lines(), front + 1 + need.prefetch);
+            if sweep.block.wraps[s] {
+                p = sweep.wrapped(s, p);
             }
             let rows = need.rows.start.max(padded.low[t])..need.rows.end.min(padded.high[t]);
             let inside = (padded.low[s]..padded.high[s]).contains(&p);
             let row = if t == 1 { array.row_stride() } else { array.plane_stride() };
-            let at = array.cell(pass.index(p, rows.start)).wrapping_sub(lines.left);
+            let at = array.cell(sweep.index(p, rows.start)).wrapping_sub(lines.left);
             inside.then_some(Plane { at, row, rows: rows.len(), lines: lines.used / LINE })
         };
-        let planes: Vec<Plane> = needs.fields.iter().filter_map(plane).filter(|p| p.rows > 0).collect();
+        let planes: Vec<Plane> = set.fields.iter().filter_map(plane).filter(|p| p.rows > 0).collect();
         let all: usize = planes.iter().map(|p| p.rows * p.lines).sum();
-        Ahead { planes, at: null(), lines: 0, share: all.div_ceil(needs.pieces.max(1)) }
+        Prefetch { planes, at: null(), lines: 0, share: all.div_ceil(set.pieces.max(1)) }
     }
 
     /// Asks for what is due after a piece of a row.

@@ -1,0 +1,72 @@
+//! The parts of an engine that stages work on.
+use crate::comm::Comm;
+use crate::engine::fields::Fields;
+use crate::engine::halos::Halos;
+use crate::engine::timers::Timers;
+use crate::model::handle::TIME;
+use crate::model::stage::{Stage, StageId, Work};
+use crate::program::Program;
+use halocline_kernels::row::RowFn;
+use std::sync::Arc;
+
+/// Fields, halos and kernels of a rank.
+pub(super) struct Core {
+    pub comm: Comm,
+    pub fields: Fields,
+    pub halos: Halos,
+    /// By stage, its compiled kernel, if it has one.
+    kernels: Vec<Option<RowFn>>,
+    /// Where time goes, in seconds.
+    pub timers: Timers,
+    /// Steps done.
+    pub steps: u64,
+}
+
+impl Core {
+    pub fn new(comm: Comm, fields: Fields) -> Core {
+        let declared = fields.declared();
+        let kernel = |stage: &Stage| match &stage.work {
+            Work::Cells { kernel, .. } | Work::Reduce { kernel, .. } => Some(kernel(declared.instructions)),
+            _ => None,
+        };
+        let kernels = declared.stages.iter().map(kernel).collect();
+        let halos = Halos::new(declared.fields.len());
+        Core { comm, fields, halos, kernels, timers: Timers::default(), steps: 0 }
+    }
+
+    /// The program, to be looked at while the engine changes.
+    pub fn program(&self) -> Arc<Program> {
+        self.fields.program.clone()
+    }
+
+    /// The kernel of a stage that has one.
+    pub fn kernel(&self, stage: StageId) -> &RowFn {
+        self.kernels[stage.0].as_ref().expect("the stage has a kernel")
+    }
+
+    /// Makes the next values of the fields that a stage reads and writes the present ones.
+    pub fn swap(&mut self, stage: &Stage) {
+        for &f in stage.writes.iter().filter(|f| stage.reads_field(**f)) {
+            let Fields { now, next, .. } = &mut self.fields;
+            std::mem::swap(&mut now[f], &mut next[f]);
+        }
+        self.written(&stage.writes);
+    }
+
+    /// Takes note that fields were written.
+    pub fn written(&mut self, written: &[usize]) {
+        self.halos.written(&mut self.fields, written);
+    }
+
+    /// Takes note that time has passed.
+    pub fn time_passes(&mut self) {
+        self.halos.time_passes(&mut self.fields);
+    }
+
+    /// Moves the clock at the end of a step.
+    pub fn tick(&mut self) {
+        self.fields.scalars[TIME] = self.fields.time_after(self.steps, 1);
+        self.steps += 1;
+        self.time_passes();
+    }
+}

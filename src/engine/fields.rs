@@ -1,0 +1,202 @@
+//! The memory of all fields on one rank, and the numbers that kernels read beside them: what the threads of a rank share.
+use crate::base::{Array, Region, Result};
+use crate::comm::Threads;
+use crate::engine::boundary_fill;
+use crate::engine::coefficients::Coefficients;
+use crate::engine::tiles;
+use crate::engine::with_element;
+use crate::engine::wrap::Wrap;
+use crate::model::declarations::{Clock, Declarations};
+use crate::model::field::{At, Initial};
+use crate::model::grid::{Grid, Location};
+use crate::model::handle::{DT, TIME};
+use crate::model::stage::Stage;
+use crate::program::Program;
+use crate::program::domain::{Domain, Patch};
+use halocline_kernels::Element;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Arrays by field and patch.
+pub(super) type Arrays = Vec<Vec<Array>>;
+
+/// The fields of a program on one rank.
+pub(crate) struct Fields {
+    pub(crate) program: Arc<Program>,
+    /// By field, what this rank owns.
+    pub(super) patches: Vec<Vec<Patch>>,
+    /// The present values, and the next ones of fields that are read and written in one stage.
+    pub(super) now: Arrays,
+    pub(super) next: Arrays,
+    pub(super) scalars: Vec<f64>,
+    pub(super) coefficients: Coefficients,
+    /// Positions of cells along axes, by grid, block, location.
+    pub(super) coordinates: BTreeMap<(usize, usize, Location), [Vec<f64>; 3]>,
+    /// By field, how its rows wrap around by themselves.
+    pub(super) wraps: Vec<Option<Wrap>>,
+    /// Bytes of cache that a thread may count on.
+    pub(super) cache: usize,
+    /// The end of the run in seconds, which an adaptive time step does not go beyond.
+    pub(super) end: f64,
+}
+
+impl Fields {
+    /// Allocates the fields of a rank and fills them with their first values.
+    ///
+    /// # Errors
+    /// If first values cannot be read from a file.
+    pub(super) fn new(program: Arc<Program>, rank: usize, threads: &Threads) -> Result<Fields> {
+        let declared = &program.declared;
+        let count = declared.fields.len();
+        let patches: Vec<Vec<Patch>> = (0..count).map(|f| program.domain_of(f).patches(rank)).collect();
+        let allocate = |f: usize| -> Vec<Array> {
+            let (element, grid, halo) = (declared.fields[f].element, program.grid_of(f), &program.depths.halo[f]);
+            let flat = [0, 1, 2].map(|a| grid.is_flat(a));
+            patches[f].iter().map(|p| Array::new(element, p.region, halo.below, halo.above, flat)).collect()
+        };
+        let now = (0..count).map(allocate).collect();
+        let next = (0..count).map(|f| if program.depths.double[f] { allocate(f) } else { vec![] }).collect();
+        let mut fields = Fields {
+            now,
+            next,
+            scalars: declared.scalars.iter().map(|s| s.1).collect(),
+            coefficients: Coefficients::of(declared),
+            coordinates: coordinates(declared),
+            wraps: Wrap::of(&program),
+            cache: tiles::cache(),
+            end: f64::INFINITY,
+            patches,
+            program,
+        };
+        (0..count).try_for_each(|f| fields.fill(f, threads))?;
+        Ok(fields)
+    }
+
+    /// First values of a field, in parallel over its rows.
+    ///
+    /// # Errors
+    /// If a file cannot be read or does not have these cells.
+    fn fill(&mut self, f: usize, threads: &Threads) -> Result<()> {
+        let Fields { program, now, coordinates, patches, .. } = self;
+        let d = &program.declared.fields[f];
+        let grid = program.grid_of(f);
+        for (array, patch) in now[f].iter_mut().zip(&patches[f]) {
+            match &d.initial {
+                Initial::Zero => {}
+                Initial::Function(value) => {
+                    let block = grid.block(patch.block);
+                    let axes = &coordinates[&(d.grid, patch.block, d.location)];
+                    let flat = [0, 1, 2].map(|a| grid.is_flat(a));
+                    let middle = [0, 1, 2].map(|a| block.origin[a] + 0.5 * block.length[a]);
+                    let owned = patch.region;
+                    let [nz, ny, nx] = owned.size();
+                    let shared: &Array = array;
+                    with_element!(d.element, T => threads.for_each(nz * ny, |i| {
+                        let (z, y) = (owned.low[0] + (i / ny) as isize, owned.low[1] + (i % ny) as isize);
+                        let row = owned.with(0, z, z + 1).with(1, y, y + 1);
+                        // SAFETY: every row is filled by one thread.
+                        let mut cells = unsafe { shared.view_shared_mut::<T>(&row) };
+                        for (i, cell) in cells.iter_mut().enumerate().take(nx) {
+                            let index = [z, y, owned.low[2] + i as isize];
+                            let at = At {
+                                z: axes[0][z as usize],
+                                y: axes[1][y as usize],
+                                x: axes[2][index[2] as usize],
+                                block: patch.block,
+                                index: index.map(|i| i as usize),
+                                key: grid.key(patch.block, index),
+                                middle,
+                                flat,
+                            };
+                            *cell = T::from_parts(value(at));
+                        }
+                    }))
+                }
+                Initial::File(path, variable, factor) => {
+                    let values = crate::files::input::field(path, variable, grid.cells(), &patch.region)?;
+                    with_element!(d.element, T => {
+                        let mut cells = array.view_mut::<T>(&patch.region);
+                        cells.iter_mut().zip(values).for_each(|(c, v)| *c = T::of(v * factor));
+                    })
+                }
+            }
+            boundary_fill::set_walls(array, grid, patch, d.location, &d.boundaries, 0.0);
+        }
+        Ok(())
+    }
+
+    /// What the model declares.
+    pub(crate) fn declared(&self) -> &Declarations {
+        &self.program.declared
+    }
+
+    /// The split that a field lives in.
+    pub(crate) fn domain_of(&self, f: usize) -> &Domain {
+        self.program.domain_of(f)
+    }
+
+    /// The grid that a field lives on.
+    pub(crate) fn grid_of(&self, f: usize) -> &Grid {
+        self.program.grid_of(f)
+    }
+
+    /// What this rank owns of a field.
+    pub(crate) fn patches(&self, f: usize) -> &[Patch] {
+        &self.patches[f]
+    }
+
+    /// The arrays of a field on this rank.
+    pub(crate) fn arrays(&self, f: usize) -> &[Array] {
+        &self.now[f]
+    }
+
+    /// The owned cells of a field, patch by patch.
+    pub(super) fn patch_regions(&self, f: usize) -> Vec<Region> {
+        self.now[f].iter().map(Array::owned).collect()
+    }
+
+    /// The arrays that a stage writes: the next ones of fields that it also reads.
+    pub(super) fn targets(&self, stage: &Stage) -> Vec<&[Array]> {
+        let target = |&f: &usize| if stage.reads_field(f) { &self.next[f][..] } else { &self.now[f][..] };
+        stage.writes.iter().map(target).collect()
+    }
+
+    /// Bytes of all arrays.
+    pub(super) fn bytes(&self) -> usize {
+        self.now.iter().chain(&self.next).flatten().map(Array::bytes).sum()
+    }
+
+    /// True if the fields are so large that nothing of them is left in the caches when a thread comes back to it: what is
+    /// written should not push out what is still to be read.
+    pub(super) fn outgrows_caches(&self, threads: usize) -> bool {
+        self.bytes() / threads > 2 * self.cache
+    }
+
+    /// Gives a scalar a value.
+    pub(super) fn set_scalar(&mut self, id: usize, value: f64) {
+        let end = self.end;
+        self.program.clone().declared.set_scalar(&mut self.scalars, id, value, end);
+    }
+
+    /// The simulated time in seconds when `steps` steps have been done and this many more are, all as long as the last one.
+    pub(super) fn time_after(&self, steps: u64, more: u64) -> f64 {
+        match self.declared().clock {
+            Clock::Steps => 0.0,
+            Clock::Fixed(dt) => (steps + more) as f64 * dt,
+            Clock::Adaptive => self.scalars[TIME] + more as f64 * self.scalars[DT],
+        }
+    }
+}
+
+fn coordinates(declared: &Declarations) -> BTreeMap<(usize, usize, Location), [Vec<f64>; 3]> {
+    let mut all = BTreeMap::new();
+    for (g, grid) in declared.grids.iter().enumerate() {
+        for (b, block) in grid.all_blocks().iter().enumerate() {
+            for location in [Location::Center, Location::FaceZ, Location::FaceY, Location::FaceX] {
+                let axis = |a: usize| (0..block.cells[a]).map(|i| block.coordinate(a, i as isize, location)).collect();
+                all.insert((g, b, location), [axis(0), axis(1), axis(2)]);
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,135 @@
+//! What all instances of a block share on a tile: fields, kernels, scalars, ring buffers.
+use crate::base::{Array, Region};
+use crate::engine::boundary_fill::Edges;
+use crate::engine::coefficients::Scalars;
+use crate::engine::fields::Fields;
+use crate::engine::fused::rings::RingBuffer;
+use crate::program::fusion::{Block, Instance, Slot, Value};
+use halocline_kernels::kernel::MAX_OUT;
+use halocline_kernels::row::RowFn;
+use std::ops::Range;
+use std::ptr::null_mut;
+
+/// By instance: the kernel, and the scalars that it reads.
+pub(super) type Kernels = Vec<(RowFn, Scalars)>;
+
+/// All that the tiles of a block share.
+pub(super) struct Sweep<'a> {
+    pub fields: &'a Fields,
+    pub block: &'a Block,
+    pub kernels: Kernels,
+    /// The scalars before each stage of each step.
+    pub history: &'a [Vec<f64>],
+    /// By field.
+    pub edges: Vec<Edges<'a>>,
+    /// True if what goes to memory goes past the caches.
+    pub streams: bool,
+}
+
+/// What an instance computes of a tile.
+pub(super) struct Part {
+    /// Planes along the axis of the front, and rows of each: owned ones, within walls.
+    pub planes: Range<isize>,
+    pub rows: Range<isize>,
+    /// The plane that ends the sweep: beyond the upper wall, if any value is read there.
+    pub end: isize,
+}
+
+/// A tile under way.
+pub(super) struct Tile<'a> {
+    pub sweep: &'a Sweep<'a>,
+    pub patch: usize,
+    pub region: &'a Region,
+    /// By value: where its planes lie, if some instance reads them.
+    pub rings: Vec<Option<RingBuffer>>,
+    /// Bytes of a row of any field.
+    pub widest: usize,
+    /// Room for rows that go to no ring.
+    pub scratch: *mut u8,
+}
+
+impl Sweep<'_> {
+    /// The ring's plane `p` and row `r` as indices z, y, x.
+    pub fn index(&self, p: isize, r: isize) -> [isize; 3] {
+        if self.block.sweep == 0 { [p, r, 0] } else { [r, p, 0] }
+    }
+
+    /// An index as it is counted in the grid: tiles go on beyond periodic ends.
+    pub fn wrapped(&self, axis: usize, mut i: isize) -> isize {
+        let n = self.fields.declared().grids[0].cells()[axis] as isize;
+        while i < 0 {
+            i += n
+        }
+        while i >= n {
+            i -= n
+        }
+        i
+    }
+
+    /// The range of a tile along an axis, larger by what an instance computes beyond it.
+    pub fn range(&self, tile: &Region, axis: usize, [below, above]: [isize; 2]) -> Range<isize> {
+        let grid = &self.fields.declared().grids[0];
+        let (low, high) = (tile.low[axis] - below, tile.high[axis] + above);
+        match grid.is_bounded(axis) {
+            true => low.max(0)..high.min(grid.cells()[axis] as isize),
+            false => low..high,
+        }
+    }
+
+    /// By instance, what it computes of a tile.
+    pub fn parts(&self, tile: &Region) -> Vec<Part> {
+        let (s, t) = (self.block.sweep, 1 - self.block.sweep);
+        let grid = &self.fields.declared().grids[0];
+        let n = grid.cells()[s] as isize;
+        let part = |instance: &Instance| {
+            let planes = self.range(tile, s, instance.overlap[s]);
+            let above =
+                instance.makes.iter().map(|&v| self.block.values[v].extent.above[s] as isize).max().unwrap_or(0);
+            let end = planes.end + if grid.is_bounded(s) && planes.end == n { above } else { 0 };
+            Part { planes, rows: self.range(tile, t, instance.overlap[t]), end }
+        };
+        self.block.instances.iter().map(part).collect()
+    }
+
+    /// Lays out the rings of a tile: where each value lives that some instance reads.
+    pub fn rings(&self, patch: usize, parts: &[Part], memory: *mut u8) -> (Vec<Option<RingBuffer>>, usize) {
+        let Block { values, rings, sweep, .. } = self.block;
+        let t = 1 - sweep;
+        let bounded = self.fields.declared().grids[0].is_bounded(t);
+        let mut used = 0;
+        let ring = |(ring, planes): (usize, &isize)| {
+            let slots = || values.iter().filter_map(|v| v.slot.filter(|slot| slot.ring == ring).map(|slot| (v, slot)));
+            let rows = |v: &Value, slot: Slot| {
+                let beyond = |extent: [usize; 3]| if bounded { extent[t] as isize } else { 0 };
+                let rows = &parts[v.instance].rows;
+                rows.start - beyond(v.extent.below) - slot.rows..rows.end + beyond(v.extent.above) - slot.rows
+            };
+            let first = slots().map(|(v, slot)| rows(v, slot).start).min().unwrap_or(0);
+            let end = slots().map(|(v, slot)| rows(v, slot).end).max().unwrap_or(0);
+            let lines = slots().next().map(|(v, _)| self.fields.now[v.field][patch].lines());
+            let lines = lines.expect("some value lives in each ring");
+            let (ring, bytes) = RingBuffer::new(memory.wrapping_add(used), *planes, first, end - first, lines);
+            used += bytes;
+            ring
+        };
+        let rings: Vec<RingBuffer> = rings.iter().enumerate().map(ring).collect();
+        let seen = values.iter().map(|v| v.slot.map(|slot| rings[slot.ring].seen_from(slot)));
+        (seen.collect(), used)
+    }
+
+    /// Bytes of a row of any field.
+    pub fn widest(&self, patch: usize) -> usize {
+        self.fields.now.iter().filter_map(|a| a.get(patch)).map(|a| a.lines().stride()).max().unwrap_or(0)
+    }
+
+    /// Bytes of cache that a tile wants.
+    pub fn bytes(&self, patch: usize, tile: &Region) -> usize {
+        self.rings(patch, &self.parts(tile), null_mut()).1 + MAX_OUT * self.widest(patch)
+    }
+
+    /// The array that the last value of a field goes to.
+    pub fn target(&self, field: usize, patch: usize) -> &Array {
+        let next = self.fields.next[field].get(patch).filter(|_| !self.block.in_place[field]);
+        next.unwrap_or(&self.fields.now[field][patch])
+    }
+}

@@ -1,0 +1,254 @@
+//! A worker: an instance on a tile, one plane after the other, row by row. Where rows lie is found once per plane.
+use crate::base::Lines;
+use crate::engine::accumulator::Accumulator;
+use crate::engine::fused::context::{Part, Sweep, Tile};
+use crate::engine::fused::prefetch::{PIECE, Prefetch};
+use crate::engine::own_memory::stream_ends;
+use crate::engine::row_table::{PlaneRows, RowTable};
+use crate::engine::with_element;
+use crate::model::handle::TIME;
+use crate::model::stage::Work;
+use crate::program::fusion::{Instance, Origin};
+use halocline_kernels::Element;
+use halocline_kernels::cell::RowPosition;
+use halocline_kernels::kernel::MAX_OUT;
+use halocline_kernels::row::Rows;
+use halocline_kernels::stream::stream;
+use std::ptr::null_mut;
+
+/// Where an output of an instance goes.
+struct Target {
+    field: usize,
+    /// Its first row in the ring, or scratch that every row uses again.
+    row: *mut u8,
+    step: isize,
+    /// Its first row in memory, for planes of the tile and the value that stands at the end.
+    memory: *mut u8,
+    memory_step: isize,
+    lines: Lines,
+    /// Bytes of its cells.
+    cells: usize,
+    /// Its old values lie there, and the kernel may be reading them: it writes elsewhere first.
+    in_place: bool,
+    /// When the halo is looked at.
+    time: f64,
+}
+
+impl Target {
+    fn row(&self, i: isize) -> *mut u8 {
+        self.row.wrapping_offset(i * self.step)
+    }
+
+    fn memory(&self, i: isize) -> *mut u8 {
+        if self.memory.is_null() { null_mut() } else { self.memory.wrapping_offset(i * self.memory_step) }
+    }
+}
+
+/// An instance on a tile.
+pub(super) struct Worker<'a> {
+    sweep: &'a Sweep<'a>,
+    number: usize,
+    pub instance: &'a Instance,
+    pub part: &'a Part,
+    /// The plane under way.
+    plane: isize,
+    table: RowTable,
+    targets: Vec<Target>,
+    /// True if rows of the tile are streamed piece by piece as they are made.
+    streams: bool,
+    /// The partial result, if the instance is a reduction.
+    pub accumulator: Option<Accumulator>,
+}
+
+impl<'a> Worker<'a> {
+    pub fn new(sweep: &'a Sweep<'a>, number: usize, part: &'a Part) -> Worker<'a> {
+        let instance = &sweep.block.instances[number];
+        Worker {
+            sweep,
+            number,
+            instance,
+            part,
+            plane: 0,
+            table: RowTable::new(),
+            targets: vec![],
+            streams: false,
+            accumulator: instance.op.map(Accumulator::new),
+        }
+    }
+
+    /// Takes a plane.
+    pub fn begin(&mut self, tile: &Tile, plane: isize) {
+        self.plane = plane;
+        self.find_rows(tile);
+        self.find_targets(tile);
+        // Where single cells or values on boundaries are set, it is done in whole rows.
+        let changes = |t: &Target| self.sweep.edges[t.field].lies_on_walls();
+        self.streams = self.sweep.streams && self.targets.iter().any(|t| !t.memory.is_null());
+        self.streams &= self.instance.points.is_empty() && !self.targets.iter().any(changes);
+    }
+
+    fn find_rows(&mut self, tile: &Tile) {
+        let Sweep { fields, block, kernels, .. } = self.sweep;
+        let (s, t) = (block.sweep, 1 - block.sweep);
+        let grid = &fields.declared().grids[0];
+        let (sweep, instance, part, plane) = (self.sweep, self.instance, self.part, self.plane);
+        let arguments = fields.program.stage(instance.stage).arguments();
+        let field = |n: usize, field: usize, offset: [isize; 2]| {
+            let along = |a: usize| if grid.is_flat(a) { 0 } else { offset[a] };
+            let (mut p, beside) = (plane + along(s), along(t));
+            let r = part.rows.start + beside;
+            match instance.from[n].1 {
+                Origin::Memory => {
+                    let array = &fields.now[field][tile.patch];
+                    let stride = if t == 1 { array.row_stride() } else { array.plane_stride() };
+                    if block.wraps[s] {
+                        p = sweep.wrapped(s, p);
+                    }
+                    let ends = r < 0 || part.rows.end + beside > grid.cells()[t] as isize;
+                    let wraps = (block.wraps[t] && ends).then(|| (array.cell(sweep.index(p, 0)), beside));
+                    PlaneRows { at: array.cell(sweep.index(p, r)), stride, wraps }
+                }
+                Origin::Value(v) => {
+                    let ring = tile.rings[v].expect("a value that is read has a ring");
+                    PlaneRows { at: ring.row(p, r), stride: ring.stride, wraps: None }
+                }
+            }
+        };
+        let profile = |id: usize, axis: usize, element| {
+            let (zero, size) = fields.coefficients.at_zero(id, 0, 0, element);
+            match axis {
+                _ if axis == t => PlaneRows { at: zero, stride: size, wraps: Some((zero, 0)) },
+                _ if axis == s => {
+                    PlaneRows { at: zero.wrapping_offset(sweep.wrapped(s, plane) * size), stride: 0, wraps: None }
+                }
+                _ => PlaneRows { at: zero, stride: 0, wraps: None },
+            }
+        };
+        self.table.begin_plane(arguments, &kernels[self.number].1, field, profile);
+    }
+
+    fn find_targets(&mut self, tile: &Tile) {
+        let Sweep { fields, block, history, .. } = self.sweep;
+        let (s, t) = (block.sweep, 1 - block.sweep);
+        let (instance, part) = (self.instance, self.part);
+        self.targets.clear();
+        for (o, &v) in instance.makes.iter().enumerate() {
+            let value = &block.values[v];
+            let field = value.field;
+            let in_place = block.in_place[field];
+            let array = self.sweep.target(field, tile.patch);
+            let lines = array.lines();
+            let cells = fields.declared().grids[0].cells()[2] * array.element().size();
+            let inside = (tile.region.low[s]..tile.region.high[s]).contains(&self.plane);
+            let stands = block.last[field] == Some(v) && inside;
+            let memory_step = if t == 1 { array.row_stride() } else { array.plane_stride() };
+            let memory = array.cell_mut(self.sweep.index(self.plane, part.rows.start));
+            let (row, step) = match &tile.rings[v] {
+                Some(ring) => (ring.row(self.plane, part.rows.start), ring.stride),
+                // A instance that nobody reads is computed on the tile alone.
+                None if stands && !in_place && !self.sweep.streams && instance.overlap[t] == [0, 0] => {
+                    (memory, memory_step)
+                }
+                None => (tile.scratch.wrapping_add(o * tile.widest + lines.left), 0),
+            };
+            let memory = if stands && row != memory { memory } else { null_mut() };
+            let time = history[value.seen][TIME];
+            self.targets.push(Target { field, row, step, memory, memory_step, lines, cells, in_place, time });
+        }
+    }
+
+    /// Computes a row of the plane, and asks for memory meanwhile.
+    #[inline(always)]
+    pub fn compute(&mut self, tile: &Tile, r: isize, prefetch: &mut Prefetch) {
+        let Sweep { fields, block, kernels, .. } = self.sweep;
+        let (sweep, plane, t) = (self.sweep, self.plane, 1 - block.sweep);
+        let grid = &fields.declared().grids[0];
+        let i = r - self.part.rows.start;
+        let n = grid.cells()[2];
+        let position = || {
+            let index = sweep.index(sweep.wrapped(block.sweep, plane), sweep.wrapped(t, r));
+            let field = self.instance.field.expect("an instance works on some field");
+            let axes = &fields.coordinates[&(0, 0, fields.declared().fields[field].location)];
+            let zy = [axes[0][index[0] as usize], axes[1][index[1] as usize]];
+            RowPosition { index, key: grid.key(0, index), zy, x: axes[2].as_ptr() }
+        };
+        let table = self.table.row(i, r, |r| sweep.wrapped(t, r), position);
+        let (mut out, mut to): (Rows, Rows) = ([null_mut(); MAX_OUT], [null_mut(); MAX_OUT]);
+        for (o, target) in out.iter_mut().zip(&self.targets) {
+            *o = target.row(i);
+        }
+        let inside = (tile.region.low[t]..tile.region.high[t]).contains(&r);
+        let kernel = &kernels[self.number].0;
+        let (streams, accumulator) = (self.streams && inside, &mut self.accumulator);
+        if let Some(accumulator) = accumulator {
+            out[0] = accumulator.room(n);
+        }
+        for (to, target) in to.iter_mut().zip(&self.targets).filter(|(_, target)| streams && !target.in_place) {
+            *to = target.memory(i);
+        }
+        for first in (0..n).step_by(PIECE) {
+            let cells = first..n.min(first + PIECE);
+            // SAFETY: the program has checked the handles of all arguments, so the table follows the kernel's own; rows read
+            // lie in memory, whose halo is as deep as the block reads, or in rings of values that instances before this one
+            // have made; rows written lie in rings of other values, in scratch, in an accumulator, or in arrays that no
+            // instance reads.
+            unsafe {
+                match streams {
+                    true => kernel.compute_and_stream(table, &out, &to, cells),
+                    false => kernel.compute(table, &out, cells),
+                }
+            }
+            prefetch.some();
+        }
+        if let Some(accumulator) = accumulator {
+            accumulator.take(n, || grid.key(0, sweep.index(plane, r)));
+        }
+        self.finish(r, i, inside);
+    }
+
+    /// Makes the ends of a row, and puts it into memory if it stands at the end.
+    #[inline(always)]
+    fn finish(&self, r: isize, i: isize, inside: bool) {
+        let index = self.sweep.index(self.plane, r);
+        for (o, target) in self.targets.iter().enumerate() {
+            let (row, memory) = (target.row(i), target.memory(i));
+            if !self.instance.points.is_empty() {
+                self.points(o, index, row);
+            }
+            let edges = &self.sweep.edges[target.field];
+            // SAFETY: the row was just written, with room for its halo; only this thread looks at it. In memory, its lines
+            // belong to no other row.
+            unsafe {
+                edges.on_walls(index, row);
+                edges.ends(index, row, target.time);
+                let Lines { left, used } = target.lines;
+                let (from, to) = (row.wrapping_sub(left), memory.wrapping_sub(left));
+                match (inside && !memory.is_null(), self.streams, self.sweep.streams && !target.in_place) {
+                    (false, ..) => {}
+                    (true, _, false) => std::ptr::copy_nonoverlapping(from, to, used),
+                    (true, true, true) => stream_ends(memory, row, target.lines, target.cells),
+                    (true, false, true) => stream(to, from, used),
+                }
+            }
+        }
+    }
+
+    /// Changes single cells of a row that has just been computed.
+    fn points(&self, output: usize, [z, y, _]: [isize; 3], row: *mut u8) {
+        let Sweep { fields, history, .. } = self.sweep;
+        let here = [self.sweep.wrapped(0, z), self.sweep.wrapped(1, y)];
+        for (_, moment, stage) in self.instance.points.iter().filter(|(o, ..)| *o == output) {
+            let stage = fields.program.stage(*stage);
+            let Work::Point { cell: (_, index), update } = &stage.work else { continue };
+            if here == [index[0] as isize, index[1] as isize] {
+                let time = history[*moment][TIME];
+                with_element!(fields.declared().fields[stage.writes[0]].element, T => {
+                    // SAFETY: the cell lies in the row, which only this thread looks at.
+                    let cell = unsafe { &mut *row.cast::<T>().add(index[2]) };
+                    let [re, im] = Element::parts(*cell);
+                    *cell = Element::from_parts([update(re, time), im]);
+                });
+            }
+        }
+    }
+}

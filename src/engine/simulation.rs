@@ -1,0 +1,464 @@
+//! A compiled model that advances: runs the lists of its program, stage by stage or fused.
+use crate::base::{Error, Result};
+use crate::comm::Comm;
+use crate::engine::accumulator::Measurement;
+use crate::engine::cells;
+use crate::engine::core::Core;
+use crate::engine::exchange::Exchange;
+use crate::engine::fields::Fields;
+use crate::engine::fused::{Candidate, Fusion};
+use crate::engine::lines::{self, TransposeBuffers};
+use crate::engine::points;
+use crate::engine::records::RecordStore;
+use crate::engine::reduce;
+use crate::engine::sources::{self, Taken};
+use crate::engine::timers::{Phase, Timers};
+use crate::engine::transpose;
+use crate::model::builder::Model;
+use crate::model::handle::{DT, Field, Scalar, TIME};
+use crate::model::reduction::Reduction;
+use crate::model::source::Source;
+use crate::model::stage::{StageId, Work};
+use crate::program::domain::Domain;
+use crate::program::lists::{GroupId, ListId, Op};
+use crate::program::{Measured, Program};
+use halocline_kernels::Element;
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A compiled model: allocated, filled, ready to advance.
+pub struct Simulation {
+    pub(super) core: Core,
+    fusion: Fusion,
+    /// By stage: arrays in another split, for stages on lines that need them.
+    lines: Vec<Option<TransposeBuffers>>,
+    /// By stage: the exchange of a transpose.
+    transposes: Vec<Option<Exchange>>,
+    pub(super) records: RecordStore,
+    pub(super) sources: Vec<Option<Box<dyn Source>>>,
+    /// By source: what it has given so far.
+    pub(super) taken: Vec<Taken>,
+    /// By list that is done the first time only: whether it was.
+    pub(super) once: Vec<bool>,
+    pub(super) started: bool,
+    /// Bytes of all ranks that had to move so far.
+    moved: u64,
+    /// Hashes of fields that no stage writes, once they are known.
+    pub(super) constants: OnceCell<Vec<(String, u64)>>,
+}
+
+impl Model {
+    /// Makes a simulation of the model: chooses process grid, halo depths and memory from the whole schedule, allocates, and
+    /// fills fields with their first values. Collective.
+    ///
+    /// # Errors
+    /// If the grid cannot be split over the ranks, or handles, fields, files and stages do not fit together.
+    pub fn compile(self) -> Result<Simulation> {
+        let program = Program::of(self.declared, self.comm.size())?;
+        Simulation::new(self.comm, Arc::new(program))
+    }
+}
+
+impl Simulation {
+    fn new(comm: Comm, program: Arc<Program>) -> Result<Simulation> {
+        let declared = &program.declared;
+        let sources = declared.sources.iter().map(|(name, open)| match comm.rank() {
+            0 => open().map(Some).map_err(|e| Error::input(format!("source `{name}`: {}", e.what()))),
+            _ => Ok(None),
+        });
+        let sources = comm.agree(sources.collect::<Result<Vec<_>>>())?;
+        let records = RecordStore::new(&comm, declared.id, &declared.records);
+        let fields = comm.agree(Fields::new(program.clone(), comm.rank(), comm.threads()))?;
+        let none = || declared.stages.iter().map(|_| None);
+        Ok(Simulation {
+            fusion: Fusion::new(&program),
+            lines: none().map(|_: Option<()>| None).collect(),
+            transposes: none().map(|_: Option<()>| None).collect(),
+            records,
+            taken: vec![Taken::default(); sources.len()],
+            sources,
+            once: vec![false; program.once],
+            started: false,
+            moved: 0,
+            constants: OnceCell::new(),
+            core: Core::new(comm, fields),
+        })
+    }
+
+    /// Does what comes before the first step, if it was not done yet.
+    ///
+    /// # Errors
+    /// If a stage fails.
+    pub fn start(&mut self) -> Result<()> {
+        if !self.started {
+            self.started = true;
+            let done = self.run_list(self.program().start);
+            crate::comm::now_outside();
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Does a number of steps. Collective: every rank does as many.
+    ///
+    /// # Errors
+    /// If a stage fails.
+    pub fn advance(&mut self, steps: u64) -> Result<()> {
+        self.start()?;
+        let mut left = steps;
+        let mut done = Ok(());
+        while left > 0 && done.is_ok() {
+            let most = usize::try_from(left).unwrap_or(usize::MAX);
+            done = self.some_steps(most).map(|steps| left -= steps as u64);
+        }
+        crate::comm::now_outside();
+        done
+    }
+
+    /// Does some steps, at most so many, and returns how many.
+    fn some_steps(&mut self, most: usize) -> Result<usize> {
+        let program = self.core.program();
+        let first = program.once_in_step.iter().any(|&list| !self.once[list]);
+        if program.depths.most == 0 || first {
+            self.one_step()?;
+            return Ok(1);
+        }
+        let (number, candidate, open) = self.fusion.next(&self.core, most);
+        let steps = candidate.steps.min(most);
+        let started = Instant::now();
+        match candidate {
+            Candidate { rows: 0, .. } => self.one_step()?,
+            Candidate { rows, .. } => match self.fusion.block(&self.core, steps) {
+                Some(block) => {
+                    let bytes = steps as u64 * self.bytes_of(program.step);
+                    self.moved += bytes;
+                    self.fusion.run_steps(&mut self.core, &block, rows, bytes)?;
+                }
+                None => self.one_step()?,
+            },
+        }
+        if open {
+            self.fusion.measured(&self.core.comm, number, started, steps);
+        }
+        Ok(steps)
+    }
+
+    /// Does one step, stage by stage.
+    fn one_step(&mut self) -> Result<()> {
+        self.core.fields.set_scalar(DT, self.core.fields.scalars[DT]);
+        self.run_list(self.program().step)?;
+        self.core.tick();
+        Ok(())
+    }
+
+    fn run_list(&mut self, list: ListId) -> Result<()> {
+        let program = self.core.program();
+        self.moved += program.lists[list.0].bytes;
+        for op in program.ops(list) {
+            match op {
+                Op::Stage(stage) => self.run_stage(*stage)?,
+                Op::Group(group) => self.run_group(*group)?,
+                Op::Repeat(n, body) => (0..*n).try_for_each(|_| self.run_list(*body))?,
+                Op::Until(condition, most, body) => {
+                    for _ in 0..*most {
+                        if condition.holds(&self.core.fields.scalars) {
+                            break;
+                        }
+                        self.run_list(*body)?;
+                    }
+                }
+                Op::Once(number, body) => {
+                    if !std::mem::replace(&mut self.once[*number], true) {
+                        self.run_list(*body)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the stages of a group, fused or one by one, whichever is faster.
+    fn run_group(&mut self, id: GroupId) -> Result<()> {
+        let program = self.core.program();
+        let group = &program.groups[id.0];
+        let (number, candidate, open) = self.fusion.next_of_group(&self.core, id);
+        let started = Instant::now();
+        match candidate {
+            Candidate { rows: 0, .. } => group.block.stages.iter().try_for_each(|&stage| self.run_stage(stage))?,
+            Candidate { rows, .. } => self.fusion.run_group(&mut self.core, group, rows)?,
+        }
+        if open {
+            self.fusion.group_measured(&self.core.comm, id, number, started);
+        }
+        Ok(())
+    }
+
+    fn run_stage(&mut self, id: StageId) -> Result<()> {
+        let started = Instant::now();
+        self.do_stage(id)?;
+        let program = self.core.program();
+        let bytes = program.declared.bytes_of_stages([id]);
+        self.core.timers.record_stage(&program.stage(id).name, started, self.core.steps, bytes);
+        Ok(())
+    }
+
+    fn do_stage(&mut self, id: StageId) -> Result<()> {
+        let program = self.core.program();
+        let stage = program.stage(id);
+        crate::comm::now_in(&stage.name, self.core.steps);
+        let written = match &stage.work {
+            Work::Cells { .. } => {
+                cells::run(&mut self.core, id);
+                None
+            }
+            Work::Tiles(work) => {
+                cells::run_tiles(&mut self.core, stage, work);
+                None
+            }
+            Work::Reduce { op, .. } => {
+                let kernel = self.core.kernel(id).clone();
+                Some(reduce::run(&mut self.core, stage, &kernel, *op).value)
+            }
+            Work::Scalar(f) => {
+                let from: Vec<f64> = stage.scalars_read.iter().map(|&s| self.core.fields.scalars[s]).collect();
+                Some(f(&from))
+            }
+            Work::Lines { axis, lines } => {
+                lines::run(&mut self.core, stage, *axis, lines, &mut self.lines[id.0]);
+                None
+            }
+            Work::Transpose(transform) => {
+                transpose::run(&mut self.core, stage, *transform, &mut self.transposes[id.0]);
+                None
+            }
+            Work::Point { cell: (block, index), update } => {
+                let time = self.time();
+                points::update(&mut self.core, stage.writes[0], *block, *index, time, update)?;
+                self.core.written(&stage.writes);
+                None
+            }
+            Work::Receive { source, update } => {
+                let until = self.time();
+                let arrivals = sources::take(&self.core.comm, self.sources[*source].as_mut(), until)?;
+                let given = self.taken[*source].given + arrivals.len() as u64;
+                self.taken[*source] = Taken { given, until };
+                for r in &arrivals {
+                    points::update(&mut self.core, stage.writes[0], r.block, r.index, r.value, update)?;
+                }
+                if !arrivals.is_empty() {
+                    self.core.written(&stage.writes);
+                }
+                None
+            }
+            Work::Records { records, work } => {
+                let started = Instant::now();
+                let sum = self.records.run(&self.core.comm, *records, work);
+                self.core.timers.record(Phase::Compute, started);
+                Some(sum)
+            }
+        };
+        if let (Some(value), Some(scalar)) = (written, stage.scalar_written) {
+            self.core.fields.set_scalar(scalar, value);
+        }
+        Ok(())
+    }
+
+    /// Reduces all cells to a number, the same on every rank. Collective.
+    ///
+    /// # Errors
+    /// If the reduction uses handles of another model, fields on different grids, or reads farther around a cell than the
+    /// schedule and the diagnostics do, so that there is no room for the halo.
+    pub fn measure(&mut self, reduction: Reduction) -> Result<Measurement> {
+        let program = self.core.program();
+        let stage = reduction.stage(None);
+        program.check_stage(&stage)?;
+        let Work::Reduce { kernel, op, .. } = &stage.work else { unreachable!("the stage of a reduction reduces") };
+        let kernel = kernel(program.declared.instructions);
+        Ok(reduce::run(&mut self.core, &stage, &kernel, *op))
+    }
+
+    /// Measures all diagnostics of the model, with their names. Collective.
+    pub(crate) fn diagnose(&mut self) -> Vec<(String, Measurement)> {
+        let program = self.core.program();
+        let measure = |(name, what): &(String, Measured)| {
+            let measurement = match *what {
+                Measured::Scalar(scalar) => Measurement { value: self.core.fields.scalars[scalar.id], at: None },
+                Measured::Reduction(id) => {
+                    let kernel = self.core.kernel(id).clone();
+                    let stage = program.stage(id);
+                    let Work::Reduce { op, .. } = stage.work else { unreachable!("the stage of a reduction reduces") };
+                    reduce::run(&mut self.core, stage, &kernel, op)
+                }
+            };
+            (name.clone(), measurement)
+        };
+        program.diagnostics.iter().map(measure).collect()
+    }
+
+    /// True once the model's own condition for an end holds.
+    pub fn is_finished(&self) -> bool {
+        self.program().declared.stop.as_ref().is_some_and(|stop| stop.holds(&self.core.fields.scalars))
+    }
+
+    /// The program that the simulation executes.
+    pub(crate) fn program(&self) -> &Program {
+        &self.core.fields.program
+    }
+
+    /// The fields of this rank.
+    pub(crate) fn fields(&self) -> &Fields {
+        &self.core.fields
+    }
+
+    /// Where time goes on this rank.
+    pub fn timers(&self) -> &Timers {
+        &self.core.timers
+    }
+
+    /// The same, to record more.
+    pub(crate) fn timers_mut(&mut self) -> &mut Timers {
+        &mut self.core.timers
+    }
+
+    /// The communicator.
+    pub fn comm(&self) -> &Comm {
+        &self.core.comm
+    }
+
+    /// The split of the first grid.
+    pub fn domain(&self) -> Option<&Domain> {
+        self.program().domains.get(&(0, [false; 3]))
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> u64 {
+        self.core.steps
+    }
+
+    /// The simulated time in seconds.
+    pub fn time(&self) -> f64 {
+        self.core.fields.scalars[TIME]
+    }
+
+    /// The simulated time in seconds after so many more steps, if all are as long as the last one.
+    pub(crate) fn time_after(&self, steps: u64) -> f64 {
+        self.core.fields.time_after(self.core.steps, steps)
+    }
+
+    /// The length of the last step in seconds.
+    pub(crate) fn last_step(&self) -> f64 {
+        self.core.fields.scalars[DT]
+    }
+
+    /// Lets the last step end at this time in seconds: an adaptive time step is cut to it.
+    pub(crate) fn end_at(&mut self, time: f64) {
+        self.core.fields.end = time;
+    }
+
+    /// How many steps are best done at a time where at most so many can be: the same on every rank.
+    pub(crate) fn steps_at_once(&self, most: u64) -> u64 {
+        self.fusion.steps_at_once(self.program(), most)
+    }
+
+    /// A scalar's value, the same on every rank.
+    ///
+    /// # Panics
+    /// If the handle belongs to another model.
+    pub fn scalar(&self, scalar: Scalar) -> f64 {
+        assert!(self.program().declared.owns(scalar.into()), "the scalar was declared by another model");
+        self.core.fields.scalars[scalar.id]
+    }
+
+    /// The records of this rank.
+    pub fn records(&self) -> &RecordStore {
+        &self.records
+    }
+
+    /// Bytes of memory in fields on this rank.
+    pub fn memory(&self) -> usize {
+        self.core.fields.bytes()
+    }
+
+    /// The handle of a field, by name and type; `None` if the model has no such field.
+    pub fn field<T: Element>(&self, name: &str) -> Option<Field<T>> {
+        let declared = &self.program().declared;
+        let found = declared.fields.iter().position(|d| d.name == name && d.element == T::TYPE);
+        found.map(|id| Field::new(declared.id, id))
+    }
+
+    /// Bytes of all ranks that must move in a step, loops left out.
+    pub(crate) fn bytes_per_step(&self) -> f64 {
+        self.program().bytes_per_step() as f64
+    }
+
+    /// Bytes of all ranks that had to move in the steps so far: what T_eff counts.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Bytes of a list with its loops of a known length.
+    fn bytes_of(&self, list: ListId) -> u64 {
+        let body = |op: &Op| if let Op::Repeat(n, body) = op { *n as u64 * self.bytes_of(*body) } else { 0 };
+        self.program().lists[list.0].bytes + self.program().ops(list).iter().map(body).sum::<u64>()
+    }
+
+    /// Describes how steps are fused, or why not.
+    pub fn fusion(&self) -> String {
+        self.fusion.describe(self.program())
+    }
+
+    /// True once it is known how steps are done fastest: measuring it takes the first hundred steps or so.
+    pub fn is_settled(&self) -> bool {
+        self.fusion.is_settled(self.program(), self.core.steps)
+    }
+
+    #[cfg(test)]
+    pub(super) fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl Drop for Simulation {
+    /// On the way out of a failure, messages may still leave or reach the arrays: their memory is then never freed.
+    fn drop(&mut self) {
+        if self.core.halos.is_under_way() || self.fusion.is_under_way() {
+            std::mem::forget(std::mem::take(&mut self.core.fields.now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::comm::ranks;
+    use crate::prelude::*;
+    use halocline_kernels::diffusion::Ftcs;
+
+    fn heat(comm: &Comm, cells: usize) -> Result<Simulation> {
+        let mut model = Model::new(comm.clone(), Grid::new([cells, 12]).periodic([true, true]));
+        let t = model.field::<f64>("t").initial(|at| at.uniform(1)).build()?;
+        model.every_step(|s| {
+            s.apply(Ftcs::new(0.1, 1.0, [f64::INFINITY, 1.0, 1.0]), [t], [t]);
+        });
+        model.compile()
+    }
+
+    #[test]
+    fn two_simulations_share_a_communicator() {
+        let states = ranks(3, 1, |comm| -> Result<[String; 2]> {
+            let (mut a, mut b) = (heat(&comm, 9)?, heat(&comm, 10)?);
+            b.advance(1)?;
+            a.advance(2)?;
+            b.advance(1)?;
+            Ok([a.state()?, b.state()?])
+        });
+        let alone = [9, 10].map(|cells| {
+            let mut run = heat(&Comm::alone(), cells).unwrap();
+            run.advance(2).unwrap();
+            run.state().unwrap()
+        });
+        for state in states.unwrap() {
+            assert_eq!(state.unwrap(), alone);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Declaring a model. Nothing is allocated: `Model::compile` makes a simulation of it.
+use crate::base::{Error, Result};
+use crate::comm::Comm;
+use crate::model::condition::Condition;
+use crate::model::declarations::{Clock, Declarations, Diagnostic, Measure, ProfileDeclaration};
+use crate::model::field::FieldDeclaration;
+use crate::model::grid::{Grid, Location};
+use crate::model::handle::{DT, Field, GridId, Profile, Records, Scalar, SourceId, TIME};
+use crate::model::records::{Record, RecordDeclaration};
+use crate::model::schedule::Schedule;
+use crate::model::source::Source;
+use crate::model::stage::Item;
+use halocline_kernels::{Element, InstructionSet};
+use std::sync::Arc;
+
+/// Everything that a job declares: grids, fields, scalars, the schedule of a step, diagnostics.
+///
+/// ```
+/// use halocline::prelude::*;
+/// use halocline_kernels::diffusion::Ftcs;
+///
+/// let mut model = Model::new(Comm::alone(), Grid::new([32, 32]).periodic([true, true]));
+/// let h = model.grid().spacing();
+/// let dt = model.fixed_step(0.9 * Ftcs::<f64>::stable_step(1.0, h));
+/// let t = model.field::<f64>("temperature").unit("K").initial(|at| at.bell(0.1)).build()?;
+/// model.every_step(|s| {
+///     s.apply(Ftcs::new(1.0, dt, h), [t], [t]); // next t from t
+/// });
+/// let mut run = model.compile()?;
+/// let before = run.measure(sum(t))?.value;
+/// run.advance(10)?;
+/// assert!((run.measure(sum(t))?.value - before).abs() < 1e-12);
+/// assert!(run.measure(max(t))?.value < 1.0);
+/// # Ok::<(), halocline::Error>(())
+/// ```
+pub struct Model {
+    pub(crate) comm: Comm,
+    pub(crate) declared: Declarations,
+}
+
+impl Model {
+    /// A model on one grid.
+    pub fn new(comm: Comm, grid: Grid) -> Model {
+        let mut model = Model::gridless(comm);
+        model.declared.grids.push(grid);
+        model
+    }
+
+    /// A model without any grid: bags of records and scalars only.
+    pub fn gridless(comm: Comm) -> Model {
+        Model { comm, declared: Declarations::new() }
+    }
+
+    /// The communicator that the model runs on.
+    pub fn comm(&self) -> &Comm {
+        &self.comm
+    }
+
+    /// The first grid.
+    ///
+    /// # Panics
+    /// If the model has none.
+    pub fn grid(&self) -> &Grid {
+        &self.declared.grids[0]
+    }
+
+    /// Another grid, for fields that are declared [`FieldBuilder::on`] it.
+    pub fn add_grid(&mut self, grid: Grid) -> GridId {
+        self.declared.grids.push(grid);
+        GridId { id: self.declared.grids.len() - 1, model: self.declared.id }
+    }
+
+    /// The process grid, parts along z, y, x; the cheapest unless said otherwise.
+    pub fn process_grid(&mut self, dims: [usize; 3]) {
+        self.declared.dims = Some(dims);
+    }
+
+    /// The instruction set of the kernels; the widest of the machine unless said otherwise. Results do not depend on it.
+    pub fn instruction_set(&mut self, set: InstructionSet) {
+        self.declared.instructions = set;
+    }
+
+    /// How many steps are done at a time while a tile is in cache; the fastest, unless said otherwise. With 0 all stages
+    /// pass over the whole grid, one after the other. Results do not depend on it.
+    pub fn fuse(&mut self, steps: usize) {
+        self.declared.fuse = Some(steps);
+    }
+
+    /// How many rows a tile has that steps are fused on; the fastest, unless said otherwise. Results do not depend on it.
+    pub fn tile_rows(&mut self, rows: usize) {
+        self.declared.tile_rows = Some(rows.max(1));
+    }
+
+    /// From how many bytes on whole planes of a halo are sent straight from memory to memory, rather than packed into one
+    /// message with all else for the same rank. Results do not depend on it.
+    pub fn direct(&mut self, bytes: usize) {
+        self.declared.direct = bytes;
+    }
+
+    /// Declares that fields are the components of a vector along z, y, x (in the directions of indices), so that they
+    /// turn with the blocks where these are joined with a rotation.
+    pub fn vector<T: Element>(&mut self, components: [Option<Field<T>>; 3]) {
+        let declared = &mut self.declared;
+        if components.iter().flatten().any(|&f| !declared.owns(f.into())) {
+            declared.refused.push(Error::input("a vector is declared with a field of another model"));
+            return;
+        }
+        let ids = components.map(|c| c.map(|f| f.id));
+        for (axis, id) in ids.iter().enumerate() {
+            if let Some(id) = id {
+                declared.fields[*id].vector = Some((declared.vectors.len(), axis));
+            }
+        }
+        declared.vectors.push(ids);
+    }
+
+    /// Declares a scalar.
+    pub fn scalar(&mut self, name: &str, initial: f64) -> Scalar {
+        self.declared.scalars.push((name.into(), initial));
+        self.declared.scalar(self.declared.scalars.len() - 1)
+    }
+
+    /// The simulated time in seconds, at the beginning of the step.
+    pub fn time(&self) -> Scalar {
+        self.declared.scalar(TIME)
+    }
+
+    /// The time step in seconds, as a scalar.
+    pub fn dt(&self) -> Scalar {
+        self.declared.scalar(DT)
+    }
+
+    /// Coefficients along an axis (0: z, 1: y, 2: x) as a function of the position of cell centres in metres. They may be
+    /// read up to eight cells beyond the grid.
+    pub fn profile<const AXIS: usize>(&mut self, f: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Profile<AXIS> {
+        self.profile_at(Location::Center, f)
+    }
+
+    /// The same at another location: with [`Location::face`] of the axis, on the lower faces.
+    pub fn profile_at<const AXIS: usize>(
+        &mut self,
+        location: Location,
+        f: impl Fn(f64) -> f64 + Send + Sync + 'static,
+    ) -> Profile<AXIS> {
+        self.declared.profiles.push(ProfileDeclaration { axis: AXIS, location, value: Arc::new(f) });
+        Profile { id: self.declared.profiles.len() - 1, model: self.declared.id }
+    }
+
+    /// Declares a set of records, with no grid: rank `rank` of `size` begins with `initial(rank, size)`.
+    pub fn records<R: Record>(
+        &mut self,
+        name: &str,
+        initial: impl Fn(usize, usize) -> Vec<R> + Send + Sync + 'static,
+    ) -> Records<R> {
+        self.declared.records.push(RecordDeclaration::new(name, initial));
+        Records::new(self.declared.id, self.declared.records.len() - 1)
+    }
+
+    /// A source of records that arrive from outside; opened on the first rank only.
+    pub fn source<S: Source + 'static>(
+        &mut self,
+        name: &str,
+        open: impl Fn() -> Result<S> + Send + Sync + 'static,
+    ) -> SourceId {
+        self.declared.sources.push((name.into(), Arc::new(move || Ok(Box::new(open()?) as Box<dyn Source>))));
+        SourceId { id: self.declared.sources.len() - 1, model: self.declared.id }
+    }
+
+    /// Every step takes `dt` seconds. Returns it.
+    pub fn fixed_step(&mut self, dt: f64) -> f64 {
+        self.declared.clock = Clock::Fixed(dt);
+        self.declared.scalars[DT].1 = dt;
+        dt
+    }
+
+    /// The time step is a scalar that the schedule computes, in seconds; the last one is cut to end on time.
+    pub fn adaptive_step(&mut self, first: f64) -> Scalar {
+        self.declared.clock = Clock::Adaptive;
+        self.declared.scalars[DT].1 = first;
+        self.declared.scalar(DT)
+    }
+
+    /// What is done once, before the first step.
+    pub fn at_start(&mut self, body: impl FnOnce(&mut Schedule)) {
+        let mut items = self.schedule(body);
+        self.declared.start.append(&mut items);
+    }
+
+    /// The schedule of a time step.
+    pub fn every_step(&mut self, body: impl FnOnce(&mut Schedule)) {
+        let mut items = self.schedule(body);
+        self.declared.step.append(&mut items);
+    }
+
+    /// A number to report, by name.
+    pub fn diagnose(&mut self, name: &str, what: impl Into<Measure>) {
+        self.declared.diagnostics.push(Diagnostic { name: name.into(), what: what.into() });
+    }
+
+    /// Ends the run once the condition holds after a step.
+    pub fn stop_when(&mut self, condition: Condition) {
+        self.declared.stop = Some(condition);
+    }
+
+    /// The declared fields.
+    pub fn fields(&self) -> &[FieldDeclaration] {
+        &self.declared.fields
+    }
+
+    /// The items of a part of the schedule, whose stages join all others of the model.
+    fn schedule(&mut self, body: impl FnOnce(&mut Schedule)) -> Vec<Item> {
+        let mut schedule = Schedule::new(std::mem::take(&mut self.declared.stages));
+        body(&mut schedule);
+        let (stages, items) = schedule.finish();
+        self.declared.stages = stages;
+        items
+    }
+}

@@ -1,0 +1,36 @@
+//! Conditions on a scalar: when a loop or a run ends.
+use crate::model::handle::{Scalar, Use};
+use std::sync::Arc;
+
+/// A condition on the value of a scalar.
+#[derive(Clone)]
+pub struct Condition {
+    pub(crate) scalar: usize,
+    pub(crate) uses: Use,
+    holds: Arc<dyn Fn(f64) -> bool + Send + Sync>,
+    /// As printed in a schedule: `< 1e-8`.
+    pub(crate) text: String,
+}
+
+impl Condition {
+    fn new(scalar: Scalar, text: String, holds: impl Fn(f64) -> bool + Send + Sync + 'static) -> Condition {
+        Condition { scalar: scalar.id, uses: scalar.into(), holds: Arc::new(holds), text }
+    }
+
+    /// True if the condition holds for these values of all scalars of the model.
+    pub(crate) fn holds(&self, scalars: &[f64]) -> bool {
+        (self.holds)(scalars[self.scalar])
+    }
+}
+
+impl Scalar {
+    /// The condition that the scalar is smaller than `limit`.
+    pub fn below(self, limit: f64) -> Condition {
+        Condition::new(self, format!("< {limit:e}"), move |v| v < limit)
+    }
+
+    /// The condition that the scalar is larger than `limit`.
+    pub fn above(self, limit: f64) -> Condition {
+        Condition::new(self, format!("> {limit:e}"), move |v| v > limit)
+    }
+}

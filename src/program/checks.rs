@@ -1,0 +1,231 @@
+//! All checks of a model: whether handles, fields, stages and grids fit together, before anything is allocated.
+use crate::base::index_transform::IndexTransform;
+use crate::base::{Error, Result};
+use crate::model::builder::Model;
+use crate::model::condition::Condition;
+use crate::model::declarations::{Clock, Declarations, Measure};
+use crate::model::field::FieldDeclaration;
+use crate::model::grid::{AXES, Adjacent, Location};
+use crate::model::handle::{Use, Used};
+use crate::model::stage::{Item, Stage, Work};
+use crate::program::layout::{Layout, layout_of};
+use halocline_kernels::Extent;
+
+/// The fewest cells along each axis that a part of a layout may have: what a field reads beyond a wall is mirrored from
+/// the part itself. A field on the faces across the axis has a value on the wall, and is mirrored one cell farther inside.
+pub(crate) fn thickness(declared: &Declarations, layout: Layout, extent: &[Extent]) -> Result<[usize; 3]> {
+    let (grid, mut thickness) = (&declared.grids[layout.0], [1; 3]);
+    for (d, extent) in declared.fields.iter().zip(extent).filter(|(d, _)| layout_of(d) == layout) {
+        for a in (0..3).filter(|&a| grid.is_bounded(a)) {
+            let on_faces = d.location.axis() == Some(a);
+            let least = extent.below[a].max(extent.above[a]).max(1) + usize::from(on_faces);
+            let n = grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1);
+            if n < least {
+                let on = if on_faces { ", which lies on faces" } else { "" };
+                return Err(Error::input(format!(
+                    "axis {} has {n} cells, and the field `{}`{on} needs {least}: what the schedule reads of it beyond the walls is mirrored inside",
+                    AXES[a], d.name
+                ))
+                .remedy("use more cells, or a kernel that reads less far"));
+            }
+            thickness[a] = thickness[a].max(least);
+        }
+    }
+    Ok(thickness)
+}
+
+/// Checks a model without a number of ranks.
+///
+/// # Errors
+/// As [`crate::program::Program::new`], except for what depends on the decomposition.
+pub(crate) fn check(model: &Model) -> Result<()> {
+    let declared = &model.declared;
+    declarations(declared)?;
+    let reductions = declared.diagnostics.iter().filter_map(|d| match &d.what {
+        Measure::Reduction(reduction) => Some(reduction.clone().stage(None)),
+        Measure::Scalar(_) => None,
+    });
+    reductions.into_iter().try_for_each(|reduction| stage(declared, &reduction))
+}
+
+/// Checks what needs no decomposition: handles, stages, scalars, the time step. Everything else relies on it.
+///
+/// # Errors
+/// The first fault, with the stage and the field.
+pub(crate) fn declarations(declared: &Declarations) -> Result<()> {
+    if let Some(refused) = declared.refused.first() {
+        return Err(refused.clone());
+    }
+    declared.stages.iter().try_for_each(|stage| self::stage(declared, stage))?;
+    let conditions = conditions(&declared.start).chain(conditions(&declared.step)).chain(&declared.stop);
+    let scalars = declared.diagnostics.iter().filter_map(|d| match &d.what {
+        Measure::Scalar(scalar) => Some(Use::from(*scalar)),
+        Measure::Reduction(_) => None,
+    });
+    for handle in conditions.map(|c| c.uses).chain(scalars) {
+        if !declared.owns(handle) {
+            return Err(Error::input("a loop, a stop or a diagnostic uses a scalar of another model")
+                .remedy("use the handle that `Model::scalar` of this model returned"));
+        }
+    }
+    for (name, value) in &declared.scalars {
+        if !value.is_finite() {
+            return Err(Error::input(format!("the scalar `{name}` begins as {value}")));
+        }
+    }
+    if let Clock::Fixed(dt) = declared.clock
+        && (dt.is_nan() || dt <= 0.0)
+    {
+        return Err(Error::input(format!("the time step is {dt} s")).remedy("it must be larger than zero"));
+    }
+    Ok(())
+}
+
+/// The conditions of all loops of a list.
+fn conditions(items: &[Item]) -> Box<dyn Iterator<Item = &Condition> + '_> {
+    Box::new(items.iter().flat_map(|item| -> Box<dyn Iterator<Item = &Condition> + '_> {
+        match item {
+            Item::Stage(_) => Box::new(std::iter::empty()),
+            Item::Repeat(_, body) | Item::Once(body) => conditions(body),
+            Item::Until(condition, _, body) => Box::new(std::iter::once(condition).chain(conditions(body))),
+        }
+    }))
+}
+
+/// Checks one stage: every kernel that may ever touch a cell passes here, whether it belongs to the schedule, is a diagnostic,
+/// or is measured later.
+pub(crate) fn stage(declared: &Declarations, stage: &Stage) -> Result<()> {
+    handles(declared, stage)?;
+    let same_grid = !matches!(stage.work, Work::Transpose(_));
+    let used: Vec<usize> = stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()).collect();
+    for pair in used.windows(2) {
+        let (a, b) = (&declared.fields[pair[0]], &declared.fields[pair[1]]);
+        if same_grid && layout_of(a) != layout_of(b) {
+            return Err(Error::input(format!(
+                "the stage `{}` uses `{}` and `{}`, which live on different grids or splits",
+                stage.name, a.name, b.name
+            ))
+            .remedy("copy one of them over with `transpose` first"));
+        }
+    }
+    let mut writes = stage.writes.clone();
+    writes.sort_unstable();
+    writes.dedup();
+    if writes.len() != stage.writes.len() {
+        return Err(Error::input(format!("the stage `{}` writes a field twice", stage.name)));
+    }
+    match &stage.work {
+        Work::Transpose(transform) => check_transpose(declared, stage, transform),
+        Work::Point { cell: (block, index), .. } => {
+            let d = &declared.fields[stage.writes[0]];
+            let cells = declared.grids[d.grid].block(*block).cells;
+            if (0..3).all(|a| index[a] < cells[a]) {
+                return Ok(());
+            }
+            Err(Error::input(format!(
+                "the stage `{}` changes `{}` in cell {index:?}, and the grid has {cells:?} cells",
+                stage.name, d.name
+            ))
+            .remedy("indices are [z, y, x] and begin with 0"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that all handles of a stage belong to this model, with the types that they were declared with.
+fn handles(declared: &Declarations, stage: &Stage) -> Result<()> {
+    let Some(foreign) = stage.uses.iter().find(|handle| !declared.owns(**handle)) else { return Ok(()) };
+    let what = match foreign.what {
+        Used::Field(element) => format!("a field of `{}`", element.name()),
+        Used::Scalar => "a scalar".into(),
+        Used::Profile(axis) => format!("a profile along {}", AXES[axis]),
+        Used::Records(_) => "a set of records".into(),
+        Used::Source => "a source".into(),
+    };
+    Err(Error::input(format!("the stage `{}` uses {what} that was declared by another model", stage.name))
+        .remedy("use the handles that this model returned when its fields, scalars and profiles were declared"))
+}
+
+/// Checks that fields which are read across joins are made of what lies there.
+pub(crate) fn joins(declared: &Declarations, extent: &[Extent]) -> Result<()> {
+    let read = declared.fields.iter().zip(extent).filter(|(_, extent)| !extent.is_pointwise());
+    read.map(|(d, _)| d).try_for_each(|d| check_joins(declared, d))
+}
+
+/// A field that is read across joins must be made of what lies there: its own values, or those of the vector's component
+/// that points the same way, at the same place of the cell.
+fn check_joins(declared: &Declarations, d: &FieldDeclaration) -> Result<()> {
+    let grid = &declared.grids[d.grid];
+    let beyond = grid.all_blocks().iter().flat_map(|b| (0..3).flat_map(|a| [b.beyond(a, 0), b.beyond(a, 1)]));
+    for turn in beyond.filter_map(|b| if let Adjacent::Block(_, transform) = b { Some(transform) } else { None }) {
+        let wrong = |what: String, remedy: &str| {
+            let what = format!("the field `{}` is read across a join that {what}", d.name);
+            Err(Error::input(what).remedy(remedy))
+        };
+        let mut from = Some(d);
+        if let Some((vector, axis)) = d.vector {
+            let axis = turn.to[axis].axis;
+            from = declared.vectors[vector][axis].map(|f| &declared.fields[f]);
+            if from.is_none() {
+                let what = format!("turns it into the component along {}, which its vector does not have", AXES[axis]);
+                return wrong(what, "name all components that turn into each other in `Model::vector`");
+            }
+        }
+        let Some(axis) = d.location.axis() else {
+            if from.is_some_and(|f| f.location != Location::Center) {
+                return wrong(
+                    "turns it into a component on faces".into(),
+                    "put all components of a vector on faces, or all in the middle of cells",
+                );
+            }
+            continue;
+        };
+        let heading = turn.to[axis];
+        if heading.reversed {
+            return wrong(
+                format!(
+                    "reverses {}, and lies on the faces across it: the face at one end would be nobody's",
+                    AXES[axis]
+                ),
+                "turn the blocks so that the axis keeps its direction, or put the field in the middle of cells",
+            );
+        }
+        if from.is_some_and(|f| f.location != Location::face(heading.axis)) {
+            return wrong(
+                format!("turns faces across {} into faces across {}", AXES[axis], AXES[heading.axis]),
+                "declare the fields on both as components of a vector with `Model::vector`",
+            );
+        }
+    }
+    Ok(())
+}
+
+fn check_transpose(declared: &Declarations, stage: &Stage, turn: &IndexTransform) -> Result<()> {
+    let (from, to) = (&declared.fields[stage.reads[0].0], &declared.fields[stage.writes[0]]);
+    let wrong = |what: String, remedy: &str| {
+        Err(Error::input(format!("the transpose of `{}` into `{}` {what}", from.name, to.name)).remedy(remedy))
+    };
+    if stage.reads[0].0 == stage.writes[0] {
+        return wrong("has nowhere to go".into(), "copy into another field");
+    }
+    if (0..3).any(|axis| turn.to.iter().all(|h| h.axis != axis)) {
+        return wrong(
+            format!("is turned by {:?}, which is no turn", turn.to),
+            "a turn names each of Z, Y, X once, with a sign",
+        );
+    }
+    let (source, target) = (declared.grids[from.grid].all_blocks(), declared.grids[to.grid].all_blocks());
+    let fits = |(a, b): (&crate::model::grid::Block, &crate::model::grid::Block)| {
+        (0..3).all(|i| b.cells[i] == a.cells[turn.to[i].axis])
+    };
+    if source.len() != target.len() || !source.iter().zip(target).all(fits) {
+        let (n, m) = (source[0].cells, target[0].cells);
+        let what =
+            format!("copies {} × {n:?} cells into {} × {m:?}, turned by {:?}", source.len(), target.len(), turn.to);
+        return wrong(
+            what,
+            "axis by axis, the target has as many cells as the axis of the source that it points along",
+        );
+    }
+    Ok(())
+}

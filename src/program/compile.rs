@@ -1,0 +1,239 @@
+//! Programs: what is to be done for a model on a number of ranks. Made from the declarations alone, on any rank, before
+//! anything is allocated.
+use crate::base::{Error, Result};
+use crate::model::builder::Model;
+use crate::model::declarations::{Declarations, Measure};
+use crate::model::grid::Grid;
+use crate::model::handle::Scalar;
+use crate::model::stage::{Item, Stage, StageId, Work};
+use crate::program::checks;
+use crate::program::domain::Domain;
+use crate::program::fusion::{Block, FusionGroup, HaloDepths, longest_block};
+use crate::program::layout::{Layout, layout_of, line_layout};
+use crate::program::lists::{GroupId, List, ListId, Op};
+use halocline_kernels::Extent;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// A model for a number of ranks: stages by number, lists of operations, halos and their depths, what is fused.
+pub struct Program {
+    pub(crate) ranks: usize,
+    pub(crate) declared: Declarations,
+    /// Splits of grids.
+    pub(crate) domains: BTreeMap<Layout, Domain>,
+    /// How far each field is read by some stage or diagnostic.
+    pub(crate) extent: Vec<Extent>,
+    /// How deep halos are, which fields need two arrays, and how many steps can be fused.
+    pub(crate) depths: HaloDepths,
+    pub(crate) lists: Vec<List>,
+    pub(crate) groups: Vec<FusionGroup>,
+    /// What is done before the first step, and in every step.
+    pub(crate) start: ListId,
+    pub(crate) step: ListId,
+    /// How many lists are done the first time only, and those of them that belong to a step.
+    pub(crate) once: usize,
+    pub(crate) once_in_step: Vec<usize>,
+    pub(crate) diagnostics: Vec<(String, Measured)>,
+}
+
+/// What a diagnostic measures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Measured {
+    /// A reduction, which is a stage like all others.
+    Reduction(StageId),
+    /// The value of a scalar.
+    Scalar(Scalar),
+}
+
+impl Program {
+    /// Compiles a model for a number of ranks, with all checks. Starts nothing and allocates no field.
+    ///
+    /// # Errors
+    /// If handles, fields, stages and grids do not fit together, or the grid cannot be split over the ranks.
+    pub fn new(model: Model, ranks: usize) -> Result<Program> {
+        Program::of(model.declared, ranks)
+    }
+
+    pub(crate) fn of(mut declared: Declarations, ranks: usize) -> Result<Program> {
+        let diagnostics = diagnostics(&mut declared);
+        checks::declarations(&declared)?;
+        let extent = extents(&declared);
+        checks::joins(&declared, &extent)?;
+        let domains = domains(&declared, &extent, ranks)?;
+        let double = read_and_written(&declared);
+        let depths = HaloDepths::of(&declared, &domains, &extent, &double);
+        let mut program = Program {
+            ranks,
+            domains,
+            extent,
+            depths,
+            lists: vec![],
+            groups: vec![],
+            start: ListId(0),
+            step: ListId(0),
+            once: 0,
+            once_in_step: vec![],
+            diagnostics,
+            declared,
+        };
+        let (start, step) = (std::mem::take(&mut program.declared.start), std::mem::take(&mut program.declared.step));
+        let fuse = program.declared.fuse != Some(0);
+        program.start = program.list(&start, false, fuse);
+        let before = program.once;
+        // Stages are fused where whole steps are not.
+        let fuse = fuse && program.depths.most == 0;
+        program.step = program.list(&step, true, fuse);
+        program.once_in_step = (before..program.once).collect();
+        (program.declared.start, program.declared.step) = (start, step);
+        program.memory(0)?;
+        Ok(program)
+    }
+
+    /// Numbers a list of items and the lists within it, with groups of stages that are fused if `fuse` says so.
+    fn list(&mut self, items: &[Item], in_step: bool, fuse: bool) -> ListId {
+        let id = ListId(self.lists.len());
+        self.lists.push(List { ops: vec![], bytes: self.declared.bytes_of_items(items) });
+        let (mut ops, mut at) = (vec![], 0);
+        while at < items.len() {
+            if let Some(group) = self.group(&items[at..], in_step, fuse) {
+                at += group.block.stages.len();
+                ops.push(Op::Group(GroupId(self.groups.len())));
+                self.groups.push(group);
+                continue;
+            }
+            ops.push(match &items[at] {
+                Item::Stage(stage) => Op::Stage(*stage),
+                Item::Repeat(n, body) => Op::Repeat(*n, self.list(body, in_step, fuse)),
+                Item::Until(condition, most, body) => {
+                    Op::Until(condition.clone(), *most, self.list(body, in_step, fuse))
+                }
+                Item::Once(body) => {
+                    let number = self.once;
+                    self.once += 1;
+                    Op::Once(number, self.list(body, false, fuse))
+                }
+            });
+            at += 1;
+        }
+        self.lists[id.0].ops = ops;
+        id
+    }
+
+    /// The stages at the beginning of some items that are fused, if any are and their halos fit.
+    fn group(&mut self, items: &[Item], in_step: bool, fuse: bool) -> Option<FusionGroup> {
+        let Program { declared, domains, extent, depths, .. } = self;
+        let block = longest_block(declared, domains, extent, items).filter(|_| fuse)?;
+        depths.take(declared, domains, &block).then(|| FusionGroup::new(declared, block, in_step))
+    }
+
+    /// A stage.
+    pub(crate) fn stage(&self, id: StageId) -> &Stage {
+        &self.declared.stages[id.0]
+    }
+
+    /// The operations of a list.
+    pub(crate) fn ops(&self, list: ListId) -> &[Op] {
+        &self.lists[list.0].ops
+    }
+
+    /// The split that a field lives in.
+    pub(crate) fn domain_of(&self, field: usize) -> &Domain {
+        &self.domains[&layout_of(&self.declared.fields[field])]
+    }
+
+    /// The grid that a field lives on.
+    pub(crate) fn grid_of(&self, field: usize) -> &Grid {
+        self.declared.grid_of(field)
+    }
+
+    /// A block of this many steps.
+    ///
+    /// # Errors
+    /// Why these steps cannot be fused.
+    pub(crate) fn block(&self, steps: usize) -> std::result::Result<Block, String> {
+        Block::of(&self.declared, &self.domains, &self.extent, steps)
+    }
+
+    /// Checks a stage that is not part of the schedule, such as a measurement of a running simulation.
+    ///
+    /// # Errors
+    /// As [`Program::new`], and if the stage reads farther around a cell than the schedule and the diagnostics do: there is no
+    /// room for such a halo.
+    pub(crate) fn check_stage(&self, stage: &Stage) -> Result<()> {
+        checks::stage(&self.declared, stage)?;
+        let deeper = stage.reads.iter().find(|(f, extent)| !self.extent[*f].covers(extent));
+        deeper.map_or(Ok(()), |(f, extent)| {
+            Err(Error::input(format!(
+                "`{}` reads `{}` as far as {extent:?}, and the schedule and the diagnostics only as far as {:?}",
+                stage.name, self.declared.fields[*f].name, self.extent[*f]
+            ))
+            .remedy("declare the reduction with `Model::diagnose`, so that halos are deep enough"))
+        })
+    }
+
+    /// The process grid of the first grid, parts along z, y, x.
+    pub fn process_grid(&self) -> [usize; 3] {
+        self.domains.get(&(0, [false; 3])).map_or([1; 3], |d| d.dims)
+    }
+}
+
+/// Makes stages of all diagnostics that are reductions.
+fn diagnostics(declared: &mut Declarations) -> Vec<(String, Measured)> {
+    let all = declared.diagnostics.clone();
+    let measured = all.into_iter().map(|d| match d.what {
+        Measure::Scalar(scalar) => (d.name, Measured::Scalar(scalar)),
+        Measure::Reduction(reduction) => {
+            declared.stages.push(reduction.stage(None));
+            (d.name, Measured::Reduction(StageId(declared.stages.len() - 1)))
+        }
+    });
+    measured.collect()
+}
+
+/// The largest extent at which each field is read.
+fn extents(declared: &Declarations) -> Vec<Extent> {
+    let mut extent = vec![Extent::POINTWISE; declared.fields.len()];
+    for (f, read) in declared.stages.iter().flat_map(|s| s.reads.iter().copied()) {
+        extent[f] = extent[f].union(&read);
+    }
+    // Components of a vector become each other where blocks are rotated, so they need the same room.
+    for vector in &declared.vectors {
+        let all = vector.iter().flatten().fold(Extent::POINTWISE, |all, &f| all.union(&extent[f]));
+        vector.iter().flatten().for_each(|&f| extent[f] = all);
+    }
+    extent
+}
+
+/// The splits of all grids that fields or lines live in.
+fn domains(declared: &Declarations, extent: &[Extent], ranks: usize) -> Result<BTreeMap<Layout, Domain>> {
+    let mut domains = BTreeMap::new();
+    for d in &declared.fields {
+        let (grid, layout) = (&declared.grids[d.grid], layout_of(d));
+        if let Entry::Vacant(entry) = domains.entry(layout) {
+            let thickness = checks::thickness(declared, layout, extent)?;
+            entry.insert(match d.whole {
+                [false, false, false] => Domain::new(grid, ranks, declared.dims.filter(|_| d.grid == 0), thickness)?,
+                whole => Domain::whole(grid, ranks, whole, thickness),
+            });
+        }
+    }
+    for stage in &declared.stages {
+        if let Work::Lines { axis, .. } = stage.work {
+            let Some(d) = stage.field().map(|f| &declared.fields[f]) else { continue };
+            let layout = line_layout(&domains, d, axis);
+            domains.entry(layout).or_insert_with(|| Domain::whole(&declared.grids[d.grid], ranks, layout.1, [1; 3]));
+        }
+    }
+    Ok(domains)
+}
+
+/// The fields that some stage makes from their own present values: they need two arrays.
+fn read_and_written(declared: &Declarations) -> Vec<bool> {
+    let mut double = vec![false; declared.fields.len()];
+    for stage in &declared.stages {
+        for &f in stage.writes.iter().filter(|f| stage.reads_field(**f)) {
+            double[f] = true;
+        }
+    }
+    double
+}

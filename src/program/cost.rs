@@ -1,0 +1,81 @@
+//! What a program costs: memory, messages, bytes that must move. Linear in the number of ranks.
+use crate::base::{Error, Result};
+use crate::model::stage::Item;
+use crate::program::compile::Program;
+use crate::program::exchange_plan::ExchangePlan;
+use crate::program::fusion::field_bytes;
+use crate::program::halo_validity::{Halo, invalidate, mark_valid, stale};
+use crate::program::transfers;
+use halocline_kernels::Extent;
+
+impl Program {
+    /// Bytes of fields on a rank, with halos.
+    ///
+    /// # Errors
+    /// If they overflow: no machine can hold the grid.
+    pub fn memory(&self, rank: usize) -> Result<u64> {
+        let depths = &self.depths;
+        let bytes = |f| {
+            field_bytes(&self.declared, &self.domains, f, &depths.halo[f], depths.double[f], rank).ok_or_else(|| {
+                let d = &self.declared.fields[f];
+                let cells = self.declared.grids[d.grid].cells();
+                Error::input(format!(
+                    "the field `{}` of {cells:?} cells [z, y, x] does not fit into any memory",
+                    d.name
+                ))
+                .remedy("use fewer cells")
+            })
+        };
+        (0..self.declared.fields.len()).map(bytes).sum()
+    }
+
+    /// By rank, the messages that it sends in a step and their bytes, loops passed once.
+    pub fn messages(&self) -> Vec<(usize, usize)> {
+        let mut valid = vec![vec![]; self.declared.fields.len()];
+        // The second pass is like all that follow.
+        let mut pass = || {
+            let mut exchanged: Vec<Halo> = vec![];
+            self.walk(&self.declared.step, &mut valid, &mut exchanged);
+            exchanged
+        };
+        pass();
+        let mut all = vec![(0, 0); self.ranks];
+        for halo in pass() {
+            let wanted = |rank| transfers::of_halos(&self.declared, &self.domains, &halo, rank);
+            for (all, one) in all.iter_mut().zip(ExchangePlan::sent(self.ranks, wanted)) {
+                *all = (all.0 + one.0, all.1 + one.1);
+            }
+        }
+        all
+    }
+
+    /// Follows a list of items: which halos are exchanged, one after the other.
+    fn walk(&self, items: &[Item], valid: &mut [Vec<Extent>], exchanged: &mut Vec<Halo>) {
+        for item in items {
+            match item {
+                Item::Stage(id) => {
+                    let stage = self.stage(*id);
+                    let halo = stale(valid, &stage.reads);
+                    mark_valid(valid, &halo);
+                    if !halo.is_empty() {
+                        exchanged.push(halo);
+                    }
+                    stage.writes.iter().for_each(|&f| invalidate(&self.declared, valid, f));
+                }
+                Item::Repeat(n, body) => (0..*n).for_each(|_| self.walk(body, valid, exchanged)),
+                Item::Until(_, _, body) => self.walk(body, valid, exchanged),
+                Item::Once(_) => {}
+            }
+        }
+    }
+
+    /// Bytes that all ranks together must move in memory in a step, loops left out: what T_eff counts.
+    pub fn bytes_per_step(&self) -> u64 {
+        self.declared.bytes_of_items(&self.declared.step)
+    }
+
+    /// Bytes of all fields that a checkpoint holds.
+    pub fn bytes_of_state(&self) -> u64 {
+        self.declared.written().into_iter().map(|f| self.declared.bytes_of_field(f)).sum()
+    }
+}
