@@ -1,4 +1,60 @@
 //! Closes the traits that unsafe code relies on: only this crate implements them.
+//!
+//! What a kernel makes is counted and typed by [`crate::Outputs`], which another crate cannot implement:
+//! ```compile_fail,E0277
+//! use halocline_kernels::{ElementType, Outputs};
+//! struct Wide;
+//! impl Outputs for Wide {
+//!     type A = [f64; 64]; type B = (); type C = (); type D = (); type E = (); type F = ();
+//!     fn elements() -> Vec<ElementType> { vec![ElementType::F64] }
+//!     fn split(self) -> ([f64; 64], (), (), (), (), ()) { ([1.0; 64], (), (), (), (), ()) }
+//! }
+//! ```
+//! The rows that a stencil touches come from [`crate::Shape`]:
+//! ```compile_fail,E0277
+//! use halocline_kernels::{Extent, Shape};
+//! struct Liar;
+//! impl Shape for Liar {
+//!     const EXTENT: Extent = Extent::POINTWISE;
+//!     const ROWS: usize = 2;
+//!     fn rows() -> Vec<[isize; 2]> { vec![[0, 0]] }
+//! }
+//! ```
+//! The size of a number comes from [`crate::Element`], the pointers of an array from [`crate::array::Inputs`]:
+//! ```compile_fail,E0277
+//! use halocline_kernels::array::Inputs;
+//! use halocline_kernels::Pointwise;
+//! struct Nowhere;
+//! impl Inputs<f64, (Pointwise,)> for Nowhere {
+//!     fn shapes(&self) -> Vec<Option<[usize; 3]>> { vec![] }
+//!     fn cell(&self, _: usize, _: [usize; 3]) -> *const u8 { std::ptr::null() }
+//! }
+//! ```
+//! A compiled row function is called in an `unsafe` block, or not at all:
+//! ```compile_fail,E0133
+//! use halocline_kernels::{InstructionSet, diffusion::Ftcs, row::erase};
+//! let kernel = std::sync::Arc::new(Ftcs::<f64>::new(1.0, 0.1, [1.0; 3]));
+//! let row = erase::<f64, _>(&kernel, InstructionSet::Baseline);
+//! row.compute(&[std::ptr::null(); 96], &[std::ptr::null_mut(); 6], 0..4);
+//! ```
+//! ```compile_fail,E0133
+//! use halocline_kernels::{Uniform, kernel::Arg};
+//! <Uniform as Arg<f64>>::view(&[std::ptr::null(); 96], 0, 0);
+//! ```
+//! With `unsafe` and the promise that goes with it, both compile:
+//! ```
+//! use halocline_kernels::{InstructionSet, Uniform, diffusion::Ftcs, kernel::Arg, row::erase};
+//! let kernel = std::sync::Arc::new(Ftcs::<f64>::new(1.0, 0.1, [1.0; 3]));
+//! let row = erase::<f64, _>(&kernel, InstructionSet::Baseline);
+//! let two = 2.0_f64;
+//! let mut table = [std::ptr::null(); 96];
+//! table[0] = (&raw const two).cast();
+//! // SAFETY: no cell is computed; the first slot points to a number of this type.
+//! unsafe {
+//!     row.compute(&table, &[std::ptr::null_mut(); 6], 0..0);
+//!     assert_eq!(<Uniform as Arg<f64>>::view(&table, 0, 0), 2.0);
+//! }
+//! ```
 use crate::extent::{Arms, Cube};
 use crate::kernel::{Along, As, Position, Uniform};
 use ndarray::ArrayView3;

@@ -166,6 +166,22 @@ pub struct Target(pub(crate) Use);
 use sealed::Sealed;
 mod sealed {
     //! Closes the traits of this file: unsafe code relies on what their implementations say.
+    //!
+    //! ```compile_fail,E0277
+    //! use halocline::model::{Bound, Handles};
+    //! use halocline_kernels::Pointwise;
+    //! struct Nothing; // a kernel that reads one row would get none
+    //! impl Handles<f64, (Pointwise,)> for Nothing {
+    //!     fn bind(&self) -> Vec<Bound> { vec![] }
+    //! }
+    //! ```
+    //! ```compile_fail,E0277
+    //! use halocline::model::{Target, Targets};
+    //! struct Any; // names a field by its number, whatever it holds
+    //! impl Targets<[f64; 1]> for Any {
+    //!     fn fields(&self) -> Vec<Target> { vec![] }
+    //! }
+    //! ```
     use crate::model::handle::{Field, Here, Profile, Scalar};
 
     pub trait Sealed {}
