@@ -49,9 +49,12 @@
 //! let two = 2.0_f64;
 //! let mut table = [std::ptr::null(); 96];
 //! table[0] = (&raw const two).cast();
+//! let mut new = [0.0_f64; 4];
+//! let mut out = [std::ptr::null_mut(); 6];
+//! out[0] = new.as_mut_ptr().cast();
 //! // SAFETY: no cell is computed; the first slot points to a number of this type.
 //! unsafe {
-//!     row.compute(&table, &[std::ptr::null_mut(); 6], 0..0);
+//!     row.compute(&table, &out, 0..0);
 //!     assert_eq!(<Uniform as Arg<f64>>::view(&table, 0, 0), 2.0);
 //! }
 //! ```

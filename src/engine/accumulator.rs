@@ -2,7 +2,7 @@
 use crate::comm::Comm;
 use crate::engine::sums::{ExactSum, Extreme, all_extreme, all_sum};
 use crate::model::grid::Grid;
-use crate::model::reduction::Op;
+use crate::model::reduction_op::Op;
 
 /// Numbers that are collected before they are added up: sums are fast in chunks of this size.
 const CHUNK: usize = 2048;

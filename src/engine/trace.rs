@@ -1,5 +1,5 @@
 //! What a rank did when: spans of time, for runs that are traced.
-use super::Phase;
+use crate::engine::phase::Phase;
 use std::borrow::Cow;
 use std::time::Instant;
 

@@ -1,34 +1,11 @@
 //! Reductions: one number from all cells, the same bits whatever the decomposition. Sums are exact (see [`crate::engine::sums`]).
 use crate::model::argument::{BoundArgument, Handles, field_reads, scalar_reads, unbind};
 use crate::model::handle::{Field, Scalar, Use};
+use crate::model::reduction_op::Op;
 use crate::model::stage::{Compile, Stage, Work};
 use halocline_kernels::row::erase;
 use halocline_kernels::{Element, Kernel, Near, Pointwise};
 use std::sync::Arc;
-
-/// How the numbers of all cells are combined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// The exact sum, rounded once.
-    Sum,
-    /// The exact sum over the number of cells.
-    Mean,
-    /// The square root of the exact sum.
-    RootOfSum,
-    /// The square root of the mean.
-    RootOfMean,
-    /// The largest, and where it is.
-    Max,
-    /// The smallest, and where it is.
-    Min,
-}
-
-impl Op {
-    /// True if the operation reports where its value is.
-    pub(crate) fn has_position(self) -> bool {
-        matches!(self, Op::Max | Op::Min)
-    }
-}
 
 /// A reduction as data.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use crate::model::argument::BoundArgument;
 use crate::model::condition::Condition;
 use crate::model::handle::Use;
 use crate::model::records::RecordWork;
-use crate::model::reduction::Op;
+use crate::model::reduction_op::Op;
 use halocline_kernels::row::RowFn;
 use halocline_kernels::{Extent, InstructionSet};
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use crate::engine::core::Core;
 use crate::engine::exchange::Exchange;
 use crate::engine::fields::Fields;
 use crate::engine::halos;
-use crate::engine::timers::Phase;
+use crate::engine::phase::Phase;
 use crate::model::handle::TIME;
 use crate::program::fusion::Block;
 use crate::program::halo_validity::{Halo, along_x, mark_valid, stale};

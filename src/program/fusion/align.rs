@@ -1,8 +1,8 @@
 //! Instances at the same distance behind the front go through a plane abreast, row by row, where they need no more of each
 //! other than rows: what one has just written, the next finds in the nearest cache.
 use crate::model::declarations::Declarations;
-use crate::program::fusion::block::{Instance, Origin, Value};
 use crate::program::fusion::fusible::span;
+use crate::program::fusion::instance::{Instance, Origin, Value};
 use halocline_kernels::Extent;
 
 /// Puts instances into groups that go abreast, in their order, each some rows behind the one before.

@@ -6,18 +6,10 @@
 //! the other, then the first again, as many planes later as the ring has.
 use crate::model::declarations::Declarations;
 use crate::model::field::FieldDeclaration;
-use crate::program::fusion::block::{Instance, Origin, Value};
 use crate::program::fusion::fusible::span;
+use crate::program::fusion::instance::{Instance, Origin, Value};
+use crate::program::fusion::slot::Slot;
 use halocline_kernels::Extent;
-
-/// Where a value lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    pub ring: usize,
-    /// Its plane p lies where plane p − `shift` of the first value in the ring lay, its row r where row r − `rows` lay.
-    pub shift: isize,
-    pub rows: isize,
-}
 
 /// The last look at a value: planes of the front since it passed the plane that is looked at, and the instance that looks.
 type LastUse = (isize, usize);
@@ -111,7 +103,8 @@ mod tests {
     use super::Origin;
     use crate::prelude::*;
     use crate::program::Program;
-    use crate::program::fusion::block::{Block, Instance};
+    use crate::program::fusion::block::Block;
+    use crate::program::fusion::instance::Instance;
     use halocline_kernels::diffusion::Ftcs;
     use halocline_kernels::wave::Leapfrog;
     use std::collections::HashMap;
