@@ -1,9 +1,9 @@
 //! Message buffers.
 use std::ptr::NonNull;
 
-/// Bytes that begin on a cache line, so that packing loops and network cards find them aligned.
+/// A message buffer that starts on a cache line, for packing loops and network cards.
 ///
-/// A raw pointer rather than a `Box`, since a persistent MPI request keeps a pointer to them over many borrows.
+/// It holds a raw pointer rather than a `Box`, since a persistent MPI request keeps a pointer to the bytes across many borrows.
 pub(super) struct Buffer {
     lines: NonNull<[Line]>,
     len: usize,
@@ -13,17 +13,17 @@ pub(super) struct Buffer {
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-// SAFETY: the buffer owns its memory alone, as the box that it was made of.
+// SAFETY: the buffer is the only owner of its memory, like the box from which it was made.
 unsafe impl Send for Buffer {}
 
 impl Buffer {
-    /// `len` zero bytes.
+    /// Allocates `len` zero bytes.
     pub fn new(len: usize) -> Buffer {
         let lines = vec![Line([0; 64]); len.div_ceil(64)].into_boxed_slice();
         Buffer { lines: NonNull::from(Box::leak(lines)), len }
     }
 
-    /// The first byte. Good for reading and writing `len` bytes as long as the buffer lives and is not borrowed.
+    /// Address of the first byte, valid for reading and writing `len` bytes while the buffer exists and is not borrowed.
     pub fn start(&self) -> *mut u8 {
         self.lines.as_ptr().cast()
     }
@@ -31,7 +31,7 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // SAFETY: it came from a box, which is given back once.
+        // SAFETY: the pointer came from a box, which is freed once.
         drop(unsafe { Box::from_raw(self.lines.as_ptr()) });
     }
 }
@@ -39,7 +39,7 @@ impl Drop for Buffer {
 impl std::ops::Deref for Buffer {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        // SAFETY: the lines are at least `len` initialised bytes in one piece without padding, borrowed as self is.
+        // SAFETY: the lines are at least `len` initialised bytes contiguous and without padding, borrowed like `self`.
         unsafe { std::slice::from_raw_parts(self.start(), self.len) }
     }
 }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aligned_and_of_the_length_asked_for() {
+    fn buffers_are_aligned_and_have_the_requested_length() {
         for len in [0, 1, 63, 64, 65, 1000] {
             let mut buffer = Buffer::new(len);
             assert_eq!((buffer.len(), buffer.start() as usize % 64), (len, 0));

@@ -1,25 +1,24 @@
-//! Where ranks come from.
-use super::ending::{cut_off, exit_code, report, settle};
-use super::fault::Fault;
+//! Starting a job: its ranks, and its exit code.
+use super::communicator::Comm;
+use super::failure::{Aborted, Failure};
 use super::launcher::Launcher;
-use super::local::ranks_watched;
-use super::mailbox::lock;
-use super::{Aborted, Comm};
+use super::local::ranks_with_report;
+use super::termination::{agree_on_outcome, exit_after_grace_period, exit_code, report};
 use crate::base::{Error, Result, signals};
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 #[cfg(feature = "mpi")]
 use {
-    super::Transport,
-    super::ending::give_up,
-    super::fault::Lost,
+    super::failure::ProcessFailed,
+    super::mpi::abort_job,
+    super::transport::Transport,
     std::{any::Any, panic::resume_unwind, rc::Rc},
 };
 
-/// Most ranks that one process carries: they keep a channel to each other, so memory grows with the square.
-const MOST: usize = 1024;
+/// Maximum number of in-process ranks. Each has a queue for each other one, so memory grows with the square.
+const MAX_RANKS: usize = 1024;
 
-/// Where ranks come from: from an MPI launcher if there is one, else they are threads of this process.
+/// How to start a job. Its ranks are the processes of an MPI launcher if there is one, else threads of this process.
 ///
 /// ```
 /// use halocline::comm::Launch;
@@ -31,44 +30,44 @@ const MOST: usize = 1024;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Launch {
-    /// Number of ranks. By default, as many as the launcher started, and 1 without one.
+    /// Number of ranks. Default: as many as the launcher started; 1 without a launcher.
     pub ranks: Option<usize>,
-    /// Threads of each rank. By default, they fill the cores that the ranks may use.
+    /// Threads per rank. Default: the available cores, divided among the ranks.
     pub threads: Option<usize>,
 }
 
 impl Launch {
-    /// Runs `body` on all ranks and gives the exit code of the process: 0, or the one of the [`Error`] that ended it, or 1 after a panic.
-    /// What went wrong is printed on the standard error, once for all ranks, with the rank's number if not all have the same error.
+    /// Runs `body` on all ranks and returns the exit code of the process: 0, that of the [`Error`] that ended the job, or 1 after a panic.
+    /// The error is printed to standard error, once for all ranks, with the number of the rank unless all ranks have the same error.
     ///
-    /// If only some ranks fail, the whole job ends within seconds; then this function may not return. MPI is started only under an MPI
-    /// launcher; without one, login nodes included, it is never touched.
+    /// If only some ranks fail, the whole job ends within seconds; then this function may not return. MPI is initialised only under an
+    /// MPI launcher: without one, as on login nodes, it is not called at all.
     pub fn run(self, body: impl Fn(Comm) -> Result<()> + Sync) -> u8 {
         self.start(false, |comm, _| body(comm))
     }
 
-    /// As [`Launch::run`], for a body that can begin again where it was. Where the MPI library has user-level failure mitigation, and the
-    /// launcher leaves the others alone when a rank dies (`mpirun --with-ft ulfm` of Open MPI 5), all other ranks leave `body`
-    /// as if by a panic, wherever they are, and call it again: with a communicator of those that are left, and with the number
-    /// of times that this has happened. Elsewhere this is never more than 0.
+    /// Does the same as [`Launch::run`], for a body that can continue after the failure of a rank. If the MPI library has user-level failure
+    /// mitigation, and the launcher keeps the other ranks running when one fails (`mpirun --with-ft ulfm` of Open MPI 5), the
+    /// surviving ranks unwind from `body`, wherever they are, and call it again with a communicator of the survivors and the
+    /// number of failures so far. Otherwise this number is always 0.
     pub fn survive(self, body: impl Fn(Comm, usize) -> Result<()> + Sync) -> u8 {
         self.start(true, body)
     }
 
     fn start(self, survive: bool, body: impl Fn(Comm, usize) -> Result<()> + Sync) -> u8 {
         let launcher = Launcher::find(|name| std::env::var(name).ok());
-        let speaks = launcher.as_ref().is_none_or(|l| l.rank.is_none_or(|rank| rank == 0));
+        let reports = launcher.as_ref().is_none_or(|l| l.rank.is_none_or(|rank| rank == 0));
         let outcome = signals::install().and_then(|()| self.check()).and_then(|()| match &launcher {
             None => self.in_process(&|comm| body(comm, 0)),
-            Some(launcher) => self.under(launcher, survive, &body),
+            Some(launcher) => self.under_launcher(launcher, survive, &body),
         });
         let code = outcome.unwrap_or_else(|error| {
-            if speaks {
+            if reports {
                 report(&error);
             }
             error.exit_code()
         });
-        // Nobody is left to be told of a closed pipe.
+        // An error here (a closed pipe) cannot be reported any more.
         std::io::stdout().flush().ok();
         code
     }
@@ -84,21 +83,21 @@ impl Launch {
 
     fn in_process(&self, body: &(impl Fn(Comm) -> Result<()> + Sync)) -> Result<u8> {
         let size = self.ranks.unwrap_or(1);
-        if size > MOST {
-            let what = format!("--ranks is {size}, but ranks that are threads of one process are at most {MOST}");
+        if size > MAX_RANKS {
+            let what = format!("--ranks is {size}, but ranks that are threads of one process are at most {MAX_RANKS}");
             return Err(Error::input(what).remedy("let an MPI launcher start more: mpirun -n N"));
         }
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let threads = self.threads.unwrap_or((cores / size).max(1));
-        let limit = Mutex::new(None);
+        let timer = Mutex::new(None);
         let on_failure = |aborted: &Aborted| {
             eprintln!("error: {aborted}");
-            // Ranks that compute learn of it at their next message: too late, perhaps.
-            *lock(&limit) = Some(cut_off(exit_code(aborted.code)));
+            // Ranks that compute stop at their next message, which may be much later.
+            *timer.lock().unwrap_or_else(PoisonError::into_inner) = Some(exit_after_grace_period(exit_code(aborted.code)));
         };
-        let codes = ranks_watched(size, threads, on_failure, |comm| {
+        let codes = ranks_with_report(size, threads, on_failure, |comm| {
             let control = comm.split(0);
-            settle(&*control, Ok(body(comm))).unwrap_or_else(|fault| Fault::raise(fault.code, fault.message))
+            agree_on_outcome(&*control, Ok(body(comm))).unwrap_or_else(|failure| Failure::unwind(failure.code, failure.message))
         });
         Ok(match codes {
             Ok(codes) => codes[0],
@@ -107,8 +106,8 @@ impl Launch {
     }
 
     #[cfg(feature = "mpi")]
-    fn under(&self, launcher: &Launcher, survive: bool, body: &impl Fn(Comm, usize) -> Result<()>) -> Result<u8> {
-        use super::{Threads, fault, mpi, placement};
+    fn under_launcher(&self, launcher: &Launcher, survive: bool, body: &impl Fn(Comm, usize) -> Result<()>) -> Result<u8> {
+        use super::{mpi, panics, placement, threads::Threads};
         let mut world = mpi::World::start()?;
         let begin = || {
             let transport = world.communicator(false);
@@ -118,40 +117,40 @@ impl Launch {
                 Rc::new(Threads::new(threads))
             })
         };
-        let threads = match fault::catch(true, begin) {
+        let threads = match panics::catch(true, begin) {
             Ok(Ok(threads)) => threads,
             Ok(Err(error)) => {
                 world.finalize();
                 return Err(error);
             }
-            Err(payload) => give_up(world.rank(), Fault::of(payload)),
+            Err(payload) => abort_job(world.rank(), Failure::from_payload(payload)),
         };
-        for losses in 0.. {
-            let life = || {
+        for failures in 0.. {
+            let attempt = || {
                 let transport = world.communicator(survive);
                 let control = transport.split(0);
-                let result = fault::catch(true, || body(Comm::new(transport, threads.clone()), losses));
+                let result = panics::catch(true, || body(Comm::new(transport, threads.clone()), failures));
                 vote(&*control, result)
             };
-            match fault::catch(true, life) {
+            match panics::catch(true, attempt) {
                 Ok(code) => {
-                    // What a failed body left unfinished, or a rank that dies about now, may keep MPI from ending.
-                    let _limit = (code != 0 || survive && world.can_survive()).then(|| cut_off(code));
+                    // Messages that a failed body left unfinished, or a process failure about now, may block MPI_Finalize.
+                    let _timer = (code != 0 || survive && world.can_survive()).then(|| exit_after_grace_period(code));
                     world.finalize();
                     return Ok(code);
                 }
-                Err(payload) if payload.is::<Lost>() => {
-                    super::now_outside();
-                    world.bury_the_dead();
+                Err(payload) if payload.is::<ProcessFailed>() => {
+                    super::clear_current_stage();
+                    world.shrink();
                 }
-                Err(payload) => give_up(world.rank(), Fault::of(payload)),
+                Err(payload) => abort_job(world.rank(), Failure::from_payload(payload)),
             }
         }
-        unreachable!("ranks die only so often")
+        unreachable!("every failure removes a rank")
     }
 
     #[cfg(not(feature = "mpi"))]
-    fn under(&self, launcher: &Launcher, _: bool, body: &(impl Fn(Comm, usize) -> Result<()> + Sync)) -> Result<u8> {
+    fn under_launcher(&self, launcher: &Launcher, _: bool, body: &(impl Fn(Comm, usize) -> Result<()> + Sync)) -> Result<u8> {
         if launcher.size == Some(1) {
             return self.in_process(&|comm| body(comm, 0));
         }
@@ -172,12 +171,13 @@ impl Launch {
     }
 }
 
-/// How the job ended, on all ranks; where only some failed, it ends here. Goes on unwinding where a rank has died.
+/// Agrees on the outcome of the job and returns its exit code. Ends the job if only some ranks failed. Resumes unwinding after a process
+/// failure.
 #[cfg(feature = "mpi")]
 fn vote(control: &dyn Transport, result: std::result::Result<Result<()>, Box<dyn Any + Send>>) -> u8 {
     let result =
-        result.map_err(|payload| if payload.is::<Lost>() { resume_unwind(payload) } else { Fault::of(payload) });
-    settle(control, result).unwrap_or_else(|fault| give_up(control.rank(), fault))
+        result.map_err(|payload| if payload.is::<ProcessFailed>() { resume_unwind(payload) } else { Failure::from_payload(payload) });
+    agree_on_outcome(control, result).unwrap_or_else(|failure| abort_job(control.rank(), failure))
 }
 
 #[cfg(test)]
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gravest_outcome_decides() {
+    fn the_most_severe_outcome_decides() {
         let outcome = |rank| match rank {
             0 => Ok(()),
             1 => Err(Error::stopped("time is up")),
@@ -219,11 +219,11 @@ mod tests {
         };
         assert_eq!(run(2, |comm| outcome(comm.rank())), 75);
         assert_eq!(run(3, |comm| outcome(comm.rank())), 2);
-        assert_eq!(run(4, |comm| outcome(comm.rank())), 2, "of the lowest rank that failed");
+        assert_eq!(run(4, |comm| outcome(comm.rank())), 2, "the code of the lowest rank that failed");
     }
 
     #[test]
-    fn an_error_on_one_rank_ends_those_who_wait_for_it() {
+    fn an_error_on_one_rank_ends_ranks_that_wait_for_it() {
         let start = Instant::now();
         let code = run(3, |comm| match comm.rank() {
             1 => Err(Error::input("the forcing has no file for this rank")),
@@ -232,6 +232,6 @@ mod tests {
         assert_eq!(code, 2);
         assert!(start.elapsed() < Duration::from_secs(4));
         let deadlock = run(2, |comm| if comm.rank() == 1 { wait(&comm) } else { Ok(()) });
-        assert_eq!(deadlock, 1, "a rank that is done leaves another waiting");
+        assert_eq!(deadlock, 1, "a rank finishes while another waits for it");
     }
 }

@@ -1,14 +1,14 @@
-//! MPI launchers, known by what they leave in the environment: so MPI itself need not be started to see that it should be.
+//! MPI launchers, recognised by environment variables: so MPI need not be initialised to find out whether to use it.
 use crate::base::{Error, Result};
 
-/// The program that started this process as one of several, as its environment shows.
+/// The program that started this process, alone or as one of several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Launcher {
-    /// For messages.
+    /// Name for messages.
     pub name: &'static str,
-    /// Number of ranks that it says it started.
+    /// Number of ranks that it started, if the environment says so.
     pub size: Option<usize>,
-    /// This rank, by its count.
+    /// This rank, by the count of the launcher.
     pub rank: Option<usize>,
 }
 
@@ -18,7 +18,7 @@ pub fn launched() -> bool {
 }
 
 impl Launcher {
-    /// From the environment, given as a function of a variable's name.
+    /// Recognises the launcher. `variable` returns the value of an environment variable.
     pub fn find(variable: impl Fn(&str) -> Option<String>) -> Option<Launcher> {
         let number = |name: &str| variable(name)?.trim().parse::<usize>().ok();
         // Inner launchers come first: an mpirun inside a batch job sees the variables of both.
@@ -37,7 +37,7 @@ impl Launcher {
         let pmix = variable("PMIX_RANK").is_some();
         if variable("SLURM_STEP_ID").is_some() && variable("SLURM_PROCID").is_some() {
             let size = number("SLURM_STEP_NUM_TASKS").or_else(|| number("SLURM_NTASKS"));
-            // A step of one task without MPI may be an interactive shell: like no launcher.
+            // A step of one task without PMIx may be an interactive shell: treated as no launcher.
             let launched = pmix || size.is_none_or(|size| size > 1);
             return launched.then(|| Launcher { name: "srun", size, rank: number("SLURM_PROCID") });
         }
@@ -56,7 +56,10 @@ impl Launcher {
         })
     }
 
-    /// A launcher of another MPI than the one in this program starts as many worlds of one rank.
+    /// Checks the number of ranks that MPI reports. A launcher of another MPI library starts separate jobs of one rank each.
+    ///
+    /// # Errors
+    /// If MPI reports another number of ranks than the launcher.
     #[cfg_attr(not(feature = "mpi"), allow(dead_code))]
     pub fn check(&self, world: usize) -> Result<()> {
         match self.size {
@@ -87,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn launchers_are_known_by_their_environment() {
+    fn launchers_are_recognised_by_their_environment() {
         assert_eq!(find(&[]), None);
         let open_mpi = [("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "3"), ("PMIX_RANK", "3")];
         assert_eq!(find(&open_mpi), Some(("mpirun (Open MPI)", Some(4), Some(3))));
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn slurm_is_a_launcher_in_its_steps_alone() {
+    fn slurm_is_a_launcher_only_within_a_step() {
         let batch = [("SLURM_JOB_ID", "7"), ("SLURM_NTASKS", "4"), ("SLURM_PROCID", "0")];
         assert_eq!(find(&batch), None);
         let step = |tasks| [("SLURM_STEP_ID", "0"), ("SLURM_PROCID", "2"), ("SLURM_STEP_NUM_TASKS", tasks)];
@@ -105,13 +108,13 @@ mod tests {
         assert_eq!(find(&step("1")), None, "an interactive shell");
         let pmix = [&step("1")[..], &[("PMIX_RANK", "0")]].concat();
         assert_eq!(find(&pmix), Some(("srun", Some(1), Some(2))));
-        // mpirun inside a batch job starts its helpers by srun.
+        // mpirun inside a batch job starts its daemons by srun.
         let both = [&step("9")[..], &[("OMPI_COMM_WORLD_SIZE", "18")]].concat();
         assert_eq!(find(&both), Some(("mpirun (Open MPI)", Some(18), None)));
     }
 
     #[test]
-    fn worlds_of_one_under_a_launcher_of_more_are_wrong_input() {
+    fn separate_jobs_of_one_rank_are_wrong_input() {
         let srun = Launcher { name: "srun", size: Some(4), rank: Some(2) };
         let error = srun.check(1).unwrap_err();
         assert_eq!((error.kind(), error.what()), (Kind::Input, "srun started 4 ranks, but MPI sees 1"));

@@ -1,45 +1,48 @@
-//! Where ranks run: which cores of which host, and whether these are enough for their threads.
-use super::{Comm, Transport};
+//! Placement of ranks: on which cores of which host they run, and whether there are enough cores for their threads.
+use super::communicator::Comm;
+use super::transport::Transport;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Cores = BTreeSet<usize>;
 
-/// What one rank may use, and wants to.
+/// The resources of one rank, and its number of threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct RankPlacement {
+    /// Name of the node.
     host: String,
-    /// The cores that the launcher or batch system lets it run on.
+    /// Cores on which the launcher or batch system lets it run.
     cores: Cores,
-    /// How many of them at a time; a container's quota can be less than its cores.
+    /// Number of cores that it may use at the same time: the quota of a container can be less than its cores.
     at_once: usize,
-    /// All cores of the host.
+    /// Number of cores of the host.
     present: usize,
+    /// Number of threads of the rank.
     threads: usize,
 }
 
-/// The threads that each rank here should have by default: the cores that it may use, divided among the ranks that may use the same.
-/// At least 1. Collective.
+/// Returns the default number of threads of this rank: the cores that it may use, divided among the ranks that may use the same cores; at
+/// least 1. Collective.
 pub fn default_threads(comm: &dyn Transport) -> usize {
     let mine = RankPlacement::here(0);
-    let all = places(comm, &mine);
+    let all = gather_placements(comm, &mine);
     let sharing = all.iter().filter(|p| p.host == mine.host && p.cores == mine.cores).count();
     (mine.at_once / sharing.max(1)).max(1)
 }
 
-/// A warning if ranks have more threads than cores to run them, with the option that helps. The same on all ranks. Collective.
+/// Returns a warning if ranks have more threads than cores, with the option that helps. The same on all ranks. Collective.
 pub fn thread_warning(comm: &Comm) -> Option<String> {
-    warning(&places(&**comm, &RankPlacement::here(comm.threads().count())), comm.kind() == "MPI")
+    warning(&gather_placements(&**comm, &RankPlacement::here(comm.threads().count())), comm.kind() == "MPI")
 }
 
-fn places(comm: &dyn Transport, mine: &RankPlacement) -> Vec<RankPlacement> {
+fn gather_placements(comm: &dyn Transport, mine: &RankPlacement) -> Vec<RankPlacement> {
     comm.all_gather(mine.encode().as_bytes())
         .iter()
         .map(|bytes| RankPlacement::decode(&String::from_utf8_lossy(bytes)))
         .collect()
 }
 
-/// The node that this rank is on: the host, and what Slurm calls it if that is another name. Two ranks are on one node if both
-/// are the same, since launchers pass variables on to other hosts. `HALOCLINE_NODE` gives the node a name of its own.
+/// Returns the name of the node of this rank: the host name, together with the name that Slurm uses if it is different. Both are needed
+/// since launchers pass variables on to other hosts. The environment variable `HALOCLINE_NODE` overrides the name.
 pub fn node() -> String {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let host = read("/proc/sys/kernel/hostname");
@@ -60,7 +63,7 @@ impl RankPlacement {
         let at_once = std::thread::available_parallelism().map_or(1, |n| n.get());
         let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
         let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-        // Elsewhere than on Linux: as if unbound.
+        // On other systems than Linux, assume that the rank is not bound.
         let cores = list.map(|list| parse(list.trim())).filter(|c| !c.is_empty()).unwrap_or((0..at_once).collect());
         let present = parse(&read("/sys/devices/system/cpu/online")).len().max(cores.len());
         RankPlacement { host: node(), at_once: at_once.min(cores.len()), present, cores, threads }
@@ -79,7 +82,7 @@ impl RankPlacement {
     }
 }
 
-/// A list of cores in Linux's form: `0-3,8,10-11`.
+/// Parses a list of cores in the format of Linux: `0-3,8,10-11`.
 fn parse(list: &str) -> Cores {
     let range = |part: &str| {
         let (low, high) = part.split_once('-').unwrap_or((part, part));
@@ -88,7 +91,7 @@ fn parse(list: &str) -> Cores {
     list.split(',').filter_map(range).flatten().collect()
 }
 
-/// The first set of cores with more threads than cores: those of a rank, or all that are used of a host.
+/// Describes the first set of cores that has more threads than cores. The sets are the cores of each rank, and all cores used on a host.
 fn warning(places: &[RankPlacement], mpi: bool) -> Option<String> {
     let mut hosts: BTreeMap<&str, Vec<&RankPlacement>> = BTreeMap::new();
     for place in places {
@@ -102,7 +105,7 @@ fn warning(places: &[RankPlacement], mpi: bool) -> Option<String> {
             let inside: Vec<_> = places.iter().filter(|p| p.cores.is_subset(set)).collect();
             let threads: usize = inside.iter().map(|p| p.threads).sum();
             if threads > at_once {
-                // Would the whole host be enough? Then it is a matter of binding.
+                // If the whole host has enough cores, another binding solves the problem.
                 let all: usize = places.iter().map(|p| p.threads).sum();
                 let fits = mpi && places.iter().all(|p| all <= p.present);
                 let most = inside.iter().map(|p| p.threads).max().filter(|_| fits);
@@ -113,17 +116,18 @@ fn warning(places: &[RankPlacement], mpi: bool) -> Option<String> {
     None
 }
 
+/// The text of the warning. `bind` is the number of cores to bind to each rank, if that solves the problem.
 fn text(host: &str, ranks: usize, threads: usize, cores: usize, bind: Option<usize>) -> String {
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
-    let who = format!("{} with {} together", plural(ranks, "rank"), plural(threads, "thread"));
+    let subject = format!("{} with {} together", plural(ranks, "rank"), plural(threads, "thread"));
     let remedy = match bind {
         Some(most) => format!(
-            "give each rank cores of its own: mpirun --map-by slot:PE={most} (or --bind-to none), srun --cpus-per-task={most}; \
-             or ask for fewer --threads"
+            "bind each rank to its own cores: mpirun --map-by slot:PE={most} (or --bind-to none), srun --cpus-per-task={most}; \
+             or use fewer --threads"
         ),
-        None => "ask for fewer ranks, or fewer --threads for each".into(),
+        None => "use fewer ranks, or fewer --threads per rank".into(),
     };
-    format!("{who} share {} on host {host}\n  {remedy}", plural(cores, "core"))
+    format!("{subject} share {} on host {host}\n  {remedy}", plural(cores, "core"))
 }
 
 #[cfg(test)]
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn core_lists_are_read() {
+    fn core_lists_are_parsed() {
         assert_eq!(parse("0-2,8,10-11"), Cores::from([0, 1, 2, 8, 10, 11]));
         assert_eq!(parse(""), Cores::new());
         let here = RankPlacement::here(3);
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn enough_cores_are_no_warning() {
+    fn enough_cores_cause_no_warning() {
         for places in [
             vec![place("a", "0-3", 4)],
             vec![place("a", "0-3", 2), place("a", "0-3", 2)],
@@ -157,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_cores_are_a_warning_with_a_remedy() {
+    fn too_few_cores_cause_a_warning_with_a_remedy() {
         let bound = warning(&[place("a", "0", 2), place("a", "1", 1)], true).unwrap();
         assert!(bound.starts_with("1 rank with 2 threads together share 1 core on host a\n"), "{bound}");
         assert!(bound.contains("--map-by slot:PE=2") && bound.contains("--cpus-per-task=2"), "{bound}");
@@ -165,13 +169,13 @@ mod tests {
         assert!(same_core.starts_with("2 ranks with 2 threads together share 1 core on host b\n"), "{same_core}");
         let overlap = warning(&[place("a", "0-1", 2), place("a", "1-2", 2)], false).unwrap();
         assert!(overlap.starts_with("2 ranks with 4 threads together share 3 cores"), "{overlap}");
-        assert!(overlap.ends_with("ask for fewer ranks, or fewer --threads for each"), "{overlap}");
+        assert!(overlap.ends_with("use fewer ranks, or fewer --threads per rank"), "{overlap}");
         let full = warning(&[place("a", "0-3", 5), place("a", "4-7", 4)], true).unwrap();
-        assert!(full.ends_with("ask for fewer ranks, or fewer --threads for each"), "{full}");
+        assert!(full.ends_with("use fewer ranks, or fewer --threads per rank"), "{full}");
     }
 
     #[test]
-    fn ranks_of_one_process_divide_its_cores() {
+    fn in_process_ranks_divide_the_cores() {
         let cores = RankPlacement::here(1).at_once;
         for size in [1, 2, 7] {
             let expected = (cores / size).max(1);

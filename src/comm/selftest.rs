@@ -1,16 +1,20 @@
-//! Every method of the transport, tried and checked: by unit tests on in-process ranks, by an example under an MPI launcher.
-use super::{Comm, Reduce, Span};
+//! A self-test of every method of a transport. Unit tests run it on in-process ranks, an example under an MPI launcher.
+use super::communicator::Comm;
+use super::transport::{RawMessage, Reduce};
 use crate::base::{Error, Result};
 
-/// Tries all that a communicator can do, on it and on halves of it. Collective. The error names the method and the rank.
+/// Tests all operations of a communicator, on itself and on halves of it. Collective.
+///
+/// # Errors
+/// If an operation returns a wrong result; the error names the operation and the rank.
 pub fn selftest(comm: &Comm) -> Result<()> {
-    on(comm)?;
+    test(comm)?;
     let colour = comm.rank() % 2 + 5_000_000_000;
     let half = comm.split(colour);
     let expected = (comm.size() + 1 - comm.rank() % 2) / 2;
     same(comm, "split", (half.size(), half.rank()), (expected, comm.rank() / 2))?;
-    on(&half)?;
-    // One tag and one reduction in each, at the same time: communicators do not hear each other.
+    test(&half)?;
+    // The same tag, and a reduction, on both communicators at the same time: their messages must not mix.
     let mut links = [comm, &half].map(|comm| {
         let (before, after) = ((comm.rank() + comm.size() - 1) % comm.size(), (comm.rank() + 1) % comm.size());
         let ends = |peer| if comm.size() > 1 { vec![(peer, 1)] } else { vec![] };
@@ -27,25 +31,26 @@ pub fn selftest(comm: &Comm) -> Result<()> {
         link.finish();
         same(comm, "one tag on two communicators", link.incoming(0)[0] as usize, *before)?;
     }
-    // The ranks of one half by themselves, then all together again.
+    // A split of one half alone, then all ranks again.
     if comm.rank().is_multiple_of(2) {
-        on(&half.split(half.rank() / 2))?;
+        test(&half.split(half.rank() / 2))?;
     }
-    on(comm)
+    test(comm)
 }
 
-fn on(comm: &Comm) -> Result<()> {
+/// Tests all operations except `split`.
+fn test(comm: &Comm) -> Result<()> {
     collectives(comm)?;
     reductions(comm)?;
     ring(comm)?;
     for round in 0..4 {
         random_messages(comm, round)?;
     }
-    memory_to_memory(comm)?;
+    messages_without_buffers(comm)?;
     agreement(comm)
 }
 
-/// Bytes that depend on all of these, so that a message of another rank, place or time is noticed.
+/// Test data that depends on all arguments, so that a message of another rank, position or round is detected.
 fn bytes(from: usize, to: usize, round: usize, len: usize) -> Vec<u8> {
     (0..len).map(|i| mix((((from * 1000 + to) * 1000 + round) * 100_000 + i) as u64) as u8).collect()
 }
@@ -58,6 +63,7 @@ fn mix(x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
+/// Returns an error unless the values are equal.
 fn same<T: PartialEq + std::fmt::Debug>(comm: &Comm, what: &str, got: T, expected: T) -> Result<()> {
     if got == expected {
         return Ok(());
@@ -76,7 +82,7 @@ fn same<T: PartialEq + std::fmt::Debug>(comm: &Comm, what: &str, got: T, expecte
 fn collectives(comm: &Comm) -> Result<()> {
     let (me, size) = (comm.rank(), comm.size());
     comm.barrier();
-    // Unlike lengths, some of them zero.
+    // Different lengths, some of them zero.
     let len = |from: usize, to: usize, round: usize| match mix((from * 31 + to * 7 + round) as u64) % 5 {
         0 => 0,
         n => n as usize * 37,
@@ -109,7 +115,7 @@ fn reductions(comm: &Comm) -> Result<()> {
     for (op, expected) in cases {
         let mut values = of(comm.rank());
         let mut pending = comm.begin_reduce(op, values.clone());
-        // Other calls overtake it.
+        // Other collectives overtake the pending one.
         comm.reduce(op, &mut values);
         same(comm, "reduce", &values, &expected)?;
         comm.barrier();
@@ -122,7 +128,7 @@ fn reductions(comm: &Comm) -> Result<()> {
     same(comm, "an empty begin_reduce", pending.finish(), vec![])
 }
 
-/// Both neighbours on a ring, which are one rank of two and none of one.
+/// Sends to both neighbours on a ring: with two ranks they are the same one, with one rank there are none.
 fn ring(comm: &Comm) -> Result<()> {
     let (me, size) = (comm.rank(), comm.size());
     let neighbour = |step: usize| (me + step) % size;
@@ -131,7 +137,7 @@ fn ring(comm: &Comm) -> Result<()> {
     let mut links = [comm.link(40, &up, &down), comm.link(41, &down, &up)];
     for round in 0..5 {
         for (link, to) in links.iter_mut().zip([&up, &down]) {
-            same(comm, "poll of a link at rest", link.poll(), true)?;
+            same(comm, "poll of an idle link", link.poll(), true)?;
             if let Some((peer, len)) = to.first() {
                 let out = link.outgoing(0);
                 same(comm, "alignment of outgoing", out.as_ptr() as usize % 64, 0)?;
@@ -139,7 +145,7 @@ fn ring(comm: &Comm) -> Result<()> {
             }
             link.start();
         }
-        // Finished in another order than started, one by waiting, one by polling.
+        // Finished in reverse order, one by waiting and one by polling.
         links[1].finish();
         while !links[0].poll() {
             std::thread::yield_now();
@@ -156,7 +162,7 @@ fn ring(comm: &Comm) -> Result<()> {
     Ok(())
 }
 
-/// A random graph of messages of random sizes, sent several times, with a collective in between.
+/// Sends messages of random lengths on a random graph, several times, with a collective in between.
 fn random_messages(comm: &Comm, round: usize) -> Result<()> {
     let (me, size) = (comm.rank(), comm.size());
     let len = |from: usize, to: usize| {
@@ -166,24 +172,24 @@ fn random_messages(comm: &Comm, round: usize) -> Result<()> {
     let sends: Vec<_> = (0..size).rev().filter_map(|to| Some((to, len(me, to)?))).collect();
     let receives: Vec<_> = (0..size).filter_map(|from| Some((from, len(from, me)?))).collect();
     let mut link = comm.link(7, &sends, &receives);
-    for time in 0..3 {
+    for repeat in 0..3 {
         for (i, (to, len)) in sends.iter().enumerate() {
-            link.outgoing(i).copy_from_slice(&bytes(me, *to, time, *len));
+            link.outgoing(i).copy_from_slice(&bytes(me, *to, repeat, *len));
         }
         link.start();
-        if time == 1 {
+        if repeat == 1 {
             comm.barrier();
         }
         link.finish();
         for (i, (from, len)) in receives.iter().enumerate() {
-            same(comm, "a random message", link.incoming(i), &bytes(*from, me, time, *len))?;
+            same(comm, "a random message", link.incoming(i), &bytes(*from, me, repeat, *len))?;
         }
     }
     Ok(())
 }
 
-/// Three messages a round to either neighbour on a ring, each time from and to other places.
-fn memory_to_memory(comm: &Comm) -> Result<()> {
+/// Sends three messages per round to each neighbour on a ring, from and to other memory in each round.
+fn messages_without_buffers(comm: &Comm) -> Result<()> {
     let (me, size) = (comm.rank(), comm.size());
     if size == 1 {
         return Ok(());
@@ -192,23 +198,23 @@ fn memory_to_memory(comm: &Comm) -> Result<()> {
     let len = |i: usize| [30_000, 0, 7][i];
     let mut messages = comm.direct(8);
     for round in 0..4 {
-        // Those up the ring first, as they arrive.
+        // Messages in one direction first, on both sides.
         let order = [(after, before), (before, after)];
         let ends = order.iter().flat_map(|&(to, from)| (0..3).map(move |i| (to, from, i)));
         let mut memory: Vec<_> =
             ends.map(|(to, from, i)| (to, from, i, bytes(me, to, 10 * round + i, len(i)), vec![0; len(i)])).collect();
-        let span = |peer: usize, at: &mut Vec<u8>| Span { peer, at: at.as_mut_ptr(), bytes: at.len() };
-        let sends: Vec<_> = memory.iter_mut().map(|(to, _, _, out, _)| span(*to, out)).collect();
-        let receives: Vec<_> = memory.iter_mut().map(|(_, from, _, _, into)| span(*from, into)).collect();
-        // SAFETY: nobody looks at the memory until all has arrived.
+        let message = |peer: usize, at: &mut Vec<u8>| RawMessage { peer, at: at.as_mut_ptr(), bytes: at.len() };
+        let sends: Vec<_> = memory.iter_mut().map(|(to, _, _, out, _)| message(*to, out)).collect();
+        let receives: Vec<_> = memory.iter_mut().map(|(_, from, _, _, into)| message(*from, into)).collect();
+        // SAFETY: `memory` is not accessed before all messages have arrived.
         unsafe { messages.start(&sends, &receives) };
         while round % 2 == 1 && !messages.poll() {
             std::thread::yield_now();
         }
         messages.finish();
-        same(comm, "poll when all has arrived", messages.poll(), true)?;
+        same(comm, "poll after finish", messages.poll(), true)?;
         for (_, from, i, _, got) in memory {
-            same(comm, "a message from memory to memory", got, bytes(from, me, 10 * round + i, len(i)))?;
+            same(comm, "a message without a buffer", got, bytes(from, me, 10 * round + i, len(i)))?;
         }
         messages.finish();
     }

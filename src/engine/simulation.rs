@@ -95,7 +95,7 @@ impl Simulation {
         if !self.started {
             self.started = true;
             let done = self.run_list(self.program().start);
-            crate::comm::now_outside();
+            crate::comm::clear_current_stage();
             done?;
         }
         Ok(())
@@ -113,7 +113,7 @@ impl Simulation {
             let most = usize::try_from(left).unwrap_or(usize::MAX);
             done = self.some_steps(most).map(|steps| left -= steps as u64);
         }
-        crate::comm::now_outside();
+        crate::comm::clear_current_stage();
         done
     }
 
@@ -207,7 +207,7 @@ impl Simulation {
     fn do_stage(&mut self, id: StageId) -> Result<()> {
         let program = self.core.program();
         let stage = program.stage(id);
-        crate::comm::now_in(&stage.name, self.core.steps);
+        crate::comm::set_current_stage(&stage.name, self.core.steps);
         let written = match &stage.work {
             Work::Cells { .. } => {
                 cells::run(&mut self.core, id);

@@ -55,7 +55,7 @@ impl Segment {
         })?;
         let empty = std::fs::metadata(&part).map_or(0, |m| m.len());
         let raw = comm.raw();
-        let file = match raw {
+        let file = match &raw {
             Some(raw) => {
                 let closed = made.map_or(Ok(()), hdf5::File::close);
                 comm.agree(closed.map_err(|e| hdf5::explain("close", &part, e)))?;

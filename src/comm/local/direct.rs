@@ -1,42 +1,45 @@
-//! Messages straight from memory to memory: copied on the way, so that a sender need not wait for its receiver.
-use super::{Spare, Tag};
-use crate::comm::{Direct, Span};
+//! Messages without buffers. Each is copied into a buffer in transit, so that a sender need not wait for its receiver.
+use super::spare_buffers::SpareBuffers;
+use super::tag::Tag;
+use crate::comm::transport::{Direct, RawMessage};
 
 pub(super) struct LocalDirect {
     tag: Tag,
-    receives: Vec<Span>,
-    spare: Spare,
+    /// Receives that are not finished.
+    receives: Vec<RawMessage>,
+    spare: SpareBuffers,
 }
 
 impl LocalDirect {
     pub fn new(tag: Tag) -> LocalDirect {
-        LocalDirect { tag, receives: vec![], spare: Spare::default() }
+        LocalDirect { tag, receives: vec![], spare: SpareBuffers::default() }
     }
 }
 
-impl Direct for LocalDirect {
-    unsafe fn start(&mut self, sends: &[Span], receives: &[Span]) {
-        assert!(self.receives.is_empty(), "start() of messages that are under way");
+// SAFETY: `start` reads the sends and `finish` writes the receives, within their lengths; no memory is accessed at other times.
+unsafe impl Direct for LocalDirect {
+    unsafe fn start(&mut self, sends: &[RawMessage], receives: &[RawMessage]) {
+        assert!(self.receives.is_empty(), "start() of messages in progress");
         self.receives.extend(receives);
-        for Span { peer, at, bytes } in sends {
-            let mut message = self.spare.lend(*bytes);
-            // SAFETY: valid memory that nobody writes to, by the caller's promise.
-            message.copy_from_slice(unsafe { std::slice::from_raw_parts(*at, *bytes) });
-            self.tag.post(*peer, message, &self.spare);
+        for RawMessage { peer, at, bytes } in sends {
+            let mut message = self.spare.take(*bytes);
+            // SAFETY: the caller promises that this memory is valid and not written to.
+            unsafe { std::ptr::copy_nonoverlapping(*at, message.as_mut_ptr(), *bytes) };
+            self.tag.send(*peer, message, &self.spare);
         }
     }
 
     fn poll(&mut self) -> bool {
-        self.tag.have_come(self.receives.iter().map(|span| span.peer))
+        self.tag.has_arrived(self.receives.iter().map(|message| message.peer))
     }
 
     fn finish(&mut self) {
-        for Span { peer, at, bytes } in self.receives.drain(..) {
-            for (message, home) in self.tag.take(std::iter::once(peer)) {
-                assert_eq!(message.len(), bytes, "bytes from rank {peer} and bytes expected of it");
-                // SAFETY: as many bytes of valid memory that nobody touches, by the promise of `start`.
+        for RawMessage { peer, at, bytes } in self.receives.drain(..) {
+            for (message, spare) in self.tag.receive(std::iter::once(peer)) {
+                assert_eq!(message.len(), bytes, "bytes received from rank {peer}, and bytes expected");
+                // SAFETY: the caller of `start` promised that this memory is valid and not accessed elsewhere.
                 unsafe { std::ptr::copy_nonoverlapping(message.as_ptr(), at, bytes) };
-                home.give_back(message);
+                spare.give_back(message);
             }
         }
     }

@@ -1,74 +1,76 @@
-//! The beginning and the end of MPI.
+//! Initialising and finalising MPI.
+use super::calls::{Limits, rank};
 use super::communicator::Communicator;
-use super::mitigation::Mitigation;
-use super::{Limits, Mpi, Transport, rank};
+use super::transport::MpiTransport;
+use super::ulfm::Ulfm;
 use crate::base::{Error, Result};
+use crate::comm::transport::Transport;
 use mpi::Threading;
 use mpi::environment::Universe;
 use mpi::ffi::*;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
-/// MPI, started. Dropping it does not end MPI: a rank that unwinds must not wait there for the others.
-pub(in super::super) struct World {
+/// Initialised MPI. It stays on the thread that initialised it. Dropping it does not finalise MPI: a rank that unwinds must not wait for
+/// the others in MPI_Finalize.
+pub(in crate::comm) struct World {
     universe: ManuallyDrop<Universe>,
     limits: Limits,
-    /// All ranks that live, as far as is known.
+    /// All ranks that have not failed, as far as is known.
     ranks: MPI_Comm,
-    /// How they survive each other, if they can.
-    mitigation: Option<Mitigation>,
+    /// Failure mitigation, if the library and the launcher have it.
+    ulfm: Option<Ulfm>,
+    /// MPI's handles are integers in some libraries: this field is what makes the type `!Send`.
+    _not_send: PhantomData<*const ()>,
 }
 
 impl World {
-    /// Starts MPI. Collective over all processes of the launch.
+    /// Initialises MPI. Collective over all processes of the launch.
+    ///
+    /// # Errors
+    /// If MPI was initialised before, or does not support processes with several threads.
     pub fn start() -> Result<World> {
         let (universe, threading) = mpi::initialize_with_threading(Threading::Funneled)
-            .ok_or_else(|| Error::failure("MPI was started before halocline, which needs to start it itself"))?;
+            .ok_or_else(|| Error::failure("MPI was initialised before halocline, which has to initialise it itself"))?;
         if threading < Threading::Funneled {
-            return Err(Error::failure("this MPI library cannot serve a process with several threads")
-                .remedy("it grants less than MPI_THREAD_FUNNELED; load an MPI module that was built with threads"));
+            return Err(Error::failure("this MPI library does not support processes with several threads")
+                .remedy("it provides less than MPI_THREAD_FUNNELED; load an MPI module that was built with thread support"));
         }
-        // SAFETY: MPI is initialised; constants of the library. Communicators inherit the handler.
+        // SAFETY: MPI is initialised; constants of the library. New communicators inherit the error handler.
         let ranks = unsafe {
             MPI_Comm_set_errhandler(RSMPI_COMM_SELF, RSMPI_ERRORS_RETURN);
             MPI_Comm_set_errhandler(RSMPI_COMM_WORLD, RSMPI_ERRORS_RETURN);
             RSMPI_COMM_WORLD
         };
         let universe = ManuallyDrop::new(universe);
-        Ok(World { universe, limits: Limits::here(), ranks, mitigation: Mitigation::find() })
+        Ok(World { universe, limits: Limits::from_environment(), ranks, ulfm: Ulfm::find(), _not_send: PhantomData })
     }
 
-    /// True if ranks can go on without those that die.
+    /// True if ranks can survive process failures.
     pub fn can_survive(&self) -> bool {
-        self.mitigation.is_some()
+        self.ulfm.is_some()
     }
 
-    /// A communicator of all ranks, with messages of its own. If they are to `survive` and can, they unwind with
-    /// [`Lost`](crate::comm::fault::Lost) where one of them dies. Collective.
+    /// Creates a communicator of all ranks. With `survive`, and if they can, the ranks unwind with
+    /// [`ProcessFailed`](crate::comm::failure::ProcessFailed) when one of them fails. Collective.
     pub fn communicator(&self, survive: bool) -> Rc<dyn Transport> {
-        let mitigation = self.mitigation.filter(|_| survive);
-        Rc::new(Mpi::new(Communicator::first(self.ranks, mitigation), self.limits))
+        let ulfm = self.ulfm.filter(|_| survive);
+        Rc::new(MpiTransport::new(Communicator::first(self.ranks, ulfm), self.limits))
     }
 
-    /// This rank among those that live.
+    /// This rank among those that have not failed.
     pub fn rank(&self) -> usize {
         rank(self.ranks)
     }
 
-    /// From now on, those ranks that live are all. Collective over them.
-    pub fn bury_the_dead(&mut self) {
-        self.ranks = self.mitigation.map_or(self.ranks, |mitigation| mitigation.shrink(self.ranks));
+    /// Removes the ranks that have failed. Collective over the surviving ranks.
+    pub fn shrink(&mut self) {
+        self.ranks = self.ulfm.map_or(self.ranks, |ulfm| ulfm.shrink(self.ranks));
     }
 
-    /// Ends MPI on a clean exit. Collective.
+    /// Finalises MPI, for a clean exit. Collective.
     pub fn finalize(self) {
         drop(ManuallyDrop::into_inner(self.universe));
     }
-}
-
-/// Ends all processes of the launch.
-pub(in super::super) fn abort(code: i32) -> ! {
-    // SAFETY: MPI is initialised, since ranks of it exist; the world is valid.
-    unsafe { MPI_Abort(RSMPI_COMM_WORLD, code) };
-    signal_hook::low_level::exit(code)
 }

@@ -7,7 +7,7 @@
 use super::Arrays;
 use crate::base::Array;
 use crate::base::Region;
-use crate::comm::{Comm, Direct, Span};
+use crate::comm::{Comm, Direct, RawMessage};
 use crate::program::transfers::Transfer;
 
 /// The moves of a rank that need no packing.
@@ -19,7 +19,7 @@ pub(super) struct Planes {
     messages: Box<dyn Direct>,
     under_way: bool,
     /// Where they lie this time: kept for their memory.
-    spans: [Vec<Span>; 2],
+    spans: [Vec<RawMessage>; 2],
 }
 
 impl Planes {
@@ -62,8 +62,8 @@ impl Planes {
 }
 
 /// From the first to the last of these cells.
-fn span(peer: usize, array: &Array, cells: &Region) -> Span {
+fn span(peer: usize, array: &Array, cells: &Region) -> RawMessage {
     assert!(array.padded().contains(cells), "{cells:?} lies outside {:?}", array.padded());
     let (first, last) = (array.cell_mut(cells.low), array.cell(cells.high.map(|h| h - 1)));
-    Span { peer, at: first, bytes: last as usize - first as usize + array.element().size() }
+    RawMessage { peer, at: first, bytes: last as usize - first as usize + array.element().size() }
 }

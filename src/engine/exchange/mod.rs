@@ -109,7 +109,9 @@ impl Exchange {
             // Who only sends has not waited for these messages yet.
             link.finish();
             for (i, message) in self.outgoing.iter().enumerate() {
-                let buffer = Buffer(link.outgoing(i).as_mut_ptr());
+                let bytes = link.outgoing(i);
+                assert_eq!(bytes.len(), message.bytes, "length of send buffer {i} of the link, and of its message");
+                let buffer = Buffer(bytes.as_mut_ptr());
                 for_pieces(comm, message.pieces.len(), message.bytes, |p| {
                     let (place, m) = &message.pieces[p];
                     // SAFETY: the buffer has room for all pieces of this message, one after the other.
@@ -155,7 +157,9 @@ impl Exchange {
         link.finish();
         // Corners come onto what has travelled between the cells of whole planes.
         for (i, message) in self.incoming.iter().enumerate() {
-            let buffer = Buffer(link.incoming(i).as_ptr().cast_mut());
+            let bytes = link.incoming(i);
+            assert_eq!(bytes.len(), message.bytes, "length of receive buffer {i} of the link, and of its message");
+            let buffer = Buffer(bytes.as_ptr().cast_mut());
             for_pieces(comm, message.pieces.len(), message.bytes, |p| {
                 let (place, m) = &message.pieces[p];
                 let unpack = Transfer { negate: false, ..*m };

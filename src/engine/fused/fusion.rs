@@ -85,7 +85,7 @@ impl Fusion {
     /// Does the steps of a block, on tiles of so many rows. All ranks together move these bytes.
     pub fn run_steps(&mut self, core: &mut Core, block: &Block, rows: usize, bytes: u64) -> Result<()> {
         let begun = Instant::now();
-        crate::comm::now_in("fused steps", core.steps);
+        crate::comm::set_current_stage("fused steps", core.steps);
         let mut history = sweep::scalar_history(core, block);
         sweep::run(core, &mut self.deep, block, rows, &history)?;
         core.fields.scalars = history.pop().expect("there is one after the last stage");
@@ -120,7 +120,7 @@ impl Fusion {
     pub fn run_group(&mut self, core: &mut Core, group: &FusionGroup, rows: usize) -> Result<()> {
         let FusionGroup { block, name, bytes, .. } = group;
         let started = Instant::now();
-        crate::comm::now_in(name, core.steps);
+        crate::comm::set_current_stage(name, core.steps);
         let mut history = sweep::scalar_history(core, block);
         let found = sweep::run(core, &mut self.deep, block, rows, &history)?;
         core.fields.scalars = history.pop().expect("there is one after the last stage");

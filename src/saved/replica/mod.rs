@@ -20,7 +20,7 @@ pub(crate) use room::Room;
 
 use crate::base::background::BackgroundTask;
 use crate::base::{Error, Result};
-use crate::comm::{Comm, Direct, Reduce, Span};
+use crate::comm::{Comm, Direct, RawMessage, Reduce};
 use crate::engine::Snapshot;
 use piece::{Header, Piece};
 
@@ -125,13 +125,13 @@ impl Replicas {
     }
 
     fn send(&mut self, mut own: Piece, mut copies: Vec<Piece>) {
-        let span = |peer: usize, bytes: &mut [u8]| Span { peer, at: bytes.as_mut_ptr(), bytes: bytes.len() };
-        let sends: Vec<Span> = match self.partner {
+        let span = |peer: usize, bytes: &mut [u8]| RawMessage { peer, at: bytes.as_mut_ptr(), bytes: bytes.len() };
+        let sends: Vec<RawMessage> = match self.partner {
             Some(partner) => own.boxes().map(|bytes| span(partner, bytes)).collect(),
             None => vec![],
         };
         let of_wards = self.wards.iter().zip(&mut copies);
-        let receives: Vec<Span> =
+        let receives: Vec<RawMessage> =
             of_wards.flat_map(|(&ward, piece)| piece.boxes().map(move |bytes| span(ward, bytes))).collect();
         // SAFETY: pieces are maps that stay where they are as these values move, and they are dropped only when messages
         // are finished (or, by `drop`, not at all). Those sent are read until then, those received not touched.
