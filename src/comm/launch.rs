@@ -93,11 +93,13 @@ impl Launch {
         let on_failure = |aborted: &Aborted| {
             eprintln!("error: {aborted}");
             // Ranks that compute stop at their next message, which may be much later.
-            *timer.lock().unwrap_or_else(PoisonError::into_inner) = Some(exit_after_grace_period(exit_code(aborted.code)));
+            *timer.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(exit_after_grace_period(exit_code(aborted.code)));
         };
         let codes = ranks_with_report(size, threads, on_failure, |comm| {
             let control = comm.split(0);
-            agree_on_outcome(&*control, Ok(body(comm))).unwrap_or_else(|failure| Failure::unwind(failure.code, failure.message))
+            agree_on_outcome(&*control, Ok(body(comm)))
+                .unwrap_or_else(|failure| Failure::unwind(failure.code, failure.message))
         });
         Ok(match codes {
             Ok(codes) => codes[0],
@@ -106,7 +108,12 @@ impl Launch {
     }
 
     #[cfg(feature = "mpi")]
-    fn under_launcher(&self, launcher: &Launcher, survive: bool, body: &impl Fn(Comm, usize) -> Result<()>) -> Result<u8> {
+    fn under_launcher(
+        &self,
+        launcher: &Launcher,
+        survive: bool,
+        body: &impl Fn(Comm, usize) -> Result<()>,
+    ) -> Result<u8> {
         use super::{mpi, panics, placement, threads::Threads};
         let mut world = mpi::World::start()?;
         let begin = || {
@@ -150,7 +157,12 @@ impl Launch {
     }
 
     #[cfg(not(feature = "mpi"))]
-    fn under_launcher(&self, launcher: &Launcher, _: bool, body: &(impl Fn(Comm, usize) -> Result<()> + Sync)) -> Result<u8> {
+    fn under_launcher(
+        &self,
+        launcher: &Launcher,
+        _: bool,
+        body: &(impl Fn(Comm, usize) -> Result<()> + Sync),
+    ) -> Result<u8> {
         if launcher.size == Some(1) {
             return self.in_process(&|comm| body(comm, 0));
         }
@@ -175,8 +187,9 @@ impl Launch {
 /// failure.
 #[cfg(feature = "mpi")]
 fn vote(control: &dyn Transport, result: std::result::Result<Result<()>, Box<dyn Any + Send>>) -> u8 {
-    let result =
-        result.map_err(|payload| if payload.is::<ProcessFailed>() { resume_unwind(payload) } else { Failure::from_payload(payload) });
+    let result = result.map_err(|payload| {
+        if payload.is::<ProcessFailed>() { resume_unwind(payload) } else { Failure::from_payload(payload) }
+    });
     agree_on_outcome(control, result).unwrap_or_else(|failure| abort_job(control.rank(), failure))
 }
 

@@ -25,8 +25,8 @@ pub(super) struct WindowHandle {
     label: String,
 }
 
-impl SharedWindowHandle {
-    /// Address for [`SharedSharedWindow::open`]: process id, file descriptor and a unique label.
+impl WindowHandle {
+    /// Address for [`SharedWindow::open`]: process id, file descriptor and a unique label.
     pub fn address(&self) -> Vec<u8> {
         format!("{} {} {}", std::process::id(), self.file.as_raw_fd(), self.label).into_bytes()
     }
@@ -111,7 +111,10 @@ impl WindowSlot {
     /// # Panics
     /// If it does not lie inside the window.
     pub fn new(window: &Rc<SharedWindow>, start: usize, bytes: usize) -> WindowSlot {
-        assert!(start.is_multiple_of(LINE) && start + WindowSlot::size(bytes) <= window.bytes, "a slot outside its window");
+        assert!(
+            start.is_multiple_of(LINE) && start + WindowSlot::size(bytes) <= window.bytes,
+            "a slot outside its window"
+        );
         WindowSlot { _window: window.clone(), at: window.at.wrapping_add(start), bytes }
     }
 
@@ -182,7 +185,9 @@ mod tests {
             }
         }
         assert!(
-            SharedWindow::open(b"", 1).is_none() && SharedWindow::open(b"1 2", 1).is_none() && SharedWindow::open(&[0xff], 1).is_none()
+            SharedWindow::open(b"", 1).is_none()
+                && SharedWindow::open(b"1 2", 1).is_none()
+                && SharedWindow::open(&[0xff], 1).is_none()
         );
         assert!(SharedWindow::create(1 << 63).is_none(), "more than the maximum size of a file");
     }

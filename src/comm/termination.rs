@@ -29,10 +29,7 @@ enum Class {
 /// have not all voted in time: then the caller prints the failure and ends all ranks.
 ///
 /// `control` is a communicator for this vote alone, since a rank that failed may have left messages in any other.
-pub(super) fn agree_on_outcome(
-    control: &dyn Transport,
-    result: Result<Result<()>, Failure>,
-) -> Result<u8, Failure> {
+pub(super) fn agree_on_outcome(control: &dyn Transport, result: Result<Result<()>, Failure>) -> Result<u8, Failure> {
     let (class, mine) = match &result {
         Ok(Ok(())) => (Class::Done, Failure { code: 0, message: String::new() }),
         Ok(Err(error)) => {

@@ -63,7 +63,10 @@ pub(in crate::comm) fn ranks_with_report<R: Send>(
         let start = |rank: usize| {
             let thread = std::thread::Builder::new().name(format!("rank {rank}")).stack_size(STACK_BYTES);
             thread.spawn_scoped(scope, move || run(rank)).map_err(|e| {
-                fail(rank, Failure { code: 1, message: format!("cannot start a thread for rank {rank} of {size}: {e}") })
+                fail(
+                    rank,
+                    Failure { code: 1, message: format!("cannot start a thread for rank {rank} of {size}: {e}") },
+                )
             })
         };
         // Start all threads before waiting for the first.

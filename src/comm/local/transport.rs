@@ -74,7 +74,9 @@ impl Transport for LocalTransport {
         for r in self.endpoint.others() {
             self.endpoint.send(r, Channel::Collective, Message::Bytes(std::mem::take(&mut to[r])));
         }
-        for (r, bytes) in self.endpoint.others().zip(self.endpoint.receive_bytes(Channel::Collective, self.endpoint.others())) {
+        for (r, bytes) in
+            self.endpoint.others().zip(self.endpoint.receive_bytes(Channel::Collective, self.endpoint.others()))
+        {
             to[r] = bytes;
         }
         to

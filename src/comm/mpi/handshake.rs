@@ -65,7 +65,8 @@ impl Handshake {
         let (at, n) = (address(&bytes), count(bytes.len()));
         self.sent.memory.push(bytes);
         // SAFETY: `n` bytes on the heap, which `sent` keeps until all requests are complete.
-        self.sent.operations
+        self.sent
+            .operations
             .add(|comm, request| unsafe { MPI_Isend(at, n, RSMPI_UINT8_T, peer as c_int, self.tag, comm, request) });
     }
 

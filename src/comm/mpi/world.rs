@@ -34,8 +34,9 @@ impl World {
         let (universe, threading) = mpi::initialize_with_threading(Threading::Funneled)
             .ok_or_else(|| Error::failure("MPI was initialised before halocline, which has to initialise it itself"))?;
         if threading < Threading::Funneled {
-            return Err(Error::failure("this MPI library does not support processes with several threads")
-                .remedy("it provides less than MPI_THREAD_FUNNELED; load an MPI module that was built with thread support"));
+            return Err(Error::failure("this MPI library does not support processes with several threads").remedy(
+                "it provides less than MPI_THREAD_FUNNELED; load an MPI module that was built with thread support",
+            ));
         }
         // SAFETY: MPI is initialised; constants of the library. New communicators inherit the error handler.
         let ranks = unsafe {
