@@ -1,10 +1,10 @@
-//! Whole jobs, as processes: what they print and how they end, on in-process ranks and under `mpirun` where there is one.
-use halocline::comm::{Launch, selftest};
+//! Whole jobs in new processes: their output and exit codes, on in-process ranks and, if it is installed, under `mpirun`.
+use halocline::comm::{Launch, RawMessage, Reduce, selftest};
 use halocline::{Comm, Error, Result};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-/// The job that the processes run; nothing when called as a test.
+/// The job that the processes run; does nothing when called as a test.
 #[test]
 fn job() {
     let Ok(words) = std::env::var("HALOCLINE_TEST_JOB") else { return };
@@ -21,7 +21,7 @@ fn job() {
     std::process::exit(code.into());
 }
 
-/// Some ranks fail, while the others wait for them, compute, or are done.
+/// Some ranks fail, while the others wait for them, compute, or have finished.
 fn fail(comm: &Comm, way: &str, ranks: &str, others: &str) -> Result<()> {
     if ranks == "all" || ranks.split(',').any(|r| r.parse() == Ok(comm.rank())) {
         return match way {
@@ -30,6 +30,7 @@ fn fail(comm: &Comm, way: &str, ranks: &str, others: &str) -> Result<()> {
             "input" => Err(Error::input("`grid.cells` has a zero")),
             "stop" => Err(Error::stopped("stopped at step 40: run it again to go on")),
             "abort" => comm.abort(7),
+            "unfinished" => unwind_with_messages_in_progress(comm),
             _ => {
                 signal_hook::low_level::raise(signal_hook::consts::SIGKILL).unwrap();
                 Ok(())
@@ -44,12 +45,28 @@ fn fail(comm: &Comm, way: &str, ranks: &str, others: &str) -> Result<()> {
     Ok(())
 }
 
-/// This program again, running [`job`].
+/// Panics while a link, a message without a buffer and a reduction wait for other ranks.
+fn unwind_with_messages_in_progress(comm: &Comm) -> ! {
+    let peer = (comm.rank() + 1) % comm.size();
+    let mut memory = vec![0_u8; 1_000_000];
+    let receive = RawMessage { peer, at: memory.as_mut_ptr(), bytes: memory.len() };
+    // Leaked: the messages are not finished.
+    std::mem::forget(memory);
+    let mut link = comm.link(1, &[], &[(peer, 1_000_000)]);
+    let mut direct = comm.direct(2);
+    link.start();
+    // SAFETY: the memory is never freed, and not accessed here.
+    unsafe { direct.start(&[], &[receive]) };
+    let _pending = comm.begin_reduce(Reduce::Sum, vec![1; 1000]);
+    panic!("in the middle")
+}
+
+/// The command that runs [`job`] in a new process.
 fn arguments() -> (std::path::PathBuf, [&'static str; 4]) {
     (std::env::current_exe().unwrap(), ["--exact", "job", "--nocapture", "--quiet"])
 }
 
-/// The ways to start a job: kind of ranks and command.
+/// The commands that start a job, with the kind of its ranks.
 fn launches(job: &str, ranks: usize) -> Vec<(&'static str, Command)> {
     let (program, arguments) = arguments();
     let mut alone = Command::new(&program);
@@ -62,7 +79,7 @@ fn launches(job: &str, ranks: usize) -> Vec<(&'static str, Command)> {
     }
     for (_, command) in &mut launches {
         command.env("HALOCLINE_TEST_JOB", job).env_remove("RUST_BACKTRACE");
-        // Open MPI asks for these where root runs it, and where there are more ranks than cores.
+        // Open MPI requires these if root runs it, and if there are more ranks than cores.
         let settings = ["ALLOW_RUN_AS_ROOT", "ALLOW_RUN_AS_ROOT_CONFIRM", "MCA_rmaps_base_oversubscribe"];
         command.envs(settings.map(|name| (format!("OMPI_{name}"), "1")));
     }
@@ -74,7 +91,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn everything_works_on_ranks_of_both_kinds() {
+fn the_self_test_passes_on_ranks_of_both_kinds() {
     for ranks in [1, 2, 3, 4] {
         for (chunk, window) in [("1000000000", "300000"), ("1000000000", "0"), ("1000", "5000")] {
             for (kind, mut command) in launches("selftest", ranks) {
@@ -91,7 +108,7 @@ fn everything_works_on_ranks_of_both_kinds() {
 }
 
 #[test]
-fn a_failed_job_ends_soon_with_one_message_and_its_exit_code() {
+fn a_failed_job_ends_within_seconds_with_one_message_and_its_exit_code() {
     let panic = "error: rank 1 failed: cell [3, 4, 5] of `h` is NaN (tests/comm.rs:";
     let cases = [
         ("error all end", 1, "error: cannot write runs/x: disk full"),
@@ -103,9 +120,10 @@ fn a_failed_job_ends_soon_with_one_message_and_its_exit_code() {
         ("error 1,2 compute", 1, "error: rank 1 failed: cannot write runs/x: disk full"),
         ("panic 1 wait", 1, panic),
         ("panic 1 compute", 1, panic),
-        // MPI_Abort says it itself.
+        ("unfinished 1 wait", 1, "error: rank 1 failed: in the middle (tests/comm.rs:"),
+        // MPI_Abort prints the message itself.
         ("abort 1 wait", 7, "error: rank 1 failed: ended the job with exit code 7"),
-        // So does the launcher here, with an exit code of its own.
+        // Here the launcher prints the message, and has its own exit code.
         ("die 1 wait", 0, ""),
     ];
     for (job, code, message) in cases {
@@ -132,13 +150,13 @@ fn a_failed_job_ends_soon_with_one_message_and_its_exit_code() {
 
 #[cfg(feature = "mpi")]
 #[test]
-fn singletons_under_a_launcher_are_wrong_input() {
-    for (rank, speaks) in [("0", true), ("2", false)] {
+fn a_launcher_of_another_mpi_is_wrong_input() {
+    for (rank, reports) in [("0", true), ("2", false)] {
         let (program, arguments) = arguments();
         let environment = [("PMI_SIZE", "3"), ("PMI_RANK", rank), ("HALOCLINE_TEST_JOB", "selftest")];
         let Output { status, stderr, .. } = Command::new(program).args(arguments).envs(environment).output().unwrap();
         assert_eq!(status.code(), Some(2));
         let expected = "error: mpiexec (PMI) started 3 ranks, but MPI sees 1";
-        assert_eq!(text(&stderr).contains(expected), speaks, "{}", text(&stderr));
+        assert_eq!(text(&stderr).contains(expected), reports, "{}", text(&stderr));
     }
 }

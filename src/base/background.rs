@@ -1,46 +1,46 @@
-//! Work on a thread of its own, beside the run.
+//! Background tasks: work on a separate thread while the run continues.
 use crate::base::{Error, Result};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-/// How much is under way in this process, and who waits for its end.
-static UNDER_WAY: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+/// Number of unfinished tasks of this process; the condition variable is signalled when one finishes.
+static UNFINISHED: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
 
-/// One piece of work under way.
-struct Mark;
+/// Counts one task as unfinished until it is dropped.
+struct Unfinished;
 
-impl Mark {
-    fn set() -> Mark {
-        *UNDER_WAY.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        Mark
+impl Unfinished {
+    fn new() -> Unfinished {
+        *UNFINISHED.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Unfinished
     }
 }
 
-impl Drop for Mark {
+impl Drop for Unfinished {
     fn drop(&mut self) {
-        *UNDER_WAY.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        UNDER_WAY.1.notify_all();
+        *UNFINISHED.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        UNFINISHED.1.notify_all();
     }
 }
 
-/// Waits for work that nobody waits for any more.
+/// Waits until all tasks of this process have finished, including those whose [`BackgroundTask`] was dropped.
 pub(crate) fn wait_for_all() {
-    let count = UNDER_WAY.0.lock().unwrap_or_else(PoisonError::into_inner);
-    drop(UNDER_WAY.1.wait_while(count, |count| *count > 0));
+    let count = UNFINISHED.0.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(UNFINISHED.1.wait_while(count, |count| *count > 0));
 }
 
-/// Work under way, or why it could not begin.
+/// A task on its own thread, or the error with which the thread could not be started.
 pub(crate) struct BackgroundTask<T>(Result<JoinHandle<Result<T>>>);
 
 impl<T: Send + 'static> BackgroundTask<T> {
-    /// Begins it.
+    /// Starts the task. An error in starting the thread is returned by [`BackgroundTask::finish`].
     pub fn begin(work: impl FnOnce() -> Result<T> + Send + 'static) -> BackgroundTask<T> {
-        let mark = Mark::set();
+        let unfinished = Unfinished::new();
         let work = move || {
-            let _mark = mark;
+            let _unfinished = unfinished;
             work()
         };
-        let thread = Builder::new().name("beside".into()).spawn(work);
+        let thread = Builder::new().name("background".into()).spawn(work);
         BackgroundTask(thread.map_err(|e| Error::failure(format!("cannot start a thread to save the state: {e}"))))
     }
 
@@ -49,7 +49,10 @@ impl<T: Send + 'static> BackgroundTask<T> {
         self.0.as_ref().map_or(true, JoinHandle::is_finished)
     }
 
-    /// Waits for the result.
+    /// Waits for the task and returns its result.
+    ///
+    /// # Errors
+    /// If the task fails, panics, or could not be started.
     pub fn finish(self) -> Result<T> {
         self.0?.join().unwrap_or_else(|_| Err(Error::failure("a thread that saves the state has panicked")))
     }

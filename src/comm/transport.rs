@@ -110,6 +110,17 @@ pub struct RawMessage {
 /// * read and write no memory through a [`RawMessage`] other than its `bytes` bytes from `at` on, and write only to receives;
 /// * access that memory only from [`Direct::start`] until [`Direct::finish`] has returned, or a method has unwound because another
 ///   rank failed; and, once [`Direct::poll`] has returned true, only inside [`Direct::finish`].
+///
+/// So safe code cannot implement it:
+/// ```compile_fail,E0200
+/// use halocline::comm::{Direct, RawMessage};
+/// struct Careless;
+/// impl Direct for Careless {
+///     unsafe fn start(&mut self, _: &[RawMessage], _: &[RawMessage]) {}
+///     fn poll(&mut self) -> bool { true }
+///     fn finish(&mut self) {}
+/// }
+/// ```
 pub unsafe trait Direct {
     /// Starts all sends and receives.
     ///

@@ -63,7 +63,7 @@ pub(super) enum Message {
 pub(super) struct Interrupted;
 
 /// Locks a mutex. No code panics while it holds one of these, so the data of a poisoned mutex is consistent.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -3,6 +3,8 @@
 mod carry;
 mod direct;
 #[cfg(test)]
+mod short_buffers;
+#[cfg(test)]
 mod tests;
 
 use crate::base::Array;
