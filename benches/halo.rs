@@ -64,10 +64,10 @@ fn bare_mpi<'a>(comm: &Comm, peers: &[(usize, usize)]) -> Option<Contender<'a>> 
                     let mut request = std::mem::zeroed();
                     if receives {
                         let (at, n) = (received.as_mut_ptr().cast(), received.len() as i32);
-                        MPI_Irecv(at, n, RSMPI_UINT8_T, *peer, 77, raw, &mut request);
+                        MPI_Irecv(at, n, RSMPI_UINT8_T, *peer, 77, raw.handle(), &mut request);
                     } else {
                         let (at, n) = (sent.as_ptr().cast(), sent.len() as i32);
-                        MPI_Isend(at, n, RSMPI_UINT8_T, *peer, 77, raw, &mut request);
+                        MPI_Isend(at, n, RSMPI_UINT8_T, *peer, 77, raw.handle(), &mut request);
                     }
                     requests.push(request);
                 }

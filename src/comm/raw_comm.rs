@@ -19,7 +19,7 @@ impl RawComm {
     }
 
     /// The MPI handle, valid as long as this value exists.
-    pub(crate) fn handle(&self) -> MPI_Comm {
+    pub fn handle(&self) -> MPI_Comm {
         self.handle
     }
 }
