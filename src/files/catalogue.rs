@@ -42,7 +42,7 @@ pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<Lost>)> {
         }
     }
     let (mut sealed, mut lost): (Vec<Sealed>, _) = (vec![], vec![]);
-    for i in 0..found.last().map_or(0, |last| last + 1) {
+    for i in 0..end_of_stream(&found) {
         let path = folder.join(file_name(i));
         let instants = match instants(&path) {
             Ok(instants) => instants,
@@ -61,6 +61,22 @@ pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<Lost>)> {
     }
     Ok((sealed, lost))
 }
+
+/// The number after the last segment of a stream, of which `found` are on disk. Segments may be missing in between, but a
+/// file behind a gap of more than [`LONGEST_GAP`] is not a part of the stream.
+fn end_of_stream(found: &BTreeSet<usize>) -> usize {
+    let mut end = 0;
+    for &i in found {
+        if i - end > LONGEST_GAP {
+            break;
+        }
+        end = i + 1;
+    }
+    end
+}
+
+/// Consecutive segments that can be missing: more than any run makes, few enough to list.
+const LONGEST_GAP: usize = 1000;
 
 /// What to say of a segment that is missing or damaged.
 ///
@@ -141,6 +157,9 @@ mod tests {
         let gap = vec![segment(&[0, 10]), segment(&[]), segment(&[40]), segment(&[])];
         let (kept, dropped) = keep_until(gap, Some(40));
         assert_eq!((kept, dropped), (vec![segment(&[0, 10]), segment(&[]), segment(&[40])], vec![3]));
+        let end = |found: &[usize]| end_of_stream(&found.iter().copied().collect());
+        assert_eq!((end(&[]), end(&[0, 1, 2]), end(&[1, 5]), end(&[0, 999_999_999_999])), (0, 3, 6, 1));
+        assert_eq!(end(&[usize::MAX]), 0);
         assert_eq!(["000012.h5", "12.h5", "000012.h5.damaged", "x.h5"].map(number), [Some(12), None, None, None]);
     }
 }

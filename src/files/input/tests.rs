@@ -3,11 +3,11 @@ use super::*;
 use crate::Comm;
 use crate::files::{Axis, Hyperslab, Layout, Seal, Stream, Variable};
 use halocline_kernels::ElementType;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A classic file: dimensions time (unlimited, 3 records), y = 2, x = 3; i16 `packed(y, x)`, f32 `wind(time, y, x)`, i16
 /// `day(time)`; the record variables interleaved.
-fn classic(version: u8) -> Vec<u8> {
+pub(super) fn classic(version: u8) -> Vec<u8> {
     let wide = version == 5;
     let mut out = vec![b'C', b'D', b'F', version];
     fn u32(out: &mut Vec<u8>, n: u32) {

@@ -1,0 +1,53 @@
+//! Reading variables by the path of their file.
+use super::open::open;
+use super::variable::VariableInfo;
+use crate::base::{Error, Region, Result};
+use std::path::Path;
+
+/// Describes a variable of a file.
+///
+/// # Errors
+/// If the file is missing or of another format, or has no such variable; the error lists the variables that it has.
+pub fn variable(path: impl AsRef<Path>, name: &str) -> Result<VariableInfo> {
+    Ok(open(path.as_ref(), name)?.info())
+}
+
+/// Reads a box of a variable, row-major; `start` and `count` have one number per dimension.
+///
+/// # Errors
+/// As [`variable`], and if the box exceeds the variable.
+pub fn read(path: impl AsRef<Path>, name: &str, start: &[usize], count: &[usize]) -> Result<Vec<f64>> {
+    let (path, mut variable) = (path.as_ref(), open(path.as_ref(), name)?);
+    let dims = variable.info().dims;
+    let lies_in = |(&(_, n), (&s, &c)): (&(String, usize), _)| s <= n && c <= n - s;
+    if start.len() != dims.len() || count.len() != dims.len() || !dims.iter().zip(start.iter().zip(count)).all(lies_in)
+    {
+        let shape: Vec<String> = dims.iter().map(|(name, n)| format!("{name} = {n}")).collect();
+        let (shape, path) = (shape.join(", "), path.display());
+        return Err(Error::input(format!(
+            "{path}: the box at {start:?} of size {count:?} does not lie in {name}[{shape}]"
+        ))
+        .remedy("give one start and one size for each dimension, slowest first"));
+    }
+    variable.read(start, count)
+}
+
+/// Reads the cells of a region of a variable that covers the whole grid; the file may omit axes of one cell.
+///
+/// # Errors
+/// As [`read`], and if the shape of the variable is not that of the grid.
+pub fn field(path: impl AsRef<Path>, name: &str, cells: [usize; 3], region: &Region) -> Result<Vec<f64>> {
+    let path = path.as_ref();
+    let shape: Vec<usize> = variable(path, name)?.dims.iter().map(|d| d.1).collect();
+    let wanted = |keep: &dyn Fn(usize) -> bool| (0..3).filter(|&a| keep(a)).collect::<Vec<usize>>();
+    let axes = [wanted(&|_| true), wanted(&|a| a > 0), wanted(&|a| cells[a] > 1)];
+    let fits = |axes: &&Vec<usize>| axes.iter().map(|&a| cells[a]).eq(shape.iter().copied());
+    let Some(axes) = axes.iter().find(fits) else {
+        return Err(Error::input(format!("{}: {name} has the shape {shape:?}, the grid {cells:?}", path.display()))
+            .remedy(format!("set grid.cells = {shape:?}, or choose another variable or file")));
+    };
+    let size = region.size();
+    let start: Vec<usize> = axes.iter().map(|&a| region.low[a] as usize).collect();
+    let count: Vec<usize> = axes.iter().map(|&a| size[a]).collect();
+    read(path, name, &start, &count)
+}
