@@ -4,7 +4,7 @@ use num_complex::Complex;
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
-/// The type of a field's numbers, as data.
+/// The type of the numbers in an array. Fields have one of the first four types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ElementType {
     /// 32-bit float.
@@ -15,6 +15,10 @@ pub enum ElementType {
     C32,
     /// Two 64-bit floats: real and imaginary part.
     C64,
+    /// 64-bit signed integer.
+    I64,
+    /// Byte.
+    U8,
 }
 
 impl ElementType {
@@ -22,26 +26,29 @@ impl ElementType {
     pub const fn size(self) -> usize {
         match self {
             ElementType::F32 => 4,
-            ElementType::F64 | ElementType::C32 => 8,
+            ElementType::F64 | ElementType::C32 | ElementType::I64 => 8,
             ElementType::C64 => 16,
+            ElementType::U8 => 1,
         }
     }
 
-    /// Floats in one number: 1, or 2 if complex.
+    /// Real numbers in one number: 1, or 2 if complex.
     pub const fn parts(self) -> usize {
         match self {
-            ElementType::F32 | ElementType::F64 => 1,
+            ElementType::F32 | ElementType::F64 | ElementType::I64 | ElementType::U8 => 1,
             ElementType::C32 | ElementType::C64 => 2,
         }
     }
 
-    /// As in a job file: `f32`, `f64`, `c32`, `c64`.
+    /// The name in job files and result files: `f32`, `f64`, `c32`, `c64`, `i64` or `u8`.
     pub const fn name(self) -> &'static str {
         match self {
             ElementType::F32 => "f32",
             ElementType::F64 => "f64",
             ElementType::C32 => "c32",
             ElementType::C64 => "c64",
+            ElementType::I64 => "i64",
+            ElementType::U8 => "u8",
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod array;
 pub(crate) mod background;
 pub mod buffer_pool;
+pub mod bytes;
 mod error;
 pub mod hyperslab;
 pub mod index_transform;
@@ -10,6 +11,7 @@ pub(crate) mod instruction_sets;
 pub(crate) mod memory;
 mod region;
 pub mod signals;
+pub(crate) mod stored_type;
 
 pub use array::Array;
 pub(crate) use array::Lines;

@@ -7,7 +7,7 @@
 use crate::base::Array;
 use crate::base::Region;
 use crate::base::buffer_pool::BufferPool;
-use crate::base::hyperslab::{Hyperslab, Number, Selection};
+use crate::base::hyperslab::{Hyperslab, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::simulation::Simulation;
@@ -15,6 +15,7 @@ use crate::engine::sources::Taken;
 use crate::engine::state_hash::state_hash;
 use crate::model::field::FieldDeclaration;
 use crate::model::handle::TIME;
+use halocline_kernels::ElementType;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -37,7 +38,7 @@ pub struct Part {
     /// Its name, with `/` between groups.
     pub name: String,
     /// What it is made of.
-    pub number: Number,
+    pub number: ElementType,
     /// Its size along each axis.
     pub shape: Vec<usize>,
     /// What this rank holds. All ranks together hold each number once.
@@ -51,7 +52,7 @@ pub trait Saved {
     /// A number by name.
     fn number(&self, name: &str) -> Option<u64>;
     /// What an array is made of, and its size along each axis.
-    fn part(&self, name: &str) -> Option<(Number, Vec<usize>)>;
+    fn part(&self, name: &str) -> Option<(ElementType, Vec<usize>)>;
     /// Boxes of an array, each row-major. Collective: all ranks ask for the same arrays in the same order, each for the boxes
     /// that it needs.
     ///
@@ -63,14 +64,14 @@ pub trait Saved {
 impl Snapshot {
     /// Bytes of this rank's boxes.
     pub fn bytes(&self) -> usize {
-        self.parts.iter().flat_map(|part| &part.boxes).map(|slab| slab.bytes.len()).sum()
+        self.parts.iter().flat_map(|part| &part.boxes).map(|b| b.bytes.len()).sum()
     }
 }
 
 impl Simulation {
     /// The state as it is. Memory of an older one is used again. Collective.
     pub fn snapshot(&self, older: Option<Snapshot>) -> Snapshot {
-        let mut rooms = BufferPool::of(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes));
+        let mut pool = BufferPool::new(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes).map(|b| b.bytes));
         let mut parts: Vec<Part> = vec![];
         for (f, d) in self.written_fields() {
             let blocks = self.core.fields.declared().grids[d.grid].all_blocks();
@@ -81,7 +82,7 @@ impl Simulation {
                     .filter(|(_, patch)| patch.block == b);
                 let boxes = mine.map(|(array, patch)| {
                     let (start, count) = place(d, &patch.region);
-                    let mut bytes = rooms.take(count.iter().product::<usize>() * number(d).size());
+                    let mut bytes = pool.take(count.iter().product::<usize>() * number(d).size());
                     copy_rows(&self.core.comm, array, &mut bytes);
                     Hyperslab { start, count, bytes }
                 });
@@ -111,7 +112,7 @@ impl Simulation {
             let start = ends[self.core.comm.rank()].1 as usize - bytes.len();
             numbers.insert(format!("bags/{name}/record bytes"), total.checked_div(records).unwrap_or(0));
             let boxes = vec![Hyperslab { start: vec![start], count: vec![bytes.len()], bytes: bytes.into() }];
-            let (name, number, shape) = (format!("bags/{name}/records"), Number::U8, vec![total as usize]);
+            let (name, number, shape) = (format!("bags/{name}/records"), ElementType::U8, vec![total as usize]);
             parts.push(Part { name, number, shape, boxes });
         }
         Snapshot { step, time, numbers, parts }
@@ -246,8 +247,8 @@ fn part_name(d: &FieldDeclaration, blocks: usize, block: usize) -> String {
 }
 
 /// What the parts of a field's numbers are.
-fn number(d: &FieldDeclaration) -> Number {
-    if d.element.size() / d.element.parts() == 4 { Number::F32 } else { Number::F64 }
+fn number(d: &FieldDeclaration) -> ElementType {
+    if d.element.size() / d.element.parts() == 4 { ElementType::F32 } else { ElementType::F64 }
 }
 
 /// A region of a field as a box of its part of a state: complex numbers have an axis of two more.

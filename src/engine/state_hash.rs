@@ -52,6 +52,7 @@ impl FieldHash {
             ElementType::F64 | ElementType::C32 => row_of_8(set, key, bytes),
             // The two halves of an element have keys of their own.
             ElementType::C64 => row_of_8(set, key.wrapping_mul(2), bytes),
+            _ => unreachable!("fields hold real or complex floating-point numbers"),
         };
         self.add_sums(sums);
     }

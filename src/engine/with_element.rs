@@ -20,6 +20,7 @@ macro_rules! with_element {
                 type $T = num_complex::Complex<f64>;
                 $work
             }
+            _ => unreachable!("fields hold real or complex floating-point numbers"),
         }
     };
 }

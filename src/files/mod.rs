@@ -8,17 +8,17 @@
 //! HDF5 keeps no journal, so a growing file that is killed can be lost whole. Here, what is being written has another name
 //! until it is closed and on disk; a kill loses the instants since the last seal, never those before it.
 //!
-//! *Architecture invariant:* only `output/hdf5.rs` names HDF5.
+//! *Architecture invariant:* only module `hdf5` names HDF5.
 mod catalogue;
 pub(crate) mod durable;
 pub(crate) mod hdf5;
 pub mod input;
+mod hyperslabs;
 mod layout;
 mod pack;
 mod picture;
 mod schema;
 mod segment;
-mod slab;
 mod stream;
 mod ticks;
 mod view;

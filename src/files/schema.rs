@@ -1,7 +1,7 @@
 //! What every file of a stream has in common: coordinates, scales, units, names, provenance.
 use super::hdf5::{self, Storage};
 use super::layout::{Axis, Layout, Variable};
-use crate::base::hyperslab::Number;
+use halocline_kernels::ElementType;
 use std::path::Path;
 
 /// An instant: step number, and time in seconds.
@@ -25,25 +25,24 @@ pub(super) fn create(
     if let Some(comment) = comment {
         hdf5::put_text(&file, "comment", comment)?;
     }
-    let time = hdf5::dataset(&file, "time", Number::F64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
+    let time = hdf5::dataset(&file, "time", ElementType::F64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
     describe(&time, "time since the start of the simulation", "s")?;
     hdf5::put_text(&time, "axis", "T")?;
     hdf5::make_scale(&time, "time")?;
-    let step = hdf5::dataset(&file, "step", Number::I64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
+    let step = hdf5::dataset(&file, "step", ElementType::I64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
     describe(&step, "number of the time step", "1")?;
     hdf5::attach_scale(&step, &time, 0)?;
     put_clock(&time, Some(&times(instants)), false)?;
     put_clock(&step, Some(&steps(instants)), false)?;
     let scales = layout.axes.iter().map(|axis| coordinate(&file, axis)).collect::<hdf5::Result<Vec<_>>>()?;
     for v in &layout.variables {
-        let number = Number::of(v.element).expect("the layout was checked");
         let shape = [&[instants.len()], &layout.shape(v)[..]].concat();
-        let data = hdf5::dataset(&file, &v.name, number, &shape, storage(v))?;
+        let data = hdf5::dataset(&file, &v.name, v.element, &shape, storage(v))?;
         describe(&data, &v.long_name, &v.unit)?;
         for (name, value) in &v.attributes {
             hdf5::put_text(&data, name, value)?;
         }
-        hdf5::put_fill(&data, number)?;
+        hdf5::put_fill(&data, v.element)?;
         hdf5::attach_scale(&data, &time, 0)?;
         for (axis, &a) in v.axes.iter().enumerate() {
             hdf5::attach_scale(&data, &scales[a], axis + 1)?;
@@ -133,7 +132,7 @@ pub(super) fn room(layout: &Layout, instants: usize) -> u64 {
 const CLOCK_CHUNK: usize = 128;
 
 fn coordinate(file: &hdf5::Group, axis: &Axis) -> hdf5::Result<hdf5::Dataset> {
-    let data = hdf5::dataset(file, &axis.name, Number::F64, &[axis.values.len()], Storage::Whole)?;
+    let data = hdf5::dataset(file, &axis.name, ElementType::F64, &[axis.values.len()], Storage::Whole)?;
     describe(&data, &axis.long_name, &axis.unit)?;
     if let Some(name) = &axis.standard_name {
         hdf5::put_text(&data, "standard_name", name)?;

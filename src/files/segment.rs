@@ -2,9 +2,9 @@
 use super::catalogue;
 use super::durable;
 use super::hdf5::{self, Storage};
+use super::hyperslabs;
 use super::layout::{Layout, Variable};
 use super::schema::{self, Instant, Life};
-use super::slab;
 use crate::base::Result;
 use crate::base::hyperslab::Hyperslab;
 use crate::comm::Comm;
@@ -82,35 +82,34 @@ impl Segment {
         comm.agree(open.map(segment))
     }
 
-    /// Appends an instant; `slabs` were checked. Collective; after an error only [`Segment::discard`] makes sense.
+    /// Appends an instant; the hyperslabs, one `Vec` per variable, must have been checked. Collective; after an error only [`Segment::discard`] makes sense.
     pub(super) fn write(
         &mut self,
         comm: &Comm,
         layout: &Layout,
         at: Instant,
-        slabs: Vec<Vec<Hyperslab>>,
+        hyperslabs: Vec<Vec<Hyperslab>>,
     ) -> Result<()> {
         let instant = self.instants.len();
         self.reserve(comm, layout, instant + 1)?;
         self.each(comm, |open| open.variables.iter().try_for_each(|v| hdf5::resize(v, instant + 1)))?;
-        for (v, slabs) in slabs.into_iter().enumerate() {
+        for (v, mut own) in hyperslabs.into_iter().enumerate() {
             let (shape, size) = (layout.shape(&layout.variables[v]), layout.variables[v].element.size());
-            let slabs = if self.collective {
-                slabs
-            } else {
-                // Rank 0's own need no message.
-                let (mut mine, message) = if comm.is_root() { (slabs, vec![]) } else { (vec![], slab::encode(&slabs)) };
-                let all = comm.gather(0, &message).unwrap_or_default();
-                mine.extend(all.iter().flat_map(|message| slab::decode(message)));
-                mine
-            };
-            let bytes = comm.agree(slab::in_file_order(&slabs, &shape, size))?;
-            let spans = if bytes.len() == shape.iter().product::<usize>() * size {
+            let mut messages = vec![];
+            if !self.collective {
+                // Rank 0's own hyperslabs need no message.
+                let message = if comm.is_root() { vec![] } else { hyperslabs::encode(&std::mem::take(&mut own)) };
+                messages = comm.gather(0, &message).unwrap_or_default();
+            }
+            let received = messages.iter().flat_map(|message| hyperslabs::decode(message));
+            let all: Vec<_> = own.iter().map(Hyperslab::borrow).chain(received).collect();
+            let bytes = comm.agree(hyperslabs::in_file_order(&all, &shape, size))?;
+            let selections = if bytes.len() == shape.iter().product::<usize>() * size {
                 vec![([&[instant], &vec![0; shape.len()][..]].concat(), [&[1], &shape[..]].concat())]
             } else {
-                slab::spans(&slabs, instant)
+                hyperslabs::selections(&all, instant)
             };
-            self.each(comm, |open| hdf5::write(&open.variables[v], &spans, &bytes, self.collective))?;
+            self.each(comm, |open| hdf5::write(&open.variables[v], &selections, &bytes, self.collective))?;
         }
         self.instants.push(at);
         self.bytes += layout.bytes_per_instant();

@@ -1,7 +1,7 @@
 //! The files that people open: one virtual file over all sealed segments, and one for ParaView.
 use super::catalogue::{self, Sealed};
 use super::durable;
-use super::hdf5::{self, Source, Storage};
+use super::hdf5::{self, Storage, VirtualSource};
 use super::layout::Layout;
 use super::schema::{self, Life};
 use super::xdmf;
@@ -47,7 +47,7 @@ fn write_virtual(part: &Path, layout: &Layout, lives: &[Life], sealed: &[Sealed]
         let source = |(i, s): (usize, &Sealed)| {
             let (file, count) = (format!("{}/{}", layout.name, catalogue::file_name(i)), s.instants.len());
             start += count;
-            Source { file, start: start - count, count, instants: s.held }
+            VirtualSource { file, start: start - count, count, instants: s.held }
         };
         Storage::Virtual(sealed.iter().enumerate().map(source).filter(|source| source.count > 0).collect())
     })?

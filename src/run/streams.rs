@@ -1,7 +1,7 @@
 //! Output streams of a run: which numbers of the fields go to which file, and when.
 use super::setup::cell_at;
 use crate::base::Region;
-use crate::base::hyperslab::{Number, Selection};
+use crate::base::hyperslab::Selection;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile, Reduction, StreamElement, StreamSection};
@@ -147,7 +147,7 @@ impl Recorder {
                 let (start, count) = self.place(&region, point);
                 Hyperslab::of(&start, &count, &self.gathered[c][b])
             });
-            let (name, number, shape) = (self.part(c), Number::F64, self.shape());
+            let (name, number, shape) = (self.part(c), ElementType::F64, self.shape());
             snapshot.parts.push(Part { name, number, shape, boxes: boxes.collect() });
         }
     }
@@ -163,7 +163,7 @@ impl Recorder {
         }
         let gathered = self.columns.iter().enumerate().map(|(c, column)| {
             let part = self.part(c);
-            if saved.part(&part) != Some((Number::F64, self.shape())) {
+            if saved.part(&part) != Some((ElementType::F64, self.shape())) {
                 return Err(Error::input(format!("the checkpoint does not hold what `{part}` has gathered")));
             }
             let boxes =

@@ -55,6 +55,7 @@ fn check(case: &Case) -> bool {
         ElementType::F64 => agrees::<f64>(case),
         ElementType::C32 => agrees::<Complex<f32>>(case),
         ElementType::C64 => agrees::<Complex<f64>>(case),
+        _ => unreachable!("fields hold real or complex floating-point numbers"),
     }
 }
 

@@ -72,6 +72,7 @@ pub(super) unsafe fn carry(m: &Transfer, from: End, to: End) {
                     match m.element {
                         ElementType::F32 | ElementType::C32 => negate::<u32>(target, nx * size / 4, 1 << 31),
                         ElementType::F64 | ElementType::C64 => negate::<u64>(target, nx * size / 8, 1 << 63),
+                        _ => unreachable!("fields hold real or complex floating-point numbers"),
                     }
                 }
             }

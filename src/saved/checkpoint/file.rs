@@ -5,11 +5,12 @@
 //! `/streams/…` what output streams have gathered for their next instant, `/bags/…` records. `/hashes/…` are the BLAKE3 hashes
 //! of their blocks. Attributes: `step`, `time` in seconds, `numbers` (names and bits), `root`, `parent`, `job_file`.
 use super::tree::{self, Hash};
-use crate::base::hyperslab::{Number, Runs, Selection};
+use crate::base::hyperslab::{ContiguousRuns, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::{Part, Saved, Snapshot};
 use crate::files::{durable, hdf5};
+use halocline_kernels::ElementType;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,7 +22,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct RowPosition {
     pub name: String,
-    pub number: Number,
+    #[serde(with = "crate::base::stored_type")]
+    pub number: ElementType,
     pub shape: Vec<usize>,
     /// Its first byte.
     pub offset: u64,
@@ -50,7 +52,7 @@ fn lay_out(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> hd
     let places: Vec<RowPosition> = snapshot.parts.iter().map(place).collect::<hdf5::Result<_>>()?;
     for place in &places {
         let shape = [tree::blocks(place.bytes()) as usize, size_of::<Hash>()];
-        hdf5::dataset(&file, &hashes_of(&place.name), Number::U8, &shape, hdf5::Storage::Reserved)?;
+        hdf5::dataset(&file, &hashes_of(&place.name), ElementType::U8, &shape, hdf5::Storage::Reserved)?;
     }
     let numbers: Vec<String> = snapshot.numbers.iter().map(|(name, bits)| format!("{bits:016x} {name}")).collect();
     let order: Vec<&str> = places.iter().map(|place| place.name.as_str()).collect();
@@ -94,7 +96,7 @@ pub(super) fn complete(
 fn arrays<'a>(
     places: &'a [RowPosition],
     hashes: &'a [Vec<Hash>],
-) -> impl Iterator<Item = (&'a str, Number, &'a [usize], &'a [Hash])> {
+) -> impl Iterator<Item = (&'a str, ElementType, &'a [usize], &'a [Hash])> {
     places.iter().zip(hashes).map(|(p, h)| (p.name.as_str(), p.number, &p.shape[..], &h[..]))
 }
 
@@ -226,7 +228,7 @@ fn read(path: &Path) -> hdf5::Result<Option<Header>> {
     let (mut places, mut hashes) = (vec![], vec![]);
     for name in order.lines() {
         let data = file.dataset(name)?;
-        let Some(number) = hdf5::number_of(&data) else { return Ok(None) };
+        let Some(number) = hdf5::element_type(&data) else { return Ok(None) };
         let place =
             RowPosition { name: name.into(), number, shape: data.shape(), offset: hdf5::offset(&data).unwrap_or(0) };
         let data = file.dataset(&hashes_of(name))?;
@@ -268,7 +270,7 @@ impl Saved for Checkpoint {
         self.header.numbers.get(name).copied()
     }
 
-    fn part(&self, name: &str) -> Option<(Number, Vec<usize>)> {
+    fn part(&self, name: &str) -> Option<(ElementType, Vec<usize>)> {
         self.header.places.iter().find(|p| p.name == name).map(|p| (p.number, p.shape.clone()))
     }
 
@@ -276,8 +278,8 @@ impl Saved for Checkpoint {
         let place = self.header.places.iter().find(|p| p.name == part).expect("an array that was asked for before");
         let size = place.number.size();
         let read = |(start, count): &Selection| {
-            let runs = Runs::new(start, count, &place.shape);
-            let mut bytes = vec![0; runs.many * runs.length * size];
+            let runs = ContiguousRuns::new(start, count, &place.shape);
+            let mut bytes = vec![0; runs.number * runs.length * size];
             let length = runs.length * size;
             for (at, piece) in runs.starts().zip(bytes.chunks_exact_mut(length.max(1))) {
                 let at = place.offset + (at * size) as u64;

@@ -230,7 +230,7 @@ impl crate::engine::Saved for Memory {
     fn number(&self, name: &str) -> Option<u64> {
         self.0.numbers.get(name).copied()
     }
-    fn part(&self, name: &str) -> Option<(crate::base::hyperslab::Number, Vec<usize>)> {
+    fn part(&self, name: &str) -> Option<(halocline_kernels::ElementType, Vec<usize>)> {
         self.0.parts.iter().find(|p| p.name == name).map(|p| (p.number, p.shape.clone()))
     }
     fn read(&self, part: &str, _: &[crate::base::hyperslab::Selection]) -> Result<Vec<Vec<u8>>> {

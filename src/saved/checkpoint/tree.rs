@@ -1,6 +1,6 @@
 //! The tree of hashes over a state. Leaves are blocks of the arrays as they lie in the file, so the root is the same
 //! whatever ranks have written them: equal roots mean equal states.
-use crate::base::hyperslab::Number;
+use halocline_kernels::ElementType;
 use std::collections::BTreeMap;
 
 /// Bytes of a block; the last one of an array may be shorter.
@@ -23,7 +23,7 @@ pub(super) fn block(i: u64, bytes: u64) -> std::ops::Range<u64> {
 /// hexadecimal digits.
 pub(super) fn root<'a>(
     numbers: &BTreeMap<String, u64>,
-    arrays: impl Iterator<Item = (&'a str, Number, &'a [usize], &'a [Hash])>,
+    arrays: impl Iterator<Item = (&'a str, ElementType, &'a [usize], &'a [Hash])>,
 ) -> String {
     let mut root = blake3::Hasher::new();
     for (name, bits) in numbers {
@@ -45,18 +45,18 @@ mod tests {
     #[test]
     fn everything_counts() {
         let numbers = |dt: u64| BTreeMap::from([("dt".to_owned(), dt)]);
-        let of = |dt: u64, name: &str, number: Number, shape: &[usize], hashes: &[Hash]| {
+        let of = |dt: u64, name: &str, number: ElementType, shape: &[usize], hashes: &[Hash]| {
             root(&numbers(dt), [(name, number, shape, hashes)].into_iter())
         };
         let (a, b) = ([1; 32], [2; 32]);
         let all = [
-            of(1, "t", Number::F64, &[2, 3], &[a, b]),
-            of(2, "t", Number::F64, &[2, 3], &[a, b]),
-            of(1, "u", Number::F64, &[2, 3], &[a, b]),
-            of(1, "t", Number::I64, &[2, 3], &[a, b]),
-            of(1, "t", Number::F64, &[3, 2], &[a, b]),
-            of(1, "t", Number::F64, &[2, 3], &[b, a]),
-            of(1, "t", Number::F64, &[2, 3], &[a]),
+            of(1, "t", ElementType::F64, &[2, 3], &[a, b]),
+            of(2, "t", ElementType::F64, &[2, 3], &[a, b]),
+            of(1, "u", ElementType::F64, &[2, 3], &[a, b]),
+            of(1, "t", ElementType::I64, &[2, 3], &[a, b]),
+            of(1, "t", ElementType::F64, &[3, 2], &[a, b]),
+            of(1, "t", ElementType::F64, &[2, 3], &[b, a]),
+            of(1, "t", ElementType::F64, &[2, 3], &[a]),
             root(&numbers(1), std::iter::empty()),
         ];
         let different: std::collections::BTreeSet<&String> = all.iter().collect();

@@ -1,7 +1,6 @@
 //! What a thread beside the run does for a checkpoint. It calls neither MPI nor HDF5: it writes bytes where it was told to.
 use super::file::{Damage, RowPosition, hash_block};
 use super::tree::Hash;
-use crate::base::hyperslab::Number;
 use crate::base::{Error, Result};
 use crate::engine::Snapshot;
 use crate::engine::state_hash::FieldHash;
@@ -23,7 +22,7 @@ pub(super) fn write(path: &Path, snapshot: Snapshot, places: &[RowPosition]) -> 
     for (part, place) in snapshot.parts.iter().zip(places) {
         let (size, mut hash) = (place.number.size(), FieldHash::new(element(place.number)));
         for slab in &part.boxes {
-            for (at, bytes) in slab.pieces(&place.shape) {
+            for (at, bytes) in slab.runs(&place.shape) {
                 file.write_all_at(bytes, place.offset + (at * size) as u64).map_err(why)?;
                 add(&mut hash, place.number, at, bytes);
             }
@@ -51,12 +50,12 @@ pub(super) fn read_back(path: PathBuf, places: Arc<Vec<RowPosition>>, mine: Vec<
 }
 
 /// As what the numbers of an array are seen by sums over them.
-fn element(number: Number) -> ElementType {
+fn element(number: ElementType) -> ElementType {
     if number.size() == 8 { ElementType::F64 } else { ElementType::F32 }
 }
 
-fn add(hash: &mut FieldHash, number: Number, first: usize, bytes: &[u8]) {
-    if number == Number::U8 {
+fn add(hash: &mut FieldHash, number: ElementType, first: usize, bytes: &[u8]) {
+    if number == ElementType::U8 {
         // Rare and small: each byte as a number of its own.
         bytes
             .iter()

@@ -2,11 +2,12 @@
 //! other ranks.
 use super::piece::{self, Header};
 use super::room::Room;
-use crate::base::hyperslab::{Number, Runs, Selection};
+use crate::base::hyperslab::{ContiguousRuns, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::Saved;
 use crate::saved::folder::{Life, Moment};
+use halocline_kernels::ElementType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -123,7 +124,7 @@ impl Saved for Found {
         self.pieces[0].0.numbers.get(name).copied()
     }
 
-    fn part(&self, name: &str) -> Option<(Number, Vec<usize>)> {
+    fn part(&self, name: &str) -> Option<(ElementType, Vec<usize>)> {
         self.pieces[0].0.parts.iter().find(|part| part.name == name).map(|part| (part.number, part.shape.clone()))
     }
 
@@ -197,7 +198,7 @@ fn runs(
     size: usize,
 ) -> impl Iterator<Item = std::ops::Range<usize>> {
     let start: Vec<usize> = start.iter().zip(of).map(|(i, first)| i - first).collect();
-    let runs = Runs::new(&start, count, shape);
+    let runs = ContiguousRuns::new(&start, count, shape);
     let length = runs.length * size;
     runs.starts().map(move |at| at * size..at * size + length)
 }

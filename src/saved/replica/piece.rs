@@ -7,12 +7,14 @@
 //! ```
 //!
 //! The first 40 bytes are written last and taken away first: a file that has them is a whole piece.
-use crate::base::buffer_pool::{BufferPool, Bytes};
-use crate::base::hyperslab::{Hyperslab, Number};
+use crate::base::buffer_pool::BufferPool;
+use crate::base::bytes::Bytes;
+use crate::base::hyperslab::Hyperslab;
 use crate::base::{Error, Result};
 use crate::engine::{Part, Snapshot};
 use crate::files::durable;
 use crate::saved::folder::Moment;
+use halocline_kernels::ElementType;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -49,7 +51,8 @@ pub(crate) struct Header {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PartOutline {
     pub name: String,
-    pub number: Number,
+    #[serde(with = "crate::base::stored_type")]
+    pub number: ElementType,
     pub shape: Vec<usize>,
     pub boxes: Vec<BoxOutline>,
 }
@@ -125,7 +128,7 @@ impl Header {
 
     /// Memory for what it outlines, older memory where that fits.
     pub fn rooms(&self, older: Option<Snapshot>) -> Snapshot {
-        let mut rooms = BufferPool::of(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes));
+        let mut rooms = BufferPool::new(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes).map(|b| b.bytes));
         let parts = self.parts.iter().map(|part| {
             let slab = |of: &BoxOutline| {
                 let bytes = rooms.take(of.count.iter().product::<usize>() * part.number.size());
@@ -179,7 +182,7 @@ impl Piece {
         let boxes = || snapshot.parts.iter().flat_map(|part| &part.boxes).map(|slab| &slab.bytes);
         let bytes: u64 = boxes().map(|bytes| paged(bytes.len())).sum();
         // The end of what has a place already.
-        let end = boxes().filter_map(|bytes| bytes.place().map(|at| at + paged(bytes.len()))).max();
+        let end = boxes().filter_map(|bytes| bytes.offset().map(|at| at + paged(bytes.len()))).max();
         let fits = |sheet: &Sheet| {
             let head = HEADER + length + SLACK / 4 <= sheet.head;
             head && end.unwrap_or(0) <= sheet.head + 2 * bytes
@@ -196,7 +199,7 @@ impl Piece {
         let mut end = if all_anew { sheet.head } else { end.unwrap_or(0).max(sheet.head) };
         let mut loose = vec![];
         for slab in snapshot.parts.iter_mut().flat_map(|part| &mut part.boxes) {
-            if all_anew || slab.bytes.place().is_none() {
+            if all_anew || slab.bytes.offset().is_none() {
                 loose.push((&mut slab.bytes, end));
                 end += paged(loose.last().map_or(0, |(bytes, _)| bytes.len()));
             }
@@ -242,7 +245,7 @@ impl Piece {
                 // Boxes that change places are noticed, too.
                 all = all.wrapping_mul(31).wrapping_add(hash as i64);
                 outline.hash = format!("{hash:032x}");
-                outline.at = slab.bytes.place().unwrap_or(0);
+                outline.at = slab.bytes.offset().unwrap_or(0);
             }
         }
         let header = self.header.bytes();
@@ -266,7 +269,7 @@ pub(super) type Boxes = Vec<Vec<Vec<u8>>>;
 pub(super) fn read(path: &Path, header: &Header) -> Option<Boxes> {
     let file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
-    let read = |number: Number, of: &BoxOutline| {
+    let read = |number: ElementType, of: &BoxOutline| {
         let bytes = of.count.iter().product::<usize>() * number.size();
         // Before there is memory for what a damaged header says.
         if of.at.checked_add(bytes as u64)? > length {
