@@ -6,6 +6,7 @@ mod cells;
 mod coefficients;
 mod core;
 pub(crate) mod exchange;
+pub(crate) mod extract;
 mod fields;
 mod fused;
 mod halos;

@@ -4,12 +4,11 @@
 //! A state is *numbers* by name and *parts*, global arrays of which each rank holds boxes. Nothing in it depends on how many
 //! ranks there are; a state can be put back on any number of them. What comes from elsewhere at each start is not in it:
 //! parameters, coefficients, and fields that no stage writes; of these there is a hash, so that others are not taken for them.
-use crate::base::Array;
 use crate::base::Region;
 use crate::base::buffer_pool::BufferPool;
 use crate::base::hyperslab::{Hyperslab, Selection};
 use crate::base::{Error, Result};
-use crate::comm::Comm;
+use crate::engine::extract::{Extract, extract_into, insert};
 use crate::engine::simulation::Simulation;
 use crate::engine::sources::Taken;
 use crate::engine::state_hash::state_hash;
@@ -17,7 +16,6 @@ use crate::model::field::FieldDeclaration;
 use crate::model::handle::TIME;
 use halocline_kernels::ElementType;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 /// A state, as far as this rank holds it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,7 +81,7 @@ impl Simulation {
                 let boxes = mine.map(|(array, patch)| {
                     let (start, count) = place(d, &patch.region);
                     let mut bytes = pool.take(count.iter().product::<usize>() * number(d).size());
-                    copy_rows(&self.core.comm, array, &mut bytes);
+                    extract_into(self.core.comm.threads(), array, &patch.region, Extract::Stored, &mut bytes);
                     Hyperslab { start, count, bytes }
                 });
                 let boxes = boxes.collect();
@@ -147,7 +145,7 @@ impl Simulation {
                     .map(|(array, patch)| (array, place(d, &patch.region)))
                     .unzip();
                 let read = saved.read(&name, &boxes)?;
-                arrays.into_iter().zip(read).for_each(|(array, bytes)| put_rows(array, &bytes));
+                arrays.into_iter().zip(read).for_each(|(array, bytes)| insert(array, &bytes));
             }
         }
         for (name, bits) in mine {
@@ -259,34 +257,4 @@ fn place(d: &FieldDeclaration, region: &Region) -> Selection {
         count.push(d.element.parts());
     }
     (start, count)
-}
-
-/// Rows of the owned cells of an array: the first cell of each.
-fn rows(owned: Region) -> impl Fn(usize) -> [isize; 3] {
-    let ny = owned.size()[1].max(1);
-    move |row| [owned.low[0] + (row / ny) as isize, owned.low[1] + (row % ny) as isize, owned.low[2]]
-}
-
-/// Copies the owned cells of an array, row after row, on all threads.
-fn copy_rows(comm: &Comm, array: &Array, bytes: &mut [u8]) {
-    const PIECES: usize = 64;
-    let (owned, first) = (array.owned(), rows(array.owned()));
-    let [nz, ny, nx] = owned.size();
-    let row_bytes = nx * array.element().size();
-    let rows = (nz * ny).div_ceil(PIECES).max(1);
-    let pieces: Vec<Mutex<&mut [u8]>> = bytes.chunks_mut((rows * row_bytes).max(1)).map(Mutex::new).collect();
-    comm.threads().for_each(pieces.len(), |p| {
-        let mut piece = pieces[p].lock().unwrap_or_else(PoisonError::into_inner);
-        for (i, row) in piece.chunks_exact_mut(row_bytes).enumerate() {
-            row.copy_from_slice(array.row(first(p * rows + i), nx));
-        }
-    });
-}
-
-fn put_rows(array: &mut Array, bytes: &[u8]) {
-    let first = rows(array.owned());
-    let nx = array.owned().size()[2];
-    for (i, row) in bytes.chunks_exact(nx * array.element().size()).enumerate() {
-        array.row_mut(first(i), nx).copy_from_slice(row);
-    }
 }

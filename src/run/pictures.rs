@@ -2,10 +2,10 @@
 use crate::base::Region;
 use crate::base::Result;
 use crate::comm::Comm;
-use crate::engine::{Fields, with_element};
+use crate::engine::Fields;
+use crate::engine::extract::{Extract, extract};
 use crate::files::png;
 use crate::model::grid::AXES;
-use halocline_kernels::Element;
 use ndarray::Array2;
 use std::path::Path;
 
@@ -44,21 +44,17 @@ pub fn draw(comm: &Comm, store: &Fields, field: usize, region: Region, when: &st
 /// The values of a plane on rank 0 (the absolute ones of a complex field), `[up, across]`.
 fn gather(comm: &Comm, store: &Fields, field: usize, plane: Region, [up, across]: [usize; 2]) -> Option<Array2<f64>> {
     let part = |region: Region| region.intersect(&plane);
-    let (mut mine, complex) = (vec![], store.declared().fields[field].element.parts() == 2);
+    let mut mine = vec![];
     for (array, patch) in store.arrays(field).iter().zip(store.patches(field)) {
         if patch.block == 0 && !part(patch.region).is_empty() {
-            with_element!(array.element(), T => for v in array.view::<T>(&part(patch.region)) {
-                let [re, im] = v.parts();
-                let value = if complex { (re * re + im * im).sqrt() } else { re };
-                mine.extend(value.to_le_bytes());
-            });
+            mine.extend(extract(comm.threads(), array, &part(patch.region), Extract::Magnitude));
         }
     }
     let all = comm.gather(0, &mine)?;
     let size = plane.size();
     let mut values = Array2::from_elem((size[up], size[across]), f64::NAN);
     for (rank, bytes) in all.iter().enumerate() {
-        let mut numbers = bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().expect("eight bytes")));
+        let mut numbers = bytes.as_chunks().0.iter().map(|b| f64::from_ne_bytes(*b));
         for patch in store.domain_of(field).patches(rank).iter().filter(|p| p.block == 0) {
             let cells = part(patch.region);
             if cells.is_empty() {

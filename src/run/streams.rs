@@ -5,15 +5,17 @@ use crate::base::hyperslab::Selection;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile, Reduction, StreamElement, StreamSection};
-use crate::engine::{Fields, Part, Saved, Snapshot, with_element};
+use crate::engine::extract::{self, Extract};
+use crate::engine::{Fields, Part, Saved, Snapshot};
 use crate::files::{Axis, Hyperslab, Layout, Seal, Stream, Variable};
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{AXES, Grid, Location};
-use halocline_kernels::{Element, ElementType};
+use halocline_kernels::ElementType;
 use std::path::Path;
 
 /// A stream of a run: its file, what it holds, and what has been gathered since the last instant.
 pub struct Recorder {
+    comm: Comm,
     stream: Stream,
     name: String,
     /// Of the variables, one for each column.
@@ -117,6 +119,7 @@ impl Recorder {
             true => Stream::resume(comm, dir, layout, seal, from.map(Saved::step))?,
         };
         let mut recorder = Recorder {
+            comm: comm.clone(),
             stream,
             name: name.into(),
             names,
@@ -284,17 +287,20 @@ impl Recorder {
         boxes
             .map(|(b, (patch, region, number))| {
                 let (start, count) = self.place(&region, number);
-                let values = match self.reduce {
-                    Reduction::Instant => numbers(store, c, patch, &region),
-                    Reduction::Mean => self.gathered[column][b].iter().map(|v| v / self.count as f64).collect(),
-                    Reduction::Max | Reduction::Min => self.gathered[column][b].clone(),
-                };
-                match c.element {
-                    ElementType::F32 => {
-                        Hyperslab::of(&start, &count, &values.iter().map(|v| *v as f32).collect::<Vec<f32>>())
+                let bytes = match self.reduce {
+                    Reduction::Instant => {
+                        let (array, part) = (&store.arrays(c.field)[patch], Extract::Part(c.part, c.element));
+                        extract::extract(self.comm.threads(), array, &region, part)
                     }
-                    _ => Hyperslab::of(&start, &count, &values),
-                }
+                    Reduction::Mean => {
+                        let means = self.gathered[column][b].iter().map(|v| v / self.count as f64);
+                        extract::encode(means, c.element)
+                    }
+                    Reduction::Max | Reduction::Min => {
+                        extract::encode(self.gathered[column][b].iter().copied(), c.element)
+                    }
+                };
+                Hyperslab { start, count, bytes: bytes.into() }
             })
             .collect()
     }
@@ -305,7 +311,12 @@ impl Recorder {
         let now: Vec<Vec<Vec<f64>>> = self
             .columns
             .iter()
-            .map(|c| self.boxes(store, c.field).iter().map(|(p, region, _)| numbers(store, c, *p, region)).collect())
+            .map(|c| {
+                self.boxes(store, c.field)
+                    .iter()
+                    .map(|(p, region, _)| extract::values(&store.arrays(c.field)[*p], region, c.part))
+                    .collect()
+            })
             .collect();
         self.count += 1;
         if first {
@@ -389,10 +400,4 @@ fn axis(grid: &Grid, a: usize, location: Location, region: &Region) -> Axis {
         standard_name: None,
         values: (region.low[a]..region.high[a]).map(|i| block.coordinate(a, i, location)).collect(),
     }
-}
-
-/// One part of a field's numbers in a box, row-major, in double precision.
-fn numbers(store: &Fields, c: &Column, patch: usize, region: &Region) -> Vec<f64> {
-    let array = &store.arrays(c.field)[patch];
-    with_element!(array.element(), T => array.view::<T>(region).iter().map(|v| v.parts()[c.part]).collect())
 }
