@@ -1,4 +1,4 @@
-//! The sealed segments of a stream: which there are, and which instants each contributes.
+//! The catalogue of a stream: its sealed segments, and the instants that each contributes.
 use super::hdf5;
 use super::schema::Instant;
 use crate::base::Kind;
@@ -11,28 +11,31 @@ use std::path::{Path, PathBuf};
 
 /// A sealed segment.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Sealed {
-    /// The instants that count: all, or the first ones where a later life began anew before the end of this segment.
+pub(super) struct SealedSegment {
+    /// The valid instants: all, or the first ones if a later attempt restarted before the end of this segment.
     pub(super) instants: Vec<Instant>,
-    /// Instants that the file holds.
+    /// Number of instants in the file.
     pub(super) held: usize,
 }
 
-/// Where the segments of stream `name` in `dir` lie.
+/// The directory of the segments of stream `name` in `dir`.
 pub(super) fn folder(dir: &Path, name: &str) -> PathBuf {
     dir.join(name)
 }
 
-/// The name of segment `i`.
+/// The file name of segment `i`.
 pub(super) fn file_name(i: usize) -> String {
     format!("{i:06}.h5")
 }
 
-/// A segment that is missing or cannot be read, and why not.
-pub(super) type Lost = (usize, Error);
+/// The number of a segment that is missing or damaged, and the reason.
+pub(super) type LostSegment = (usize, Error);
 
-/// Reads which instants the segments on disk hold: those that are lost hold none.
-pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<Lost>)> {
+/// Reads the instants of all segments on disk. Lost segments have none.
+///
+/// # Errors
+/// If the directory or an intact segment cannot be read.
+pub(super) fn scan(folder: &Path) -> Result<(Vec<SealedSegment>, Vec<LostSegment>)> {
     let mut found: BTreeSet<usize> = BTreeSet::new();
     match fs::read_dir(folder) {
         Err(e) if e.kind() == ErrorKind::NotFound => {}
@@ -41,7 +44,7 @@ pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<Lost>)> {
             found.extend(names.filter_map(|name| number(name.to_str()?)));
         }
     }
-    let (mut sealed, mut lost): (Vec<Sealed>, _) = (vec![], vec![]);
+    let (mut sealed, mut lost): (Vec<SealedSegment>, _) = (vec![], vec![]);
     for i in 0..end_of_stream(&found) {
         let path = folder.join(file_name(i));
         let instants = match instants(&path) {
@@ -51,9 +54,9 @@ pub(super) fn scan(folder: &Path) -> Result<(Vec<Sealed>, Vec<Lost>)> {
                 vec![]
             }
         };
-        sealed.push(Sealed { held: instants.len(), instants });
+        sealed.push(SealedSegment { held: instants.len(), instants });
     }
-    // Steps grow along a run. A segment that begins before the last one's end was written after a restart from between.
+    // Steps increase along a run. A segment that begins before the end of the previous one was written after a restart.
     let mut end = u64::MAX;
     for segment in sealed.iter_mut().rev() {
         segment.instants.retain(|&(step, _)| step < end);
@@ -78,10 +81,10 @@ fn end_of_stream(found: &BTreeSet<usize>) -> usize {
 /// Consecutive segments that can be missing: more than any run makes, few enough to list.
 const LONGEST_GAP: usize = 1000;
 
-/// What to say of a segment that is missing or damaged.
+/// The reason why a segment is lost: it is missing, or damaged as `why` tells.
 ///
 /// # Errors
-/// If it is neither, as far as one can tell: it cannot be read now.
+/// If the segment may be intact but cannot be read now.
 fn why_lost(path: &Path, why: Error) -> Result<Error> {
     let read = File::open(path).and_then(|file| file.read_at(&mut [0], 0));
     match read {
@@ -92,7 +95,7 @@ fn why_lost(path: &Path, why: Error) -> Result<Error> {
     }
 }
 
-/// The number of a segment, if this is the name of one.
+/// The number of the segment with this file name; `None` for other files.
 fn number(name: &str) -> Option<usize> {
     name.strip_suffix(".h5")?.parse().ok().filter(|i| file_name(*i) == name)
 }
@@ -104,8 +107,9 @@ fn instants(path: &Path) -> hdf5::Result<Vec<Instant>> {
     Ok(steps.into_iter().map(|s| s as u64).zip(times).collect())
 }
 
-/// Drops what lies after `step`, or all without a step: the segments to keep come first, the numbers of those to delete second, last first.
-pub(super) fn keep_until(mut sealed: Vec<Sealed>, step: Option<u64>) -> (Vec<Sealed>, Vec<usize>) {
+/// Drops the instants after `step`, or all if `step` is `None`. Returns the segments to keep, and the numbers of the segments
+/// to delete in descending order.
+pub(super) fn keep_until(mut sealed: Vec<SealedSegment>, step: Option<u64>) -> (Vec<SealedSegment>, Vec<usize>) {
     let all = sealed.len();
     for segment in &mut sealed {
         segment.instants.retain(|i| Some(i.0) <= step);
@@ -115,8 +119,8 @@ pub(super) fn keep_until(mut sealed: Vec<Sealed>, step: Option<u64>) -> (Vec<Sea
     (sealed, (kept..all).rev().collect())
 }
 
-/// Segments as a message.
-pub(super) fn encode(sealed: &[Sealed]) -> Vec<u8> {
+/// Encodes segments as a message.
+pub(super) fn encode(sealed: &[SealedSegment]) -> Vec<u8> {
     let mut words = vec![];
     for segment in sealed {
         words.extend([segment.held as u64, segment.instants.len() as u64]);
@@ -125,14 +129,14 @@ pub(super) fn encode(sealed: &[Sealed]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
 
-/// The segments of a message.
-pub(super) fn decode(message: &[u8]) -> Vec<Sealed> {
+/// Decodes the segments of a message.
+pub(super) fn decode(message: &[u8]) -> Vec<SealedSegment> {
     let mut words = message.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word));
     let mut sealed = vec![];
     while let (Some(held), Some(n)) = (words.next(), words.next()) {
         let mut instant = || Some((words.next()?, f64::from_bits(words.next()?)));
         let instants = (0..n).map_while(|_| instant()).collect();
-        sealed.push(Sealed { instants, held: held as usize });
+        sealed.push(SealedSegment { instants, held: held as usize });
     }
     sealed
 }
@@ -143,17 +147,19 @@ mod tests {
 
     #[test]
     fn a_restart_drops_what_came_after_its_checkpoint() {
-        let segment =
-            |steps: &[u64]| Sealed { instants: steps.iter().map(|&s| (s, s as f64)).collect(), held: steps.len() };
+        let segment = |steps: &[u64]| SealedSegment {
+            instants: steps.iter().map(|&s| (s, s as f64)).collect(),
+            held: steps.len(),
+        };
         let all = vec![segment(&[0, 10]), segment(&[20, 30]), segment(&[40])];
         let (kept, dropped) = keep_until(all.clone(), Some(20));
         assert_eq!(decode(&encode(&kept)), kept);
-        assert_eq!(kept[1], Sealed { instants: vec![(20, 20.0)], held: 2 });
+        assert_eq!(kept[1], SealedSegment { instants: vec![(20, 20.0)], held: 2 });
         assert_eq!((kept.len(), dropped), (2, vec![2]));
         assert_eq!(keep_until(all.clone(), Some(99)), (all.clone(), vec![]));
         assert_eq!(keep_until(all.clone(), Some(0)).1, [2, 1]);
         assert_eq!(keep_until(all.clone(), None), (vec![], vec![2, 1, 0]));
-        // One that is lost in between leaves a gap.
+        // A lost segment leaves a gap.
         let gap = vec![segment(&[0, 10]), segment(&[]), segment(&[40]), segment(&[])];
         let (kept, dropped) = keep_until(gap, Some(40));
         assert_eq!((kept, dropped), (vec![segment(&[0, 10]), segment(&[]), segment(&[40])], vec![3]));

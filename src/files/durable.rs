@@ -1,11 +1,11 @@
-//! Files that are complete under their final name, whatever happens while they are written.
+//! Durable file operations: a file under its final name is always complete.
 use crate::base::{Error, Result};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Writes `path` anew: `write` fills a file of another name beside it, which is synced and renamed when complete. Whatever
-/// goes wrong, `path` is what it was before or all that it should be, and the other file is gone.
+/// Replaces the file `path` atomically: `write` fills a temporary file in the same directory, which is synced and renamed
+/// when complete. After an error, `path` is unchanged and the temporary file is removed.
 pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let part = part_of(path);
     let done = write(&part).and_then(|()| publish(&part, path));
@@ -15,7 +15,7 @@ pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<(
     done
 }
 
-/// Removes a file, if it is there.
+/// Removes a file, if it exists.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file("remove", path, e)),
@@ -23,15 +23,15 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// The name under which `path` is written: `.NAME.part` beside it.
+/// The path of the temporary file for `path`: `.NAME.part` in the same directory.
 pub(crate) fn part_of(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()))
 }
 
-/// Brings a complete file to disk and gives it its final name.
+/// Syncs a complete temporary file and renames it to its final name.
 pub(crate) fn publish(part: &Path, path: &Path) -> Result<()> {
     let sync = |p: &Path| File::open(p).and_then(|f| f.sync_all()).map_err(|e| why("sync", p, e));
-    // Gives back what was reserved beyond the end.
+    // Frees the space that was reserved beyond the end.
     let trim = File::options().write(true).open(part).and_then(|f| f.set_len(f.metadata()?.len()));
     trim.map_err(|e| why("close", part, e))?;
     sync(part)?;
@@ -39,13 +39,13 @@ pub(crate) fn publish(part: &Path, path: &Path) -> Result<()> {
     sync(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 
-/// Makes sure that the first `end` bytes of a file that is being written have room on the disk.
+/// Reserves disk space for the first `end` bytes of a temporary file.
 pub(crate) fn reserve(part: &Path, end: u64) -> Result<()> {
     use rustix::fs::{FallocateFlags, fallocate, statvfs};
     use rustix::io::Errno;
     let file = File::options().write(true).open(part).map_err(|e| Error::file("open", part, e))?;
     let reserved = match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, end) {
-        // The file system cannot promise; it can say how much is free.
+        // The file system cannot reserve space, but it reports how much is free.
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
             let held = file.metadata().map_or(0, |m| m.len());
             match statvfs(part) {
@@ -58,14 +58,14 @@ pub(crate) fn reserve(part: &Path, end: u64) -> Result<()> {
     reserved.map_err(|e| why("write", part, e.into()))
 }
 
-/// An error of the file system with its remedy.
+/// Converts an error of the file system to one that names the action, the path and a remedy.
 pub(crate) fn why(action: &str, path: &Path, error: std::io::Error) -> Error {
     let remedy = remedy(error.raw_os_error());
     let error = Error::file(action, path, error);
     if let Some(remedy) = remedy { error.remedy(remedy) } else { error }
 }
 
-/// What helps against an error of the system.
+/// The remedy for a system error number, if there is one.
 pub(super) fn remedy(number: Option<i32>) -> Option<&'static str> {
     match number? {
         libc::ENOSPC => Some("free space on that file system, or write elsewhere with --output DIR"),
@@ -81,13 +81,13 @@ pub(super) fn remedy(number: Option<i32>) -> Option<&'static str> {
     }
 }
 
-/// Removes a file that will not be completed.
+/// Removes a temporary file that will not be completed.
 pub(crate) fn discard(part: &Path) {
-    // Nothing depends on its absence, so a failure here must not hide the error that led to it.
+    // A failure here must not hide the error that led to the removal; a leftover file does no harm.
     let _ = fs::remove_file(part);
 }
 
-/// Removes what lives that were killed left in a folder.
+/// Removes the temporary files that killed attempts have left in a directory.
 pub(crate) fn clear(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -1,4 +1,4 @@
-//! What a stream holds: axes, variables, provenance.
+//! The layout of a stream: axes, variables, provenance.
 use crate::base::{Error, Result};
 use halocline_kernels::ElementType;
 
@@ -7,13 +7,13 @@ use halocline_kernels::ElementType;
 pub struct Axis {
     /// Name of the dimension and of its coordinate variable, such as `x`.
     pub name: String,
-    /// In words.
+    /// Description.
     pub long_name: String,
     /// Unit of the coordinate, as UDUNITS spells it (`m`, `degrees_east`); empty means dimensionless.
     pub unit: String,
     /// `X`, `Y` or `Z` for a spatial axis, as CF's `axis` attribute has it.
     pub cf_axis: Option<char>,
-    /// CF's standard name, such as `longitude`.
+    /// CF standard name, such as `longitude`.
     pub standard_name: Option<String>,
     /// The coordinate of every cell, in `unit`.
     pub values: Vec<f64>,
@@ -24,31 +24,31 @@ pub struct Axis {
 pub struct Variable {
     /// Name in the file.
     pub name: String,
-    /// In words.
+    /// Description.
     pub long_name: String,
     /// Unit, as UDUNITS spells it; empty means dimensionless.
     pub unit: String,
-    /// Type of the numbers on disk: `F32` or `F64`. A complex field is two variables.
+    /// Element type on disk: `F32` or `F64`. A complex field is stored as two variables.
     pub element: ElementType,
-    /// Its axes, as positions in [`Layout::axes`], slowest first. Time comes before them and is not named here.
+    /// Indices of its axes in [`Layout::axes`], slowest first. The time axis precedes them and is not listed.
     pub axes: Vec<usize>,
-    /// Further attributes.
+    /// Further attributes: names and values.
     pub attributes: Vec<(String, String)>,
 }
 
-/// All that a stream's files hold, but the numbers.
+/// The contents of the files of a stream, except the numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layout {
     /// The stream's name: files `DIR/NAME.h5`, `DIR/NAME/000000.h5` ….
     pub name: String,
-    /// A line that says what this is.
+    /// Title, one line.
     pub title: String,
-    /// The axes that variables may lie on.
+    /// The axes of all variables.
     pub axes: Vec<Axis>,
     /// The variables.
     pub variables: Vec<Variable>,
-    /// What differs from run to run (host, ranks, start, revision, job file): attributes of `/provenance/0`, of
-    /// `/provenance/1` after a restart, and so on.
+    /// Attributes that differ between runs (host, ranks, start, revision, job file). The first attempt writes them to
+    /// `/provenance/0`, the next to `/provenance/1`, and so on.
     pub provenance: Vec<(String, String)>,
 }
 
@@ -64,7 +64,7 @@ impl Layout {
         self.variables.iter().map(bytes).sum()
     }
 
-    /// Names that files can hold and tell apart, axes that exist, numbers that HDF5 can store.
+    /// Checks that names are valid and unique, that axes exist, and that element types can be stored.
     pub(super) fn check(&self) -> Result<()> {
         let stream = &self.name;
         let mut seen: Vec<&str> = vec!["time", "step", "provenance"];

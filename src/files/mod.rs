@@ -1,12 +1,12 @@
-//! Files of results: streams of instants as HDF5 that ncdump, xarray, h5py and ParaView open without help.
+//! Result files: streams of instants as HDF5 that ncdump, xarray, h5py and ParaView open directly.
 //!
 //! A stream `NAME` in a directory is
-//! - `NAME/000000.h5`, `NAME/000001.h5` …: sealed segments, complete and never written again,
-//! - `NAME.h5`: a small *virtual* file over all of them, the one that people open,
-//! - `NAME.xdmf`: the same for ParaView, where the fields lie on two or three spatial axes.
+//! - `NAME/000000.h5`, `NAME/000001.h5` …: sealed segments, complete and never modified,
+//! - `NAME.h5`: a small *virtual* file over all segments, the one that users open,
+//! - `NAME.xdmf`: the same for ParaView, if fields have two or three spatial axes.
 //!
-//! HDF5 keeps no journal, so a growing file that is killed can be lost whole. Here, what is being written has another name
-//! until it is closed and on disk; a kill loses the instants since the last seal, never those before it.
+//! HDF5 has no journal, so a kill can damage a growing file beyond repair. Here, a file has a temporary name until it is
+//! closed and on disk; a kill loses the instants since the last seal, never earlier ones.
 //!
 //! *Architecture invariant:* only module `hdf5` names HDF5.
 mod catalogue;
@@ -18,9 +18,9 @@ mod layout;
 mod pack;
 mod picture;
 mod schema;
+mod seal;
 mod segment;
 mod stream;
-mod ticks;
 mod view;
 mod xdmf;
 
@@ -32,4 +32,5 @@ pub use durable::replace;
 pub use layout::{Axis, Layout, Variable};
 pub use pack::pack;
 pub use picture::png;
-pub use stream::{Seal, Stream};
+pub use seal::Seal;
+pub use stream::Stream;

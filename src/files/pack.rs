@@ -1,15 +1,15 @@
-//! One plain file of a stream, to copy or to archive.
+//! Packing of a stream into one plain file, to copy or to archive.
 use super::hdf5::{self, Dataset, File};
 use super::{catalogue, durable, schema, view};
 use crate::base::{Error, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Copies all sealed segments of `stream` in `dir` into one plain file `STREAM.packed.h5` beside them: same names,
-/// attributes and scales. Needs memory for 64 MB, whatever the sizes. Returns the file's path.
+/// Copies all sealed segments of `stream` in `dir` into one plain file `STREAM.packed.h5` in `dir`, with the same names,
+/// attributes and scales. Uses 64 MB of memory at most. Returns the path of the file.
 ///
 /// # Errors
-/// No such stream, a segment that is missing or cannot be read, a disk that is full.
+/// If there is no such stream, if a segment is missing or cannot be read, or if the disk is full.
 pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
     let (folder, view) = (catalogue::folder(dir, stream), view::path(dir, stream));
     let (sealed, _) = catalogue::scan(&folder)?;
@@ -22,8 +22,8 @@ pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
                 catalogue::file_name(0)
             )));
     };
-    let described = hdf5::open(&view).and_then(|f| Ok((f.dataset("time")?.size(), schema::lives(&f)?)));
-    let (instants, lives) = described.map_err(|e| hdf5::explain("read", &view, e))?;
+    let described = hdf5::open(&view).and_then(|f| Ok((f.dataset("time")?.size(), schema::provenance(&f)?)));
+    let (instants, attempts) = described.map_err(|e| hdf5::explain("read", &view, e))?;
     let found: usize = sealed.iter().map(|s| s.instants.len()).sum();
     if found < instants {
         let gap = sealed.iter().position(|segment| segment.instants.is_empty()).unwrap_or(sealed.len());
@@ -33,13 +33,13 @@ pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
     }
     let packed = dir.join(format!("{stream}.packed.h5"));
     durable::replace(&packed, |part| {
-        // The first segment has all that the whole has, but the later instants and lives.
+        // The first segment has all contents of the packed file, except later instants and attempts.
         let first_path = folder.join(catalogue::file_name(first));
         fs::copy(&first_path, part).map_err(|e| Error::file("copy", &first_path, e))?;
         let append = || -> hdf5::Result<()> {
             let file = hdf5::open_for_writing(part)?;
             let all = sealed.iter().flat_map(|s| s.instants.iter().copied()).collect::<Vec<_>>();
-            append_lives(&file, &lives)?;
+            append_provenance(&file, &attempts)?;
             let variables: Vec<Dataset> = file.datasets()?.into_iter().filter(schema::is_variable).collect();
             for v in &variables {
                 hdf5::resize(v, all.len())?;
@@ -69,30 +69,32 @@ pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
     Ok(packed)
 }
 
-/// Copies the first `count` instants of each variable to instants `start..` of the packed one, a piece at a time.
+const BLOCK: usize = 64 << 20;
+
+/// Copies the first `count` instants of each variable to instants `start..` of the packed file, at most [`BLOCK`] bytes at a
+/// time.
 fn copy(from: &File, variables: &[Dataset], start: usize, count: usize) -> hdf5::Result<()> {
-    const PIECE: usize = 64 << 20;
     for to in variables {
         let source = from.dataset(to.name().trim_start_matches('/'))?;
         let (shape, size) = (source.shape(), source.dtype()?.size());
-        // One index at a time on the leading axes, as many as fit of the next, all of the rest.
+        // One index at a time on the leading axes, as many indices as fit on the next axis, all of the remaining axes.
         let (mut axis, mut below) = (shape.len() - 1, size);
-        while axis > 0 && below * shape[axis] <= PIECE {
+        while axis > 0 && below * shape[axis] <= BLOCK {
             below *= shape[axis];
             axis -= 1;
         }
-        let length = (PIECE / below).max(1);
+        let length = (BLOCK / below).max(1);
         let mut ends = shape.clone();
         ends[0] = count;
         let mut at = vec![0; shape.len()];
         while at[0] < count {
-            let mut piece: Vec<usize> = (0..shape.len()).map(|a| if a < axis { 1 } else { ends[a] }).collect();
-            piece[axis] = length.min(ends[axis] - at[axis]);
-            let bytes = hdf5::read_bytes(&source, &(at.clone(), piece.clone()))?;
+            let mut block: Vec<usize> = (0..shape.len()).map(|a| if a < axis { 1 } else { ends[a] }).collect();
+            block[axis] = length.min(ends[axis] - at[axis]);
+            let bytes = hdf5::read_bytes(&source, &(at.clone(), block.clone()))?;
             let mut place = at.clone();
             place[0] += start;
-            hdf5::write(to, &[(place, piece.clone())], &bytes, false)?;
-            at[axis] += piece[axis];
+            hdf5::write(to, &[(place, block.clone())], &bytes, false)?;
+            at[axis] += block[axis];
             for a in (1..=axis).rev() {
                 if at[a] == ends[a] {
                     (at[a], at[a - 1]) = (0, at[a - 1] + 1);
@@ -103,10 +105,10 @@ fn copy(from: &File, variables: &[Dataset], start: usize, count: usize) -> hdf5:
     Ok(())
 }
 
-fn append_lives(file: &File, lives: &[schema::Life]) -> hdf5::Result<()> {
+fn append_provenance(file: &File, attempts: &[schema::Provenance]) -> hdf5::Result<()> {
     let provenance = file.group("provenance")?;
-    for (life, attributes) in lives.iter().enumerate().skip(provenance.len() as usize) {
-        schema::put_life(&provenance, life, attributes)?;
+    for (attempt, attributes) in attempts.iter().enumerate().skip(provenance.len() as usize) {
+        schema::put_provenance(&provenance, attempt, attributes)?;
     }
     Ok(())
 }

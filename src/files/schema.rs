@@ -1,20 +1,21 @@
-//! What every file of a stream has in common: coordinates, scales, units, names, provenance.
+//! The contents that all files of a stream share: coordinates, scales, units, names, provenance.
 use super::hdf5::{self, Storage};
 use super::layout::{Axis, Layout, Variable};
 use halocline_kernels::ElementType;
 use std::path::Path;
 
-/// An instant: step number, and time in seconds.
+/// An instant: its step number and its time in seconds.
 pub(super) type Instant = (u64, f64);
 
-/// What one start of the program adds to `/provenance`.
-pub(super) type Life = Vec<(String, String)>;
+/// The attributes that one attempt adds to `/provenance`: names and values.
+pub(super) type Provenance = Vec<(String, String)>;
 
-/// Creates a file with all that a stream has but the numbers of its variables. `storage` says where these lie; `comment` becomes the file's `comment` attribute.
+/// Creates a file with everything except the numbers of the variables. `storage` gives the storage of a variable; `comment`
+/// becomes the attribute `comment` of the file.
 pub(super) fn create(
     path: &Path,
     layout: &Layout,
-    lives: &[Life],
+    attempts: &[Provenance],
     instants: &[Instant],
     comment: Option<&str>,
     storage: impl Fn(&Variable) -> Storage,
@@ -49,24 +50,24 @@ pub(super) fn create(
         }
     }
     let provenance = file.create_group("provenance")?;
-    for (life, attributes) in lives.iter().enumerate() {
-        put_life(&provenance, life, attributes)?;
+    for (attempt, attributes) in attempts.iter().enumerate() {
+        put_provenance(&provenance, attempt, attributes)?;
     }
     Ok(file)
 }
 
-/// The times of instants, as bytes.
+/// The times of instants, as bytes of `time`.
 pub(super) fn times(instants: &[Instant]) -> Vec<u8> {
     instants.iter().flat_map(|i| i.1.to_ne_bytes()).collect()
 }
 
-/// The steps of instants, as bytes.
+/// The steps of instants, as bytes of `step`.
 pub(super) fn steps(instants: &[Instant]) -> Vec<u8> {
     instants.iter().flat_map(|i| (i.0 as i64).to_ne_bytes()).collect()
 }
 
-/// Writes the whole of `time` or `step`, which must be as long already. With `collective`, all ranks call this, and the
-/// one that has the numbers gives them.
+/// Writes the whole of `time` or `step`, which must already have the right length. With `collective`, all ranks must call
+/// this, exactly one of them with numbers.
 pub(super) fn put_clock(data: &hdf5::Dataset, numbers: Option<&Vec<u8>>, collective: bool) -> hdf5::Result<()> {
     match numbers {
         Some(bytes) if !bytes.is_empty() => {
@@ -76,45 +77,45 @@ pub(super) fn put_clock(data: &hdf5::Dataset, numbers: Option<&Vec<u8>>, collect
     }
 }
 
-/// True for what [`create`] made for a variable of the layout: not for `time`, `step` and coordinates.
+/// True for the variables of the layout; false for `time`, `step` and coordinates.
 pub(super) fn is_variable(data: &hdf5::Dataset) -> bool {
     hdf5::has_attribute(data, "_FillValue")
 }
 
-/// Adds the provenance of life number `life`.
-pub(super) fn put_life(provenance: &hdf5::Group, life: usize, attributes: &Life) -> hdf5::Result<()> {
-    let group = provenance.create_group(&life.to_string())?;
+/// Writes the provenance of attempt number `attempt`.
+pub(super) fn put_provenance(provenance: &hdf5::Group, attempt: usize, attributes: &Provenance) -> hdf5::Result<()> {
+    let group = provenance.create_group(&attempt.to_string())?;
     attributes.iter().try_for_each(|(name, value)| hdf5::put_text(&group, name, value))
 }
 
-/// The provenance of all lives in a file.
-pub(super) fn lives(file: &hdf5::File) -> hdf5::Result<Vec<Life>> {
+/// Reads the provenance of all attempts from a file.
+pub(super) fn provenance(file: &hdf5::File) -> hdf5::Result<Vec<Provenance>> {
     let provenance = file.group("provenance")?;
-    let life = |n: usize| -> hdf5::Result<Life> {
+    let attempt = |n: usize| -> hdf5::Result<Provenance> {
         let group = provenance.group(&n.to_string())?;
         Ok(group.attr_names()?.into_iter().map(|a| (a.clone(), hdf5::text(&group, &a).unwrap_or_default())).collect())
     };
-    (0..provenance.len() as usize).map(life).collect()
+    (0..provenance.len() as usize).map(attempt).collect()
 }
 
-/// The shape of a chunk of a variable: whole rows and about 2 MB of one instant, or several instants of a small one.
+/// The shape of a chunk of a variable: whole rows and about 2 MB of one instant, or several instants of a small variable.
 pub(super) fn chunk(shape: &[usize], size: usize) -> Vec<usize> {
     const TARGET: usize = 2 << 20;
     const SMALL: usize = 16 << 10;
     const LONGEST_ROW: usize = 64 << 20;
     let (mut chunk, mut bytes) = (vec![1; shape.len()], size);
     for axis in (0..shape.len()).rev() {
-        let room = if axis + 1 == shape.len() { LONGEST_ROW } else { TARGET };
-        // As few pieces as fit, of equal size.
-        let pieces = (shape[axis] * bytes).div_ceil(room).min(shape[axis]);
+        let limit = if axis + 1 == shape.len() { LONGEST_ROW } else { TARGET };
+        // As few chunks as the limit permits, of equal size.
+        let pieces = (shape[axis] * bytes).div_ceil(limit).min(shape[axis]);
         chunk[axis] = shape[axis].div_ceil(pieces);
         bytes *= chunk[axis];
     }
     [vec![(SMALL / bytes).max(1)], chunk].concat()
 }
 
-/// Bytes that a file of this layout needs for so many instants: whole chunks, and their entries in HDF5's index.
-pub(super) fn room(layout: &Layout, instants: usize) -> u64 {
+/// The bytes that `instants` instants take in a file of this layout: whole chunks, and their entries in the index of HDF5.
+pub(super) fn bytes_of_instants(layout: &Layout, instants: usize) -> u64 {
     const ENTRY: usize = 256;
     let bytes = |shape: &[usize], size: usize, chunk: &[usize]| {
         let chunks: usize = shape.iter().zip(chunk).map(|(n, c)| n.div_ceil(*c)).product();
@@ -128,7 +129,7 @@ pub(super) fn room(layout: &Layout, instants: usize) -> u64 {
     (clocks + layout.variables.iter().map(variable).sum::<usize>()) as u64
 }
 
-/// Instants in a chunk of `time` and `step`.
+/// Instants per chunk of `time` and `step`.
 const CLOCK_CHUNK: usize = 128;
 
 fn coordinate(file: &hdf5::Group, axis: &Axis) -> hdf5::Result<hdf5::Dataset> {
@@ -165,6 +166,6 @@ mod tests {
         assert_eq!(chunk(&[10, 1 << 20], 4), [1, 1, 1 << 20]);
         assert_eq!(chunk(&[], 8), [2048]);
         assert_eq!(chunk(&[3], 4), [1365, 3]);
-        assert_eq!(room(&Layout { variables: vec![], ..Layout::default() }, 129), 4 * (1024 + 256));
+        assert_eq!(bytes_of_instants(&Layout { variables: vec![], ..Layout::default() }, 129), 4 * (1024 + 256));
     }
 }

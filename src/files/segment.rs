@@ -1,35 +1,35 @@
-//! The segment that is being written: by all ranks together through MPI, or by rank 0 for all.
+//! The open segment of a stream: all ranks write it together through MPI, or rank 0 writes it for all.
 use super::catalogue;
 use super::durable;
 use super::hdf5::{self, Storage};
 use super::hyperslabs;
 use super::layout::{Layout, Variable};
-use super::schema::{self, Instant, Life};
+use super::schema::{self, Instant, Provenance};
 use crate::base::Result;
 use crate::base::hyperslab::Hyperslab;
 use crate::comm::Comm;
 use std::path::{Path, PathBuf};
 use std::time::Instant as Clock;
 
-/// An open segment. On ranks that leave the writing to rank 0 there is no file.
+/// An open segment. Ranks that leave the writing to rank 0 have no open file.
 pub(super) struct Segment {
     path: PathBuf,
     part: PathBuf,
     collective: bool,
     is_root: bool,
     open: Option<Open>,
-    /// Bytes of the file without any instant, on rank 0.
+    /// Bytes of the file before the first instant; valid on rank 0.
     empty: u64,
     instants: Vec<Instant>,
     bytes: u64,
     began: Clock,
 }
 
-/// Room for what HDF5 allocates when it closes a file.
+/// Bytes that HDF5 may allocate when it closes a file.
 const MARGIN: u64 = 64 << 10;
 
 struct Open {
-    // Fields are dropped in this order, and HDF5 wants a file's datasets closed before the file.
+    // Fields are dropped in this order, and HDF5 requires the datasets of a file to be closed before the file.
     variables: Vec<hdf5::Dataset>,
     time: hdf5::Dataset,
     step: hdf5::Dataset,
@@ -37,18 +37,24 @@ struct Open {
 }
 
 impl Segment {
-    /// Begins segment number `i`. Collective.
-    pub(super) fn begin(comm: &Comm, folder: &Path, i: usize, layout: &Layout, lives: &[Life]) -> Result<Segment> {
+    /// Creates segment number `i`. Collective.
+    pub(super) fn begin(
+        comm: &Comm,
+        folder: &Path,
+        i: usize,
+        layout: &Layout,
+        attempts: &[Provenance],
+    ) -> Result<Segment> {
         let path = folder.join(catalogue::file_name(i));
         let part = durable::part_of(&path);
-        // Rank 0 alone makes the file: everything in it but the numbers is small, and the same whoever writes those.
-        let made = comm.is_root().then(|| {
+        // Rank 0 alone creates the file: all of it but the numbers is small, and independent of which ranks write.
+        let created = comm.is_root().then(|| {
             let chunks = |v: &Variable| Storage::Growing(schema::chunk(&layout.shape(v), v.element.size()));
-            let file = schema::create(&part, layout, lives, &[], None, chunks)?;
+            let file = schema::create(&part, layout, attempts, &[], None, chunks)?;
             file.flush().map(|()| file)
         });
-        let made = comm.agree(made.transpose().map_err(|e| hdf5::explain("create", &part, e)));
-        let made = made.inspect_err(|_| {
+        let created = comm.agree(created.transpose().map_err(|e| hdf5::explain("create", &part, e)));
+        let created = created.inspect_err(|_| {
             if comm.is_root() {
                 durable::discard(&part)
             }
@@ -57,17 +63,17 @@ impl Segment {
         let raw = comm.raw();
         let file = match &raw {
             Some(raw) => {
-                let closed = made.map_or(Ok(()), hdf5::File::close);
+                let closed = created.map_or(Ok(()), hdf5::File::close);
                 comm.agree(closed.map_err(|e| hdf5::explain("close", &part, e)))?;
                 hdf5::open_shared(&part, raw).map(Some)
             }
-            // Kept open: to open it anew would fail on the lock if a child process was begun meanwhile and inherited it.
-            None => Ok(made),
+            // The file stays open: reopening it would fail on the lock if a child process had inherited it meanwhile.
+            None => Ok(created),
         };
         let open = file.and_then(|file| file.map(|file| Open::of(file, layout)).transpose());
         let open = open.map_err(|e| hdf5::explain("open", &part, e));
         let (collective, is_root) = (raw.is_some(), comm.is_root());
-        // Made before the others are heard: a rank that unwinds there leaves the file as `drop` does.
+        // Built before `agree`, so that a rank that unwinds in there cleans up with `drop`.
         let segment = |open| Segment {
             path,
             part,
@@ -116,20 +122,21 @@ impl Segment {
         Ok(())
     }
 
-    /// Does something with the file. Ranks agree after each step, since one that stopped alone would leave others waiting.
+    /// Performs an operation on the file. The ranks agree on its result, since a rank that stopped alone would leave the others
+    /// waiting.
     fn each(&self, comm: &Comm, act: impl Fn(&Open) -> hdf5::Result<()>) -> Result<()> {
         let done = self.open.as_ref().map_or(Ok(()), act);
         comm.agree(done.map_err(|e| hdf5::explain("write", &self.part, e)))
     }
 
-    /// Makes sure of room on the disk for so many instants before anybody writes there: some MPI libraries do not report
-    /// a collective write that found the disk full, and parallel HDF5 may then wait for ever in a later call.
+    /// Reserves disk space for `instants` instants before a rank writes: some MPI libraries do not report a collective write
+    /// that finds the disk full, and parallel HDF5 may then hang in a later call.
     fn reserve(&self, comm: &Comm, layout: &Layout, instants: usize) -> Result<()> {
-        let room = self.empty + schema::room(layout, instants) + MARGIN;
-        comm.agree(if comm.is_root() { durable::reserve(&self.part, room) } else { Ok(()) })
+        let bytes = self.empty + schema::bytes_of_instants(layout, instants) + MARGIN;
+        comm.agree(if comm.is_root() { durable::reserve(&self.part, bytes) } else { Ok(()) })
     }
 
-    /// True when the segment should be sealed: it holds as many bytes or is as old as that.
+    /// True when the segment should be sealed: it holds at least `bytes` bytes, or is at least `seconds` old.
     pub(super) fn is_due(&self, bytes: u64, seconds: f64) -> bool {
         self.bytes >= bytes || self.began.elapsed().as_secs_f64() >= seconds
     }
@@ -139,7 +146,7 @@ impl Segment {
         self.instants.last().copied()
     }
 
-    /// Closes the file, brings it to disk, gives it its name; returns what it holds. Collective.
+    /// Closes the file, syncs it and renames it to its final name. Returns its instants. Collective.
     pub(super) fn seal(mut self, comm: &Comm) -> Result<Vec<Instant>> {
         if let Err(e) = self.write_instants(comm) {
             self.discard(comm);
@@ -158,7 +165,7 @@ impl Segment {
         }
     }
 
-    /// What is written once, at the end.
+    /// Writes the times and steps of all instants, once at the end.
     fn write_instants(&self, comm: &Comm) -> Result<()> {
         let n = self.instants.len();
         self.each(comm, |open| hdf5::resize(&open.time, n).and_then(|()| hdf5::resize(&open.step, n)))?;
@@ -166,18 +173,18 @@ impl Segment {
         self.each(comm, |open| schema::put_clock(&open.time, root.then_some(&times), self.collective))?;
         let steps = schema::steps(&self.instants);
         self.each(comm, |open| schema::put_clock(&open.step, root.then_some(&steps), self.collective))?;
-        // Not only for HDF5's own buffers: with MPI this is where every rank's data go to disk.
+        // With MPI, this also brings the data of all ranks to disk, not only the buffers of HDF5.
         self.each(comm, |open| open.file.flush())
     }
 
-    /// Gives up: closes the file and removes it. Collective.
+    /// Closes and removes the incomplete file. Collective.
     pub(super) fn discard(mut self, comm: &Comm) {
-        // Emptied first: on a full disk that gives HDF5 the room to close what it still holds.
+        // Truncating first frees space on a full disk, which HDF5 may need to close the file.
         if comm.is_root() {
             let _ = std::fs::OpenOptions::new().write(true).truncate(true).open(&self.part);
         }
         comm.barrier();
-        // The error that led here is the one to tell.
+        // The caller reports the error that led here.
         let _ = self.close();
         if comm.is_root() {
             durable::discard(&self.part);
@@ -200,7 +207,7 @@ impl Drop for Segment {
         if self.open.is_none() {
             return;
         }
-        // Left without `seal` or `discard`: this rank is on its way out. Closing a shared file would wait for the others.
+        // Dropped without `seal` or `discard`, this rank is unwinding. Closing a shared file would wait for the other ranks.
         if self.collective {
             std::mem::forget(self.open.take());
         } else {

@@ -1,9 +1,10 @@
-//! A stream of instants on its way to disk.
-use super::catalogue::{self, Sealed};
+//! Output streams: instants of fields, written to segments.
+use super::catalogue::{self, SealedSegment};
 use super::durable;
 use super::hdf5;
 use super::layout::Layout;
-use super::schema::{self, Life};
+use super::schema::{self, Provenance};
+use super::seal::Seal;
 use super::segment::Segment;
 use super::view;
 use crate::base::hyperslab::Hyperslab;
@@ -12,41 +13,15 @@ use crate::comm::{Comm, Reduce};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// When a segment is sealed without being asked: what a kill can cost at most.
-///
-/// Both limits double after every 128 segments, so that a run of weeks or of terabytes has some hundreds of them: whoever
-/// reads a virtual file to the end holds all segments open, most systems allow a process 1024 files, and HDF5 takes a
-/// segment that it cannot open for a missing one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Seal {
-    /// After so many bytes of fields.
-    pub bytes: u64,
-    /// After so many seconds of wall time; 0 means after each instant.
-    pub seconds: f64,
-}
-
-impl Seal {
-    /// The limits for a segment after so many others.
-    fn after(self, segments: usize) -> Seal {
-        let times = 1u64 << (segments / 128).min(40);
-        Seal { bytes: self.bytes.saturating_mul(times), seconds: self.seconds * times as f64 }
-    }
-}
-
-impl Default for Seal {
-    fn default() -> Seal {
-        Seal { bytes: 1_000_000_000, seconds: 60.0 }
-    }
-}
-
-/// How a stream begins.
+/// How a stream is opened.
 #[derive(Clone, Copy)]
-enum Start {
+enum Open {
     New,
-    From(Option<u64>),
+    /// After a restart from this step, or from the beginning.
+    Resumed(Option<u64>),
 }
 
-/// An output stream. All methods are collective, and an error on one rank is an error on all.
+/// An output stream. All methods are collective, and an error on one rank is returned on all.
 ///
 /// ```
 /// use halocline::Comm;
@@ -75,53 +50,53 @@ pub struct Stream {
     comm: Comm,
     dir: PathBuf,
     layout: Layout,
-    lives: Vec<Life>,
+    attempts: Vec<Provenance>,
     limit: Seal,
-    sealed: Vec<Sealed>,
+    sealed: Vec<SealedSegment>,
     open: Option<Segment>,
 }
 
 impl Stream {
-    /// Begins a stream in a directory, which is made if need be. Collective.
+    /// Begins a stream in a directory, which is created if needed. Collective.
     ///
     /// # Errors
-    /// A layout that files cannot hold, a stream of this name that is there already, a directory that cannot be written.
+    /// If the layout cannot be stored, a stream of this name exists, or the directory cannot be written.
     pub fn create(comm: &Comm, dir: &Path, layout: Layout, seal: Seal) -> Result<Stream> {
-        Stream::begin(comm, dir, layout, seal, Start::New)
+        Stream::begin(comm, dir, layout, seal, Open::New)
     }
 
-    /// Goes on with a stream after a restart from step `from`, or from the beginning: what it holds of later steps (or
-    /// all) is dropped, and `layout`'s provenance is added to that of earlier lives. Without files of this name the
-    /// stream begins. Collective.
+    /// Continues a stream after a restart from step `from`, or from the beginning if `from` is `None`: later instants are
+    /// dropped, and the provenance of `layout` is added to the provenance of earlier attempts. A stream without files is
+    /// created. Collective.
     ///
     /// # Errors
-    /// As [`Stream::create`]. Segments that cannot be read are named on stderr and put aside.
+    /// As [`Stream::create`]. Damaged segments are reported on stderr and renamed.
     pub fn resume(comm: &Comm, dir: &Path, layout: Layout, seal: Seal, from: Option<u64>) -> Result<Stream> {
-        Stream::begin(comm, dir, layout, seal, Start::From(from))
+        Stream::begin(comm, dir, layout, seal, Open::Resumed(from))
     }
 
-    fn begin(comm: &Comm, dir: &Path, layout: Layout, limit: Seal, start: Start) -> Result<Stream> {
+    fn begin(comm: &Comm, dir: &Path, layout: Layout, limit: Seal, open: Open) -> Result<Stream> {
         comm.agree(layout.check())?;
-        let lives = vec![layout.provenance.clone()];
+        let attempts = vec![layout.provenance.clone()];
         let mut stream =
-            Stream { comm: comm.clone(), dir: dir.to_path_buf(), layout, lives, limit, sealed: vec![], open: None };
-        let prepared = if comm.is_root() { stream.prepare(start) } else { Ok(()) };
+            Stream { comm: comm.clone(), dir: dir.to_path_buf(), layout, attempts, limit, sealed: vec![], open: None };
+        let prepared = if comm.is_root() { stream.prepare(open) } else { Ok(()) };
         comm.agree(prepared)?;
-        // All ranks count segments and instants alike.
+        // All ranks number segments and instants alike.
         let mut known = catalogue::encode(&stream.sealed);
         comm.broadcast(0, &mut known);
         stream.sealed = catalogue::decode(&known);
         Ok(stream)
     }
 
-    /// On rank 0: makes the folder and, going on, brings what is there to the step from which the run goes on.
-    fn prepare(&mut self, start: Start) -> Result<()> {
+    /// On rank 0: creates the directory, and rolls existing files back to the step from which the run resumes.
+    fn prepare(&mut self, open: Open) -> Result<()> {
         let folder = self.folder();
         fs::create_dir_all(&folder).map_err(|e| durable::why("create", &folder, e))?;
         durable::clear(&folder).map_err(|e| Error::file("clear", &folder, e))?;
         let view = self.view_path();
         let (sealed, lost) = catalogue::scan(&folder)?;
-        let Start::From(step) = start else {
+        let Open::Resumed(step) = open else {
             if let Some(there) = if sealed.is_empty() { view.exists().then_some(&view) } else { Some(&folder) } {
                 return Err(Error::input(format!("output stream {:?} exists: {}", self.layout.name, there.display()))
                     .remedy("go on with that run, remove it, or choose another directory with --output DIR"));
@@ -129,23 +104,23 @@ impl Stream {
             return Ok(());
         };
         if view.exists() {
-            let earlier = hdf5::open(&view).and_then(|f| schema::lives(&f));
-            let mut lives = earlier.unwrap_or_else(|e| {
-                // It is made anew from the segments; only who wrote them is forgotten.
+            let earlier = hdf5::open(&view).and_then(|f| schema::provenance(&f));
+            let mut attempts = earlier.unwrap_or_else(|e| {
+                // It is rebuilt from the segments; only the provenance is lost.
                 eprintln!("warning: {}; it is made anew", hdf5::explain("read", &view, e).what());
                 vec![]
             });
-            lives.append(&mut self.lives);
-            self.lives = lives;
+            attempts.append(&mut self.attempts);
+            self.attempts = attempts;
         }
         let (kept, dropped) = catalogue::keep_until(sealed, step);
         self.sealed = kept;
-        // A run goes on without what is lost, and whoever looks will find out.
+        // The run continues without the lost segments, with a warning.
         for (i, why) in lost {
             let path = folder.join(catalogue::file_name(i));
             let aside = path.with_extension("h5.damaged");
             if !path.exists() && aside.exists() {
-                continue; // That was said before.
+                continue; // An earlier attempt has reported it.
             }
             eprintln!("warning: {}; its instants are lost", why.what());
             match fs::rename(&path, aside) {
@@ -153,7 +128,8 @@ impl Stream {
                 _ => {}
             }
         }
-        // First the view, then the files that it no longer names: a kill in between leaves nothing that misses.
+        // The view is rewritten before the files that it no longer names are removed: after a kill in between, no file that
+        // it names is missing.
         self.renew_view()?;
         for i in dropped {
             let path = folder.join(catalogue::file_name(i));
@@ -162,37 +138,37 @@ impl Stream {
         Ok(())
     }
 
-    /// Appends an instant: one `Vec` per variable with this rank's boxes, which with those of the other ranks hold each
-    /// cell once. `time` is in seconds; steps grow. The instant is safe from a kill once it is sealed. Collective.
+    /// Appends an instant: one `Vec` of this rank's hyperslabs per variable. The hyperslabs of all ranks together hold each
+    /// cell once. `time` is in seconds; steps must increase. The instant survives a kill once it is sealed. Collective.
     ///
     /// # Errors
-    /// Boxes that do not fit, and whatever the file system says. Then the segment that was being written is lost, and
-    /// those before it stand as they were.
-    pub fn write(&mut self, step: u64, time: f64, slabs: Vec<Vec<Hyperslab>>) -> Result<()> {
-        self.check(step, &slabs)?;
+    /// If the hyperslabs do not fit the layout, or a file cannot be written. Then the instants of the open segment are lost;
+    /// sealed segments are unchanged.
+    pub fn write(&mut self, step: u64, time: f64, hyperslabs: Vec<Vec<Hyperslab>>) -> Result<()> {
+        self.check(step, &hyperslabs)?;
         if self.open.is_none() {
             let i = self.sealed.len();
-            self.open = Some(Segment::begin(&self.comm, &self.folder(), i, &self.layout, &self.lives)?);
+            self.open = Some(Segment::begin(&self.comm, &self.folder(), i, &self.layout, &self.attempts)?);
         }
         let segment = self.open.as_mut().expect("a segment was begun");
-        if let Err(e) = segment.write(&self.comm, &self.layout, (step, time), slabs) {
+        if let Err(e) = segment.write(&self.comm, &self.layout, (step, time), hyperslabs) {
             if let Some(segment) = self.open.take() {
                 segment.discard(&self.comm);
             }
             return Err(e);
         }
-        // Clocks differ between ranks: rank 0's decides.
+        // Clocks differ between ranks, so rank 0 decides.
         let limit = self.limit.after(self.sealed.len());
         let mut due = vec![segment.is_due(limit.bytes, limit.seconds) as u8];
         self.comm.broadcast(0, &mut due);
         if due[0] == 1 { self.seal() } else { Ok(()) }
     }
 
-    fn check(&self, step: u64, slabs: &[Vec<Hyperslab>]) -> Result<()> {
+    fn check(&self, step: u64, hyperslabs: &[Vec<Hyperslab>]) -> Result<()> {
         let (name, variables) = (&self.layout.name, &self.layout.variables);
         let counted = || -> Result<Vec<i64>> {
-            if slabs.len() != variables.len() {
-                let (given, held) = (slabs.len(), variables.len());
+            if hyperslabs.len() != variables.len() {
+                let (given, held) = (hyperslabs.len(), variables.len());
                 return Err(Error::failure(format!("{given} variables for the {held} of output stream {name:?}")));
             }
             let last = match &self.open {
@@ -202,13 +178,13 @@ impl Stream {
             if let Some((last, _)) = last.filter(|&(last, _)| last >= step) {
                 return Err(Error::failure(format!("step {step} after step {last} in output stream {name:?}")));
             }
-            let count = |(v, slabs): (_, &Vec<Hyperslab>)| {
+            let count = |(v, hyperslabs): (_, &Vec<Hyperslab>)| {
                 let shape = self.layout.shape(v);
-                let cells = slabs.iter().map(|s| s.check(&shape, v.element.size()));
+                let cells = hyperslabs.iter().map(|h| h.check(&shape, v.element.size()));
                 let cells = cells.sum::<Result<usize>>();
                 cells.map(|n| n as i64).map_err(|e| Error::failure(format!("{name}, {}: {}", v.name, e.what())))
             };
-            variables.iter().zip(slabs).map(count).collect()
+            variables.iter().zip(hyperslabs).map(count).collect()
         };
         let mut cells = self.comm.agree(counted())?;
         self.comm.reduce(Reduce::Sum, &mut cells);
@@ -221,25 +197,26 @@ impl Stream {
         Ok(())
     }
 
-    /// True if sealing now makes no more segments than are made anyway. On rank 0; not collective.
+    /// True if the open segment has reached its limit, or there is none: sealing now produces no extra segment. Valid on
+    /// rank 0; not collective.
     pub(crate) fn is_ripe(&self) -> bool {
         let limit = self.limit.after(self.sealed.len());
         self.open.as_ref().is_none_or(|segment| segment.is_due(limit.bytes, limit.seconds))
     }
 
-    /// Seals what has been written: from here on it survives a kill. Without news it does nothing. Collective.
+    /// Seals the instants written so far, which then survive a kill. Does nothing without new instants. Collective.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn seal(&mut self) -> Result<()> {
         let Some(segment) = self.open.take() else { return Ok(()) };
         let instants = segment.seal(&self.comm)?;
-        self.sealed.push(Sealed { held: instants.len(), instants });
+        self.sealed.push(SealedSegment { held: instants.len(), instants });
         let renewed = if self.comm.is_root() { self.renew_view() } else { Ok(()) };
         self.comm.agree(renewed)
     }
 
-    /// Seals what has been written, and ends. Collective.
+    /// Seals the instants written so far and closes the stream. Collective.
     ///
     /// # Errors
     /// As [`Stream::seal`].
@@ -248,7 +225,7 @@ impl Stream {
     }
 
     fn renew_view(&self) -> Result<()> {
-        view::renew(&self.dir, &self.layout, &self.lives, &self.sealed)
+        view::renew(&self.dir, &self.layout, &self.attempts, &self.sealed)
     }
 
     fn folder(&self) -> PathBuf {
@@ -257,21 +234,5 @@ impl Stream {
 
     fn view_path(&self) -> PathBuf {
         view::path(&self.dir, &self.layout.name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_runs_have_hundreds_of_segments_not_thousands() {
-        let (mut seconds, mut segments) = (0.0, 0);
-        while seconds < 10.0 * 86400.0 {
-            seconds += Seal::default().after(segments).seconds;
-            segments += 1;
-        }
-        assert!((500..1000).contains(&segments), "{segments}");
-        assert_eq!(Seal { bytes: 3, seconds: 0.0 }.after(usize::MAX).seconds, 0.0);
     }
 }

@@ -50,9 +50,9 @@ fn value(step: u64, index: usize) -> f64 {
     step as f64 + index as f64 / 1000.0
 }
 
-/// The slabs of one rank: the volume cut along x into uneven parts and these along z once more, the plane cut along y,
+/// The hyperslabs of one rank: the volume cut along x into uneven parts and these along z once more, the plane cut along y,
 /// the number on the last rank. With more than three ranks the first has nothing of the volume.
-fn slabs(step: u64, rank: usize, size: usize) -> Vec<Vec<Hyperslab>> {
+fn hyperslabs(step: u64, rank: usize, size: usize) -> Vec<Vec<Hyperslab>> {
     let [nz, ny, nx] = SHAPE;
     let (rank, parts) = if size > 3 { (rank.checked_sub(1), size - 1) } else { (Some(rank), size) };
     let mut out = vec![vec![]; 4];
@@ -79,7 +79,7 @@ fn slabs(step: u64, rank: usize, size: usize) -> Vec<Vec<Hyperslab>> {
 fn write_all(comm: &Comm, dir: &Path, steps: &[u64], seal: Seal) -> Result<()> {
     let mut stream = Stream::create(comm, dir, layout(), seal)?;
     for &step in steps {
-        stream.write(step, step as f64 / 2.0, slabs(step, comm.rank(), comm.size()))?;
+        stream.write(step, step as f64 / 2.0, hyperslabs(step, comm.rank(), comm.size()))?;
     }
     stream.finish()
 }
@@ -122,13 +122,13 @@ fn any_ranks_and_any_segments_give_the_same_file() {
             expect(&here.join("fields.packed.h5"), &steps);
         }
     }
-    // Not a byte depends on the ranks or on when it was written.
+    // No byte depends on the number of ranks or on the time of writing.
     let first = |size: usize| std::fs::read(dir.path().join(format!("{size}-1/fields/000000.h5"))).unwrap();
     assert!((2..=4).all(|size| first(size) == first(1)));
 }
 
 #[test]
-fn the_view_moves_with_its_folder_and_names_axes() {
+fn the_view_can_be_moved_with_its_directory_and_names_axes() {
     let dir = tempfile::tempdir().unwrap();
     write_all(&Comm::alone(), &dir.path().join("old"), &[1, 2], EACH).unwrap();
     std::fs::rename(dir.path().join("old"), dir.path().join("new")).unwrap();
@@ -137,8 +137,8 @@ fn the_view_moves_with_its_folder_and_names_axes() {
     let data = hdf5::open(&view).unwrap().dataset("a").unwrap();
     assert_eq!(hdf5::axis_names(&data), ["time", "z", "y", "x"]);
     assert_eq!(hdf5::text(&data, "units").as_deref(), Some("K"));
-    assert_eq!(schema::lives(&hdf5::open(&view).unwrap()).unwrap(), [layout().provenance]);
-    // A missing segment is seen as NaN, and pack refuses to make one file of what is left.
+    assert_eq!(schema::provenance(&hdf5::open(&view).unwrap()).unwrap(), [layout().provenance]);
+    // A missing segment reads as NaN, and `pack` refuses the remaining segments.
     std::fs::remove_file(dir.path().join("new/fields/000001.h5")).unwrap();
     let values = read(&view, "mean");
     assert!(values[0] == value(1, 0) && values[1].is_nan());
@@ -151,11 +151,11 @@ fn a_restart_drops_later_instants_and_adds_its_provenance() {
     let dir = tempfile::tempdir().unwrap();
     let two = Seal { bytes: 2 * layout().bytes_per_instant(), seconds: f64::MAX };
     write_all(&Comm::alone(), dir.path(), &[0, 10, 20, 30, 40], two).unwrap();
-    let go_on = |from: Option<u64>, steps: &[u64]| {
+    let resume = |from: Option<u64>, steps: &[u64]| {
         for outcome in ranks(2, 1, |comm| {
             let mut stream = Stream::resume(&comm, dir.path(), layout(), EACH, from)?;
             for &step in steps {
-                stream.write(step, step as f64 / 2.0, slabs(step, comm.rank(), comm.size()))?;
+                stream.write(step, step as f64 / 2.0, hyperslabs(step, comm.rank(), comm.size()))?;
             }
             stream.finish()
         })
@@ -165,21 +165,21 @@ fn a_restart_drops_later_instants_and_adds_its_provenance() {
         }
     };
     let view = dir.path().join("fields.h5");
-    // From inside a segment; nothing comes; from there again; a longer way back.
-    go_on(Some(20), &[]);
+    // From inside a segment without new instants; from there again; from further back.
+    resume(Some(20), &[]);
     expect(&view, &[0, 10, 20]);
-    go_on(Some(20), &[25, 30]);
+    resume(Some(20), &[25, 30]);
     expect(&view, &[0, 10, 20, 25, 30]);
-    go_on(Some(25), &[35]);
+    resume(Some(25), &[35]);
     expect(&view, &[0, 10, 20, 25, 35]);
     expect(&pack(dir.path(), "fields").unwrap(), &[0, 10, 20, 25, 35]);
-    assert_eq!(schema::lives(&hdf5::open(&view).unwrap()).unwrap().len(), 4);
+    assert_eq!(schema::provenance(&hdf5::open(&view).unwrap()).unwrap().len(), 4);
     let packed = hdf5::open(&dir.path().join("fields.packed.h5")).unwrap();
-    assert_eq!(schema::lives(&packed).unwrap().len(), 4);
+    assert_eq!(schema::provenance(&packed).unwrap().len(), 4);
     // From the beginning, as after a kill before the first checkpoint.
-    go_on(None, &[]);
+    resume(None, &[]);
     assert!(!view.exists() && std::fs::read_dir(dir.path().join("fields")).unwrap().count() == 0);
-    go_on(None, &[0, 5]);
+    resume(None, &[0, 5]);
     expect(&view, &[0, 5]);
 }
 
@@ -192,25 +192,25 @@ fn a_stream_is_not_overwritten() {
 }
 
 #[test]
-fn a_failure_on_one_rank_is_told_on_all_and_spares_what_is_sealed() {
+fn a_failure_on_one_rank_is_returned_on_all_and_spares_sealed_segments() {
     let dir = tempfile::tempdir().unwrap();
     let outcomes = ranks(3, 1, |comm| {
         let mut stream = Stream::create(&comm, dir.path(), layout(), EACH)?;
-        stream.write(0, 0.0, slabs(0, comm.rank(), 3))?;
-        let mut wrong = slabs(1, comm.rank(), 3);
+        stream.write(0, 0.0, hyperslabs(0, comm.rank(), 3))?;
+        let mut wrong = hyperslabs(1, comm.rank(), 3);
         if comm.rank() == 2 {
             wrong[1][0].bytes = wrong[1][0].bytes[1..].to_vec().into();
         }
         let first = stream.write(1, 0.5, wrong).unwrap_err().to_string();
-        // Cells that nobody gives.
-        let mut few = slabs(1, comm.rank(), 3);
+        // Cells that no rank writes.
+        let mut few = hyperslabs(1, comm.rank(), 3);
         if comm.rank() == 1 {
             few[2].clear();
         }
         let second = stream.write(1, 0.5, few).unwrap_err().to_string();
-        let back = stream.write(0, 0.5, slabs(0, comm.rank(), 3)).unwrap_err().to_string();
-        // The stream is as good as before.
-        stream.write(2, 1.0, slabs(2, comm.rank(), 3))?;
+        let back = stream.write(0, 0.5, hyperslabs(0, comm.rank(), 3)).unwrap_err().to_string();
+        // The stream is still usable.
+        stream.write(2, 1.0, hyperslabs(2, comm.rank(), 3))?;
         stream.finish()?;
         Ok::<_, Error>([first, second, back])
     });
@@ -224,7 +224,7 @@ fn a_failure_on_one_rank_is_told_on_all_and_spares_what_is_sealed() {
 }
 
 #[test]
-fn an_unwritable_place_is_one_clear_error_on_all_ranks() {
+fn an_unwritable_directory_is_one_clear_error_on_all_ranks() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -236,7 +236,7 @@ fn an_unwritable_place_is_one_clear_error_on_all_ranks() {
 }
 
 #[test]
-fn wrong_layouts_are_refused_before_anything_is_made() {
+fn invalid_layouts_are_refused_before_files_are_created() {
     let dir = tempfile::tempdir().unwrap();
     let try_with = |change: &dyn Fn(&mut Layout)| {
         let mut layout = layout();
@@ -257,10 +257,10 @@ fn wrong_layouts_are_refused_before_anything_is_made() {
 }
 
 #[test]
-fn a_run_that_ends_without_finish_leaves_no_part_behind() {
+fn a_stream_dropped_without_finish_leaves_no_temporary_file() {
     let dir = tempfile::tempdir().unwrap();
     let mut stream = Stream::create(&Comm::alone(), dir.path(), layout(), NEVER).unwrap();
-    stream.write(0, 0.0, slabs(0, 0, 1)).unwrap();
+    stream.write(0, 0.0, hyperslabs(0, 0, 1)).unwrap();
     assert_eq!(std::fs::read_dir(dir.path().join("fields")).unwrap().count(), 1);
     drop(stream);
     assert_eq!(std::fs::read_dir(dir.path().join("fields")).unwrap().count(), 0);

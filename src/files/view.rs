@@ -1,50 +1,47 @@
-//! The files that people open: one virtual file over all sealed segments, and one for ParaView.
-use super::catalogue::{self, Sealed};
+//! The files that users open: a virtual file over all sealed segments, and one for ParaView.
+use super::catalogue::{self, SealedSegment};
 use super::durable;
 use super::hdf5::{self, Storage, VirtualSource};
 use super::layout::Layout;
-use super::schema::{self, Life};
-use super::xdmf;
+use super::schema::{self, Provenance};
 use crate::base::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the virtual file of stream `name` in `dir` lies.
+/// The path of the virtual file of stream `name` in `dir`.
 pub(super) fn path(dir: &Path, name: &str) -> PathBuf {
     dir.join(format!("{name}.h5"))
 }
 
-/// Renews both files, so that they show exactly the instants of these segments. Without any, they are removed.
-pub(super) fn renew(dir: &Path, layout: &Layout, lives: &[Life], sealed: &[Sealed]) -> Result<()> {
-    let (view, scene) = (path(dir, &layout.name), dir.join(format!("{}.xdmf", layout.name)));
+/// Rewrites both files so that they show exactly the instants of these segments. Without instants, it removes them.
+pub(super) fn renew(dir: &Path, layout: &Layout, attempts: &[Provenance], sealed: &[SealedSegment]) -> Result<()> {
+    let (view, xdmf) = (path(dir, &layout.name), dir.join(format!("{}.xdmf", layout.name)));
     if sealed.iter().all(|segment| segment.instants.is_empty()) {
-        for path in [view, scene] {
+        for path in [view, xdmf] {
             durable::remove(&path)?;
         }
         return Ok(());
     }
     durable::replace(&view, |part| {
-        write_virtual(part, layout, lives, sealed).map_err(|e| hdf5::explain("write", part, e))
+        write_virtual(part, layout, attempts, sealed).map_err(|e| hdf5::explain("write", part, e))
     })?;
-    match xdmf::document(layout, sealed) {
-        Some(text) => {
-            durable::replace(&scene, |part| fs::write(part, text).map_err(|e| durable::why("write", part, e)))
-        }
+    match super::xdmf::document(layout, sealed) {
+        Some(text) => durable::replace(&xdmf, |part| fs::write(part, text).map_err(|e| durable::why("write", part, e))),
         None => Ok(()),
     }
 }
 
-fn write_virtual(part: &Path, layout: &Layout, lives: &[Life], sealed: &[Sealed]) -> hdf5::Result<()> {
+fn write_virtual(part: &Path, layout: &Layout, attempts: &[Provenance], sealed: &[SealedSegment]) -> hdf5::Result<()> {
     let instants: Vec<_> = sealed.iter().flat_map(|s| s.instants.iter().copied()).collect();
-    // The same text however many segments there are, since two runs seal at different moments and should compare equal.
+    // The text does not depend on the number of segments: two runs seal at different times and should compare equal.
     let comment = format!(
         "a virtual file: the fields lie in {}/*.h5, which must stay beside it; where one of these files is missing or \
          cannot be opened (see ulimit -n), its instants read as the fill value, NaN",
         layout.name
     );
-    schema::create(part, layout, lives, &instants, Some(&comment), |_| {
+    schema::create(part, layout, attempts, &instants, Some(&comment), |_| {
         let mut start = 0;
-        let source = |(i, s): (usize, &Sealed)| {
+        let source = |(i, s): (usize, &SealedSegment)| {
             let (file, count) = (format!("{}/{}", layout.name, catalogue::file_name(i)), s.instants.len());
             start += count;
             VirtualSource { file, start: start - count, count, instants: s.held }

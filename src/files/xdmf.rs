@@ -1,11 +1,11 @@
-//! XDMF: how ParaView is told what the HDF5 files mean. (See <https://www.xdmf.org/index.php/XDMF_Model_and_Format>.)
-use super::catalogue::{self, Sealed};
+//! XDMF documents, which describe the HDF5 files to ParaView. (See <https://www.xdmf.org/index.php/XDMF_Model_and_Format>.)
+use super::catalogue::{self, SealedSegment};
 use super::layout::{Layout, Variable};
 use std::fmt::Write;
 
-/// The document for a stream; `None` if none of its variables lies on two or three spatial axes. Variables on the same
-/// axes share a grid, so that staggered fields come as grids of their own.
-pub(super) fn document(layout: &Layout, sealed: &[Sealed]) -> Option<String> {
+/// The XDMF document of a stream; `None` if no variable has two or three spatial axes. Variables on the same axes share a
+/// grid, so staggered fields have separate grids.
+pub(super) fn document(layout: &Layout, sealed: &[SealedSegment]) -> Option<String> {
     let mut grids: Vec<(&[usize], Vec<&Variable>)> = vec![];
     for v in layout.variables.iter().filter(|v| is_drawable(layout, v)) {
         match grids.iter_mut().find(|(axes, _)| *axes == v.axes) {
@@ -34,7 +34,7 @@ fn collection(
     layout: &Layout,
     axes: &[usize],
     variables: &[&Variable],
-    sealed: &[Sealed],
+    sealed: &[SealedSegment],
 ) -> std::fmt::Result {
     let stream = escape(&layout.name);
     let names: Vec<_> = axes.iter().map(|&a| escape(&layout.axes[a].name)).collect();

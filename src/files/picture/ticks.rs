@@ -1,14 +1,14 @@
-//! Where numbers stand on the axis of a picture.
+//! The ticks of an axis.
 
 /// Round numbers on an axis.
 pub(super) struct Ticks {
-    /// Values and their labels, which leave out a factor of 10^`power`.
+    /// Values and their labels; the labels leave out a factor of 10^`power`.
     pub(super) marks: Vec<(f64, String)>,
     pub(super) power: i32,
 }
 
 impl Ticks {
-    /// About so many of them between `low` and `high`.
+    /// About `about` ticks between `low` and `high`.
     pub(super) fn of(low: f64, high: f64, about: usize) -> Ticks {
         let (low, high) = (low.min(high), low.max(high));
         // The step is 1, 2 or 5 times a power of ten, whichever is nearest.
@@ -23,19 +23,19 @@ impl Ticks {
         let (_, largest) = scientific(low.abs().max(high.abs()));
         let power = if (-3..6).contains(&largest) { 0 } else { largest };
         let decimals = (power - exponent).max(0) as usize;
-        // With a little more room, since 0.3 is not quite three times 0.1.
+        // With a tolerance, since 0.3 is not exactly three times 0.1.
         let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
         let mark = |i: i64| {
             let value = i as f64 * step;
             // Adding zero turns -0 into 0.
             (value, format!("{:.decimals$}", value / decimal(1, power) + 0.0).replace('-', "−"))
         };
-        // More than fit means that the numbers are too close together for doubles to tell apart.
+        // More ticks than requested means that doubles cannot resolve the interval.
         Ticks { marks: (first..=last).take(2 * about).map(mark).collect(), power }
     }
 }
 
-/// Mantissa in [1, 10) and exponent, exact where logarithms are not; (1, 0) for what has none.
+/// Mantissa in [1, 10) and exponent, exact unlike a logarithm; (1, 0) for zero, NaN and infinities.
 fn scientific(v: f64) -> (f64, i32) {
     let text = format!("{v:e}");
     let parts = text.split_once('e').and_then(|(m, e)| Some((m.parse().ok()?, e.parse().ok()?)));
