@@ -33,14 +33,14 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<File> {
 
 /// Opens a file for writing by all ranks together. Collective, as are all operations on the file that it returns.
 #[cfg(feature = "mpi")]
-pub(crate) fn open_shared(path: &Path, comm: RawComm) -> Result<File> {
+pub(crate) fn open_shared(path: &Path, comm: &RawComm) -> Result<File> {
     let mut options = File::with_options();
-    options.with_fapl(|p| p.mpio(comm, None).all_coll_metadata_ops(true).coll_metadata_write(true));
+    options.with_fapl(|p| p.mpio(comm.handle(), None).all_coll_metadata_ops(true).coll_metadata_write(true));
     options.open_rw(path)
 }
 
 /// Without MPI there is no communicator, so this cannot be called.
 #[cfg(not(feature = "mpi"))]
-pub(crate) fn open_shared(_: &Path, comm: RawComm) -> Result<File> {
-    match comm {}
+pub(crate) fn open_shared(_: &Path, comm: &RawComm) -> Result<File> {
+    match *comm {}
 }
