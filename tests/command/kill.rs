@@ -1,5 +1,6 @@
 //! SIGKILL at random moments, of one rank or of all: what can be opened afterwards holds complete instants only, the same
-//! as those of a run that nobody killed. `HALOCLINE_KILLS=100` tries as often on each kind of ranks; it is 5 otherwise.
+//! as those of a run that nobody killed. `HALOCLINE_KILLS=100` kills as
+//! many on each kind of ranks; it is 5 otherwise. `HALOCLINE_SEED` repeats the random choices of a run of this suite.
 mod support;
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,14 +8,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use support::Ranks::{self, Mpi, Threads};
 use support::{
-    Run, Running, at_most, half_written, has_mpirun, instants, lives, nothing_half_written, number, patient, run,
-    signal, smoke,
+    Run, Running, at_most, half_written, has_mpirun, instants, lives, must_hit, nothing_half_written, patient, random,
+    run, signal, smoke,
 };
 
 /// Streams of the run, and the variable that is looked at.
 const STREAMS: [(&str, &str); 2] = [("fields", "temperature"), ("probe", "temperature")];
 const INSTANTS: u64 = 40;
-/// So many kills in a row that come too late are no chance: the machine is less busy than it was.
+/// After this many kills in a row that came too late, the time to write is measured again: the machine is less busy now.
 const MISSES: usize = 3;
 
 type Record = BTreeMap<&'static str, Vec<(u64, Vec<f64>)>>;
@@ -53,7 +54,7 @@ fn record(output: &Path) -> Record {
 }
 
 fn kills(ranks: Ranks) {
-    let tries = number("HALOCLINE_KILLS").unwrap_or(5);
+    let (tries, mut random, mut missed_at_all) = (support::kills(5), random(&format!("kill on {ranks:?}")), 0);
     let top = tempfile::tempdir().unwrap();
     let output = top.path().join("run");
     let mut writing = time_to_write(ranks, &output);
@@ -65,9 +66,9 @@ fn kills(ranks: Ranks) {
             (writing, missed) = (time_to_write(ranks, &output), 0);
         }
         let mut running = begun(ranks, &output);
-        std::thread::sleep(writing.mul_f64(fastrand::f64()));
+        std::thread::sleep(writing.mul_f64(random.f64()));
         let processes = running.ranks(ranks);
-        match processes.get(fastrand::usize(..=processes.len())) {
+        match processes.get(random.usize(..=processes.len())) {
             Some(&one) => signal("KILL", &[one]),
             None => signal("KILL", &processes),
         }
@@ -76,7 +77,9 @@ fn kills(ranks: Ranks) {
         stuck += usize::from(running.is_stuck(patient(15)));
         let ended = running.ends();
         if ended.status.success() || processes.is_empty() {
-            missed += 1; // It was over before.
+            // It was over before.
+            (missed, missed_at_all) = (missed + 1, missed_at_all + 1);
+            must_hit(killed, missed_at_all);
             continue;
         }
         (killed, missed) = (killed + 1, 0);

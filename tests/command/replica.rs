@@ -1,5 +1,6 @@
 //! Runs that keep their state in the memory of nodes go on from there when a rank or a node is lost: on other ranks and
-//! nodes, with the same bits. Ranks of one machine play nodes. `HALOCLINE_KILLS=100` kills as many lives; it is 6 otherwise.
+//! nodes, with the same bits. Ranks of one machine play nodes. `HALOCLINE_KILLS=100` kills as many attempts; it
+//! is 6 otherwise. `HALOCLINE_SEED` repeats the random choices.
 mod lives;
 mod support;
 use lives::{long, noted, same_output, sealed};
@@ -9,7 +10,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use support::Ranks::{self, Mpi, Threads};
-use support::{Disk, Ended, Run, Running, at_most, has_mpirun, lives, number, patient, run, signal, smokes, verified};
+use support::{
+    Disk, Ended, Run, Running, at_most, has_mpirun, lives, must_hit, patient, random, run, signal, smokes, verified,
+};
 use tempfile::TempDir;
 
 /// Nodes that this machine plays, each with a memory.
@@ -139,15 +142,16 @@ fn nothing_is_lost_while_one_copy_is_left() {
     let takes = since.elapsed();
     let smoke = support::smoke("diffusion");
     let arguments = ["run", smoke.to_str().unwrap(), "--output", output.to_str().unwrap(), "--resume"];
-    let (kills, mut killed, mut lost, mut last) = (number("HALOCLINE_KILLS").unwrap_or(6), 0, 0, 0);
+    let (kills, mut random) = (support::kills(6), random("replica"));
+    let (mut killed, mut lost, mut last) = (0, 0, 0);
     let (mut ended_by_itself, mut lost_in) = (0, BTreeSet::new());
     while killed < kills {
-        let on = ranks(fastrand::usize(3..=5));
+        let on = ranks(random.usize(3..=5));
         let life = nodes.on(on, 3, 0, &arguments).with_all(lives::LONG).with_all(IN_MEMORY_ONLY);
         let running = life.starts();
-        std::thread::sleep(takes.mul_f64(fastrand::f64()) + Duration::from_millis(50));
+        std::thread::sleep(takes.mul_f64(random.f64()) + Duration::from_millis(50));
         let all = running.ranks(on);
-        let ended = if all.is_empty() { running.ends() } else { kill(running, &all, fastrand::usize(..9)) };
+        let ended = if all.is_empty() { running.ends() } else { kill(running, &all, random.usize(..9)) };
         let from = ended.err.lines().find_map(|line| line.strip_prefix("going on from the state after step "));
         if let Some(step) = from.and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok()) {
             assert!(step >= last, "{step} after {last}: {}", ended.err);
@@ -160,13 +164,15 @@ fn nothing_is_lost_while_one_copy_is_left() {
             assert!(ended.out.starts_with("it is done already") || ended.state() == expected);
             fs::remove_dir_all(&output).unwrap();
             (last, ended_by_itself, lost_in) = (0, ended_by_itself + 1, BTreeSet::new());
+            must_hit(killed, ended_by_itself);
             continue;
         }
+        assert!(!all.is_empty(), "an attempt failed that nothing had killed: {}", ended.err);
         killed += 1;
         // Once a life has kept a state of its own, all pieces are there twice again.
         let lives = nodes.lives();
-        if has_mpirun() && lives.len() == 1 && lives != lost_in && fastrand::bool() {
-            nodes.lose(["n0", "n1", "n2"][fastrand::usize(..3)]);
+        if has_mpirun() && lives.len() == 1 && lives != lost_in && random.bool() {
+            nodes.lose(["n0", "n1", "n2"][random.usize(..3)]);
             (lost, lost_in) = (lost + 1, lives);
         }
     }

@@ -1,5 +1,5 @@
 //! Runs that are cut short go on: on other ranks, with the same bits in the state and in all output, whatever ended them.
-//! `HALOCLINE_KILLS=100` kills as many lives of a run; it is 6 otherwise.
+//! `HALOCLINE_KILLS=100` kills as many attempts of a run; it is 6 otherwise. `HALOCLINE_SEED` repeats the random choices.
 mod lives;
 mod support;
 use lives::{long, noted, same_output};
@@ -9,8 +9,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use support::Ranks::{Mpi, Threads};
 use support::{
-    Disk, at_most, both, half_written, has_mpirun, lives, nothing_half_written, number, outcome, patient, resume, run,
-    signal, smoke, smokes, verified, works,
+    Disk, at_most, both, half_written, has_mpirun, lives, must_hit, nothing_half_written, outcome, patient, random,
+    resume, run, signal, smoke, smokes, verified, works,
 };
 
 #[test]
@@ -57,15 +57,17 @@ fn a_signal_saves_the_state() {
     let expected = long(Threads(1), &whole).ends().state().to_owned();
     for ranks in both(at_most(3)) {
         for name in ["TERM", "USR1"] {
-            let output = top.path().join(format!("{ranks:?}-{name}"));
-            let mut running = long(ranks, &output).with("checkpoint.every=never").starts();
-            running.until_file(&output.join("job.toml"));
-            let all = running.all_ranks(ranks);
-            signal(name, &all);
-            let ended = running.ends();
-            if ended.status.success() {
-                continue; // It was over before.
-            }
+            // Repeated if the run was over before the signal came.
+            let stopped = (0..5).find_map(|attempt| {
+                let output = top.path().join(format!("{ranks:?}-{name}-{attempt}"));
+                let mut running = long(ranks, &output).with("checkpoint.every=never").starts();
+                running.until_file(&output.join("job.toml"));
+                let all = running.all_ranks(ranks);
+                signal(name, &all);
+                let ended = running.ends();
+                (!ended.status.success()).then_some((output, ended))
+            });
+            let (output, ended) = stopped.unwrap_or_else(|| panic!("SIG{name} stopped no run on {ranks:?}"));
             if let Threads(_) = ranks {
                 ended.stops(&["stopped by SIG", "halocline resume"]);
             }
@@ -97,7 +99,7 @@ fn a_person_asks_through_the_control_file() {
     assert!(verified(&output).0);
 }
 
-/// Kills lives of a run at random moments, until one comes to the end: on random ranks, any process.
+/// Kills attempts of a run at random moments, each on a random number of ranks: one process, or all.
 #[test]
 fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
     let top = tempfile::tempdir().unwrap();
@@ -105,24 +107,24 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
     let since = Instant::now();
     let expected = long(Threads(1), &whole).ends().state().to_owned();
     let takes = since.elapsed();
-    let (kills, mut killed, mut lost, mut cut) = (number("HALOCLINE_KILLS").unwrap_or(6), 0, 0, 0);
-    let mut last = 0;
+    let (kills, mut random) = (support::kills(6), random("resume"));
+    let (mut killed, mut lost, mut cut, mut missed, mut last) = (0, 0, 0, 0, 0);
     while killed < kills {
-        let n = fastrand::usize(1..=at_most(4));
-        let ranks = if has_mpirun() && fastrand::bool() { Mpi(n) } else { Threads(n) };
+        let n = random.usize(1..=at_most(4));
+        let ranks = if has_mpirun() && random.bool() { Mpi(n) } else { Threads(n) };
         let begun = if output.join("job.toml").exists() { resume(ranks, &output) } else { long(ranks, &output) };
         let mut running = begun.starts();
-        std::thread::sleep(takes.mul_f64(0.6 * fastrand::f64()) + Duration::from_millis(50));
-        if fastrand::bool() {
+        std::thread::sleep(takes.mul_f64(0.6 * random.f64()) + Duration::from_millis(50));
+        if random.bool() {
             // Aimed at a checkpoint: while it is written, read back, or given its name.
             let since = Instant::now();
             while half_written(&output.join("checkpoints")).is_empty() && since.elapsed() < takes {
                 std::thread::sleep(Duration::from_micros(200));
             }
-            std::thread::sleep(Duration::from_millis(30).mul_f64(fastrand::f64()));
+            std::thread::sleep(Duration::from_millis(30).mul_f64(random.f64()));
         }
         let all = running.ranks(ranks);
-        match all.get(fastrand::usize(..=all.len())) {
+        match all.get(random.usize(..=all.len())) {
             Some(&one) => signal("KILL", &[one]),
             None => signal("KILL", &all),
         }
@@ -134,8 +136,10 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
         running.is_stuck(patient(15));
         let ended = running.ends();
         if ended.status.success() {
-            // It came to its end, or the life before did and was killed then: once more from the beginning.
+            // It came to its end, or the attempt before did and was killed then: once more from the beginning.
             assert!(ended.out.starts_with("it is done already") || ended.state() == expected);
+            missed += 1;
+            must_hit(killed, missed);
             fs::remove_dir_all(&output).unwrap();
             last = 0;
             continue;
@@ -155,7 +159,7 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
     assert_eq!(resume_or_begin(&output).state(), expected);
     same_output(&whole, &output);
     println!(
-        "{killed} lives were killed, {cut} of them amid a checkpoint, {lost} before the first: the same state, the same output"
+        "{killed} attempts were killed, {cut} of them during a checkpoint, {lost} before the first: the same state and output"
     );
 }
 

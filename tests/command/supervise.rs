@@ -16,6 +16,7 @@ fn a_supervisor_that_was_killed_has_a_successor() {
     let mut first = supervised(2, &output, &[]).with(longer).starts();
     first.until("first checkpoint", |_| !noted(&output, "checkpoint").is_empty());
     let orphans = first.workers();
+    assert!(!orphans.is_empty(), "a supervisor without ranks");
     signal("KILL", &[first.process()]);
     // What it had started goes on, until it finds that it has been taken over from.
     let ended = supervised(2, &output, &[]).with(longer).ends();
@@ -40,6 +41,7 @@ fn a_life_that_stalls_is_ended_and_the_next_one_begins() {
     // All that steps is stopped, as where a machine has fallen silent.
     let silent = running.workers();
     let silent: Vec<u32> = silent.into_iter().filter(|&process| process != running.process()).collect();
+    assert!(!silent.is_empty(), "a supervisor without ranks");
     signal("STOP", &silent);
     let ended = running.ends();
     assert!(ended.err.contains("supervise: no step for a long time"), "{}", ended.err);

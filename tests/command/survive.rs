@@ -1,5 +1,6 @@
 //! Ranks that survive others: a run goes on in the processes that are left, with the same bits. This needs an MPI with failure
 //! mitigation: `scripts/test-ulfm`. `HALOCLINE_KILLS=100` kills as many ranks at random; it is 6 otherwise.
+//! `HALOCLINE_SEED` repeats the random choices.
 //!
 //! Open MPI 5.0.11 itself crashes or hangs if a rank dies while it begins, or while a communicator is made, as in set-up. So where
 //! that may happen, runs are supervised.
@@ -12,7 +13,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use support::Ranks::{Mpi, Threads};
-use support::{Ended, Running, number, outcome, run, signal, skipped, smokes, verified};
+use support::{Ended, Running, must_hit, outcome, random, run, signal, skipped, smokes, verified};
 
 /// The state that a run says it ended with. Its launcher's exit code is the launcher's own affair once a rank has died.
 fn state(ended: &Ended) -> &str {
@@ -92,20 +93,20 @@ fn ranks_die_at_random() {
     let since = Instant::now();
     let expected = long(Threads(1), &whole).with_all(BUSY).ends().state().to_owned();
     let takes = since.elapsed();
-    let kills = number("HALOCLINE_KILLS").unwrap_or(6);
+    let (kills, mut random) = (support::kills(6), random("survive"));
     let (mut killed, mut runs, mut went_on, mut restarted) = (0, 0, 0, 0);
     while killed < kills {
-        let ranks = fastrand::usize(2..=5);
+        let ranks = random.usize(2..=5);
         let mut running = supervised(ranks, &parts, &["--patience", "10 s"]).with_all(BUSY).starts();
         // Open MPI does not survive a death while it begins.
         running.until("first life", |_| begun(&parts) > 0);
-        for _ in 0..fastrand::usize(1..ranks) {
+        for _ in 0..random.usize(1..ranks) {
             // Some die while the others are on their way to go on.
-            let soon = [Duration::from_millis(30), takes / 2][fastrand::usize(..2)];
-            std::thread::sleep(soon.mul_f64(fastrand::f64()));
+            let soon = [Duration::from_millis(30), takes / 2][random.usize(..2)];
+            std::thread::sleep(soon.mul_f64(random.f64()));
             let left: Vec<u32> = running.workers().into_iter().filter(|&p| p != running.process()).collect();
             if outcome(&parts).is_none() && left.len() > 1 {
-                kill(left[fastrand::usize(..left.len())]);
+                kill(left[random.usize(..left.len())]);
                 killed += 1;
             }
         }
@@ -120,6 +121,7 @@ fn ranks_die_at_random() {
         assert!(good, "{said}");
         let lives = ended.err.lines().filter(|line| line.starts_with("supervise: life ")).count();
         (runs, restarted) = (runs + 1, restarted + lives);
+        must_hit(killed, runs);
         went_on += ended.err.matches("ranks have died").count();
         fs::remove_dir_all(&parts).unwrap();
     }
