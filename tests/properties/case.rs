@@ -165,7 +165,12 @@ impl Case {
             let most = if self.has_walls(a) { self.cells[a] / least } else { self.cells[a] };
             self.split.parts[a] = self.split.parts[a].min(most);
         }
-        while self.split.parts.iter().product::<usize>() > 12 {
+        self.on_at_most(12)
+    }
+
+    /// The same on no more than a number of ranks.
+    pub fn on_at_most(mut self, ranks: usize) -> Case {
+        while self.split.parts.iter().product::<usize>() > ranks {
             let largest = (0..3).max_by_key(|&a| self.split.parts[a]).unwrap_or(0);
             self.split.parts[largest] -= 1;
         }
@@ -224,12 +229,17 @@ impl Case {
         Ok(Outcome { fields, scalars, state: run.state()?, fused })
     }
 
+    /// Runs it on one of as many ranks as its split has parts.
+    pub fn run_part<T: Element>(&self, comm: Comm) -> Result<Outcome> {
+        let sets: Vec<_> = InstructionSet::ALL.into_iter().filter(|s| s.is_here()).collect();
+        let dims = Some(self.split.parts).filter(|_| self.split.given && self.whole == [false; 3]);
+        self.run::<T>(comm, dims, sets[self.split.set % sets.len()])
+    }
+
     /// The outcome on all ranks of its split, which must agree.
     pub fn run_split<T: Element>(&self) -> Outcome {
-        let sets: Vec<_> = InstructionSet::ALL.into_iter().filter(|s| s.is_here()).collect();
-        let (set, parts) = (sets[self.split.set % sets.len()], self.split.parts);
-        let dims = Some(parts).filter(|_| self.split.given && self.whole == [false; 3]);
-        let results = ranks(parts.iter().product(), self.split.threads, |comm| self.run::<T>(comm, dims, set));
+        let size = self.split.parts.iter().product();
+        let results = ranks(size, self.split.threads, |comm| self.run_part::<T>(comm));
         let mut results: Vec<Outcome> =
             results.expect("no rank fails").into_iter().map(|r| r.expect("it runs")).collect();
         let first = results.swap_remove(0);

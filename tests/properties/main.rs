@@ -6,10 +6,11 @@ mod reductions;
 mod reference;
 mod rooms;
 mod stencils;
+mod transports;
 
-use case::{Case, case, fusible_case, large_case};
+use case::{Case, Outcome, case, fusible_case, large_case};
 use halocline::prelude::*;
-use halocline_kernels::ElementType;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use reference::Reference;
@@ -23,40 +24,54 @@ fn config(cases: u32) -> Config {
     Config { cases, rng_seed, failure_persistence: None, ..default }
 }
 
-fn agrees<T: Element>(case: &Case) -> bool {
-    let wanted = Reference::<T>::new(case).run();
-    let alone = case.run::<T>(Comm::alone(), None, InstructionSet::Baseline).expect("it runs on one rank");
-    let split = case.run_split::<T>();
-    for (who, found) in [("one rank", &alone), ("the split", &split)] {
-        for (f, (found, wanted)) in found.fields.iter().zip(&wanted.fields).enumerate() {
-            let cell = |i: usize| {
-                let [_, ny, nx] = case.cells;
-                [i / 2 / nx / ny, i / 2 / nx % ny, i / 2 % nx]
-            };
-            let wrong = (0..wanted.len())
-                .find(|&i| found[i] != wanted[i])
-                .map(|i| (cell(i), f64::from_bits(found[i]), f64::from_bits(wanted[i])));
-            assert_eq!(wrong, None, "field {f} on {who}: (cell, found, wanted)");
+/// Does the same generic work for the element type of a case.
+macro_rules! with_element {
+    ($element:expr, $T:ident => $work:expr) => {{
+        macro_rules! with {
+            ($t:ty) => {{
+                type $T = $t;
+                $work
+            }};
         }
-        assert_eq!(
-            found.scalars.iter().map(|b| f64::from_bits(*b)).collect::<Vec<_>>(),
-            wanted.scalars.iter().map(|b| f64::from_bits(*b)).collect::<Vec<_>>(),
-            "scalars on {who}"
-        );
+        match $element {
+            halocline_kernels::ElementType::F32 => with!(f32),
+            halocline_kernels::ElementType::F64 => with!(f64),
+            halocline_kernels::ElementType::C32 => with!(Complex<f32>),
+            halocline_kernels::ElementType::C64 => with!(Complex<f64>),
+            _ => unreachable!("fields hold real or complex floating-point numbers"),
+        }
+    }};
+}
+pub(crate) use with_element;
+
+/// The first difference between an outcome and the reference; none if their bits are the same.
+fn difference(case: &Case, found: &Outcome, wanted: &Outcome) -> Option<String> {
+    let [_, ny, nx] = case.cells;
+    for (f, (found, wanted)) in found.fields.iter().zip(&wanted.fields).enumerate() {
+        // Two numbers a cell.
+        if let Some(i) = (0..wanted.len()).find(|&i| found[i] != wanted[i]) {
+            let cell = [i / 2 / nx / ny, i / 2 / nx % ny, i / 2 % nx];
+            let [found, wanted] = [found[i], wanted[i]].map(f64::from_bits);
+            return Some(format!("field {f}, cell {cell:?}: {found:?} instead of {wanted:?}"));
+        }
     }
-    assert_eq!(alone.state, split.state, "state");
-    split.fused
+    let [found, wanted] =
+        [found, wanted].map(|outcome| outcome.scalars.iter().map(|b| f64::from_bits(*b)).collect::<Vec<_>>());
+    (found != wanted).then(|| format!("scalars {found:?} instead of {wanted:?}"))
 }
 
-/// Was some split fused?
+/// Checks a model on one rank and on its split. Was the split fused?
 fn check(case: &Case) -> bool {
-    match case.element {
-        ElementType::F32 => agrees::<f32>(case),
-        ElementType::F64 => agrees::<f64>(case),
-        ElementType::C32 => agrees::<Complex<f32>>(case),
-        ElementType::C64 => agrees::<Complex<f64>>(case),
-        _ => unreachable!("fields hold real or complex floating-point numbers"),
-    }
+    with_element!(case.element, T => {
+        let wanted = Reference::<T>::new(case).run();
+        let alone = case.run::<T>(Comm::alone(), None, InstructionSet::Baseline).expect("it runs on one rank");
+        let split = case.run_split::<T>();
+        for (ranks, found) in [("one rank", &alone), ("the split", &split)] {
+            assert_eq!(difference(case, found, &wanted), None, "on {ranks}");
+        }
+        assert_eq!(alone.state, split.state, "state");
+        split.fused
+    })
 }
 
 proptest! {
@@ -67,7 +82,7 @@ proptest! {
     }
 }
 
-/// Checks so many models, of which so many of 10 have to be fused.
+/// Checks a number of models, of which at least `least` in 10 have to be fused.
 fn fused(cases: u32, stretches: bool, least: u32) {
     let (all, fused) = (Cell::new(0), Cell::new(0));
     let each = |case: Case| {
