@@ -38,3 +38,6 @@ pub mod prelude {
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
 }
+
+#[doc(hidden)]
+pub mod fuzzing;

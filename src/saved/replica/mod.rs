@@ -12,7 +12,7 @@
 //! folder on a node. (Two copies in memory and two generations in turns: Zheng, Shi and Kalé, "FTC-Charm++", 2004.)
 mod found;
 mod partners;
-mod piece;
+pub(crate) mod piece;
 mod room;
 
 pub(crate) use found::{Found, find};

@@ -262,15 +262,15 @@ impl Piece {
 }
 
 /// The bytes of boxes, by part.
-pub(super) type Boxes = Vec<Vec<Vec<u8>>>;
+pub(crate) type Boxes = Vec<Vec<Vec<u8>>>;
 
 /// The boxes of a piece that another life has left, if they are what was written. They are hashed after they were copied: that
 /// life may not know yet that it is over, and write on.
-pub(super) fn read(path: &Path, header: &Header) -> Option<Boxes> {
+pub(crate) fn read(path: &Path, header: &Header) -> Option<Boxes> {
     let file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
     let read = |number: ElementType, of: &BoxOutline| {
-        let bytes = of.count.iter().product::<usize>() * number.size();
+        let bytes = of.count.iter().try_fold(number.size(), |bytes, n| bytes.checked_mul(*n))?;
         // Before there is memory for what a damaged header says.
         if of.at.checked_add(bytes as u64)? > length {
             return None;

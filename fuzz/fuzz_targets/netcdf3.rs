@@ -1,0 +1,5 @@
+//! Any bytes as a classic NetCDF file with variables `packed`, `wind` and `day`.
+#![no_main]
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| _ = halocline::fuzzing::netcdf3(bytes));
