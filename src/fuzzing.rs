@@ -2,8 +2,9 @@
 //! Not part of the public interface. Each function returns whether the bytes were accepted; none may panic.
 use crate::config::JobFile;
 use crate::files::input;
-use crate::saved::checkpoint::{Ledger, verify};
-use crate::saved::replica::piece;
+use crate::saved::ledger::Ledger;
+use crate::saved::replica::shard as shards;
+use crate::saved::verify;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -78,7 +79,7 @@ pub fn checkpoint(bytes: &[u8]) -> bool {
 pub fn shard(bytes: &[u8]) -> bool {
     let scratch = Scratch::with("shard", bytes);
     let path = scratch.path().join("shard");
-    piece::Header::of_file(&path).is_some_and(|header| piece::read(&path, &header).is_some())
+    shards::Manifest::of_file(&path).is_some_and(|manifest| shards::read(&path, &manifest).is_some())
 }
 
 /// A shard whose header has its right hash again, without which nothing else in it is looked at.

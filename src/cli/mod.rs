@@ -9,7 +9,7 @@ use crate::model::field::FieldDeclaration;
 use crate::program::Program;
 use crate::run;
 use crate::run::job::JobEntry;
-use crate::saved::{checkpoint, folder};
+use crate::saved::{self, run_directory};
 use clap::{Args, Parser, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::DecimalBytes;
@@ -133,7 +133,7 @@ fn reply(jobs: &[JobEntry], arguments: impl IntoIterator<Item = OsString>) -> Re
         Command::Run(arguments) => return start::start(start::prepare(jobs, arguments)),
         Command::Resume(arguments) => return start::start(start::prepare_again(jobs, arguments)),
         Command::Verify { dir, key } => {
-            folder::check_is_a_run(&dir).and_then(|()| checkpoint::verify(&dir, key.as_deref()))
+            run_directory::check_is_a_run(&dir).and_then(|()| saved::verify(&dir, key.as_deref()))
         }
         Command::Supervise(arguments) => match arguments.watch().and_then(|watch| watch.run()) {
             Ok(code) => return Reply { code, ..Reply::default() },
@@ -247,7 +247,7 @@ fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<NonZeroUsize
 }
 
 fn pack(dir: &Path) -> Result<String> {
-    let streams = folder::streams(dir)?;
+    let streams = run_directory::streams(dir)?;
     let paths: Result<Vec<PathBuf>> = streams.iter().map(|stream| files::pack(dir, stream)).collect();
     Ok(paths?.iter().map(|path| format!("{}\n", path.display())).collect())
 }

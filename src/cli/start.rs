@@ -7,7 +7,7 @@ use crate::launch::submit::Batch;
 use crate::launch::supervise::{Hosts, Watch};
 use crate::run;
 use crate::run::job::JobEntry;
-use crate::saved::folder;
+use crate::saved::run_directory;
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -158,13 +158,13 @@ pub(super) fn prepare(jobs: &[JobEntry], arguments: RunArguments) -> Result<Prep
     let RunArguments { job, on, output, force, resume } = arguments;
     let (entry, file) = read(jobs, &job)?;
     let output = output.unwrap_or_else(|| of_file(&job.file));
-    if resume && folder::is_a_run(&output) {
+    if resume && run_directory::is_a_run(&output) {
         return go_on(jobs, file, entry, output, on, false);
     }
     on.check(&file)?;
     // Under a launcher the ranks check it together, before one of them begins to write.
     if !comm::launched() {
-        folder::check(&output, force)?;
+        run_directory::check(&output, force)?;
     }
     let Machine { ranks, threads, trace } = on;
     Ok(Some((entry, file, run::Options { ranks, threads, output, force, resume: None, trace })))
@@ -173,7 +173,7 @@ pub(super) fn prepare(jobs: &[JobEntry], arguments: RunArguments) -> Result<Prep
 /// The same for a run that goes on.
 pub(super) fn prepare_again(jobs: &[JobEntry], arguments: ResumeArguments) -> Result<Prepared<'_>> {
     let ResumeArguments { dir, set, on, force } = arguments;
-    folder::check_is_a_run(&dir)?;
+    run_directory::check_is_a_run(&dir)?;
     let (entry, file) = read(jobs, &JobArguments { file: dir.join("job.toml"), set })?;
     go_on(jobs, file, entry, dir, on, force)
 }

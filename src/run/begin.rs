@@ -12,9 +12,12 @@ use crate::config::{Cadence, JobFile, Span};
 use crate::engine::Phase;
 use crate::engine::trace::Trace;
 use crate::run::job::JobEntry;
-use crate::saved::checkpoint::{self, Entry, Keeper, Ledger};
-use crate::saved::folder::{self, Fence, Moment};
-use crate::saved::replica::{Replicas, Room};
+use crate::saved::attempt::{Fence, TimeLevel};
+use crate::saved::checkpoint::{self, CheckpointManager};
+use crate::saved::ledger::{Entry, Ledger, hash_files};
+use crate::saved::replica::{MemorySegment, Replicas};
+use crate::saved::run_directory;
+use crate::saved::signature::secret_key;
 use std::time::Instant;
 
 impl<'a> Run<'a> {
@@ -26,8 +29,13 @@ impl<'a> Run<'a> {
             eprintln!("warning: {warning}");
         }
         let dir = &options.output;
-        let free =
-            || if options.resume.is_some() { folder::check_is_a_run(dir) } else { folder::check(dir, options.force) };
+        let free = || {
+            if options.resume.is_some() {
+                run_directory::check_is_a_run(dir)
+            } else {
+                run_directory::check(dir, options.force)
+            }
+        };
         comm.agree(if comm.is_root() { free() } else { Ok(()) })?;
         let model = model(entry, file, comm.clone())?;
         check_streams(file, &model)?;
@@ -69,16 +77,17 @@ impl<'a> Run<'a> {
         simulation.timers_mut().record(Phase::Setup, started);
         let streams = file.output.keys().cloned().collect();
         drop(from);
-        let life = comm.share(fence.as_ref().map(|fence| fence.life.clone()));
-        let room = Room::of(&comm, &life.run, dir);
+        let life = comm.share(fence.as_ref().map(|fence| fence.attempt.clone()));
+        let room = MemorySegment::new(&comm, &life.run, dir);
         room.retain(life.number, moment);
         let replicas = file.replica.is_on().then(|| Replicas::new(&comm, room.clone(), life.number)).transpose()?;
-        if let (true, Some(false)) = (comm.is_root(), replicas.as_ref().map(Replicas::has_partners)) {
+        if let (true, Some(false)) = (comm.is_root(), replicas.as_ref().map(Replicas::has_buddies)) {
             eprintln!(
                 "warning: there is one node only: the state in its memory survives the loss of a rank, not that of the node"
             );
         }
-        let mut keeper = Keeper::new(&comm, dir, file.checkpoint.keep.get(), streams, file.to_toml(), ledger);
+        let mut keeper =
+            CheckpointManager::new(&comm, dir, file.checkpoint.keep.get(), streams, file.to_toml(), ledger);
         if let Some(fence) = fence.clone() {
             keeper.fence(move || fence.check());
         }
@@ -110,18 +119,18 @@ impl<'a> Run<'a> {
 }
 
 /// On rank 0: makes the folder this run's own, and begins or goes on with its ledger.
-fn claim(file: &JobFile, options: &Options, resumed: Option<u64>, from: Option<Moment>) -> Result<(Fence, Ledger)> {
+fn claim(file: &JobFile, options: &Options, resumed: Option<u64>, from: Option<TimeLevel>) -> Result<(Fence, Ledger)> {
     let dir = &options.output;
-    let (job, key) = (["job.toml".to_owned()], checkpoint::secret_key()?);
+    let (job, key) = (["job.toml".to_owned()], secret_key()?);
     let Some(changed) = &options.resume else {
-        let fence = folder::claim(dir, options.force, file)?;
+        let fence = run_directory::acquire(dir, options.force, file)?;
         let mut ledger = Ledger::read(dir)?;
         ledger.sign_with(key);
-        let files = checkpoint::hash_files(dir, &job)?;
+        let files = hash_files(dir, &job)?;
         ledger.add(Entry { what: "begin".into(), files, ..Entry::default() })?;
         return Ok((fence, ledger));
     };
-    let fence = folder::claim_again(dir, file, from)?;
+    let fence = run_directory::reacquire(dir, file, from)?;
     checkpoint::drop_later(dir, resumed)?;
     let mut ledger = Ledger::read(dir).unwrap_or_else(|damage| {
         eprintln!("warning: {}; a new one is begun", damage.what());
@@ -133,7 +142,7 @@ fn claim(file: &JobFile, options: &Options, resumed: Option<u64>, from: Option<M
     for (key, [was, is]) in changed {
         before.entry(key.clone()).or_insert_with(|| [was.clone(), String::new()])[1] = is.clone();
     }
-    let (what, files) = (if resumed.is_some() { "resume" } else { "begin" }, checkpoint::hash_files(dir, &job)?);
+    let (what, files) = (if resumed.is_some() { "resume" } else { "begin" }, hash_files(dir, &job)?);
     let step = resumed.unwrap_or(0);
     ledger.add(Entry { what: what.into(), step, files, changed: before, ..Entry::default() })?;
     Ok((fence, ledger))

@@ -2,7 +2,7 @@
 use super::deadline::Deadline;
 use crate::base::signals::{self, Signal};
 use crate::config::WallCadence;
-use crate::saved::folder;
+use crate::saved::heartbeat;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -74,7 +74,7 @@ impl Signs {
         let ((stop, stopped), dir) = (channel(), dir.to_path_buf());
         let signs = move || {
             for _ in 0..MOST {
-                folder::give_sign(&dir);
+                heartbeat::send(&dir);
                 if stopped.recv_timeout(EACH) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -128,7 +128,7 @@ impl Control {
         if self.looked.elapsed() >= PAUSE {
             self.looked = Instant::now();
             if let Some(dir) = self.path.parent() {
-                folder::give_sign(dir);
+                heartbeat::send(dir);
             }
             if let Ok(text) = fs::read_to_string(&self.path) {
                 text.lines().for_each(|line| wishes.add(line));

@@ -37,7 +37,7 @@ impl Run<'_> {
             recorder.finish()?;
         }
         let settling = self.simulation.timers_mut().record(Phase::Output, started);
-        self.keeper.settle()?;
+        self.keeper.wait()?;
         self.held_up(settling);
         self.settle_replicas()?;
         let started = Instant::now();
@@ -54,7 +54,7 @@ impl Run<'_> {
         let summary = self.summary(&outcome, wall, results, state, time);
         let written = if self.comm.is_root() { summary.write(&self.options.output) } else { Ok(()) };
         self.comm.agree(written)?;
-        self.keeper.note("end", self.simulation.steps(), &["summary.json".into()])?;
+        self.keeper.record("end", self.simulation.steps(), &["summary.json".into()])?;
         // Only now nothing in memory is needed any more; after a failure it may be all that there is.
         if !outcome.as_ref().is_err_and(|e| e.kind() != Kind::Stopped) {
             self.room.remove();

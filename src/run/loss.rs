@@ -4,8 +4,9 @@ use super::control::Signs;
 use crate::base::background;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
-use crate::saved::folder::{self, Life};
-use crate::saved::replica::Room;
+use crate::saved::attempt::{Attempt, last_attempt};
+use crate::saved::outcome;
+use crate::saved::replica::MemorySegment;
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
@@ -14,13 +15,13 @@ use std::sync::OnceLock;
 pub(super) struct Before {
     ranks: usize,
     /// The last life of the run in the folder, if there was one.
-    life: Vec<Life>,
+    life: Vec<Attempt>,
 }
 
 impl Before {
     /// On rank 0.
     fn look(comm: &Comm, options: &Options) -> Before {
-        Before { ranks: comm.size(), life: Vec::from_iter(folder::last_life(&options.output)) }
+        Before { ranks: comm.size(), life: Vec::from_iter(last_attempt(&options.output)) }
     }
 
     /// The same on all ranks, which know it from now on. Collective.
@@ -51,9 +52,9 @@ impl After {
         let found = comm.is_root().then(|| {
             eprintln!("warning: ranks have died: of {}, {} are left, and go on", before.ranks, comm.size());
             // Of the lives that have begun since.
-            let last = folder::last_life(dir).filter(|last| !before.life.contains(last));
+            let last = last_attempt(dir).filter(|last| !before.life.contains(last));
             // Each life removes the summary of the one before.
-            let outcome = last.as_ref().and_then(|_| folder::outcome(dir));
+            let outcome = last.as_ref().and_then(|_| outcome::outcome(dir));
             (Vec::from_iter(last), Vec::from_iter(outcome))
         });
         let (last, outcome) = comm.share(found);
@@ -62,10 +63,10 @@ impl After {
             let resume = Some(options.resume.clone().unwrap_or_default());
             return After::GoOn(Options { resume, ..options.clone() }, signs);
         };
-        let is_done = folder::is_an_end(&outcome);
+        let is_done = outcome::is_final(&outcome);
         let is_stopped = outcome.starts_with("stopped by");
         if is_done || is_stopped {
-            Room::of(comm, &last.run, dir).remove();
+            MemorySegment::new(comm, &last.run, dir).remove();
         }
         After::Over(match (is_done, is_stopped) {
             (true, _) => Ok(()),

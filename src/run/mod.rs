@@ -17,7 +17,7 @@ mod streams;
 mod summary;
 mod trace;
 
-pub use crate::saved::folder::{is_done, outcome};
+pub use crate::saved::outcome::{is_done, outcome};
 pub use job::{Job, JobEntry};
 pub use report::{Report, Spread, StageReport};
 pub use setup::{check_streams, model};
@@ -27,9 +27,9 @@ use crate::base::{Error, Result};
 use crate::comm::{Comm, Launch};
 use crate::config::{Cadence, JobFile};
 use crate::engine::{NonFinite, Phase, Simulation};
-use crate::saved::checkpoint::Keeper;
-use crate::saved::folder::Fence;
-use crate::saved::replica::{Replicas, Room};
+use crate::saved::attempt::Fence;
+use crate::saved::checkpoint::CheckpointManager;
+use crate::saved::replica::{MemorySegment, Replicas};
 use control::{Control, Signs, Wishes};
 use loss::{After, Before};
 use progress::{Progress, Total};
@@ -101,14 +101,14 @@ struct Run<'a> {
     copy_gb_s: Option<f64>,
     /// True once all ranks know that the run has failed, so that they may still act together.
     agreed: bool,
-    keeper: Keeper,
+    keeper: CheckpointManager,
     /// On rank 0: what people ask for, and whether the folder still belongs to this run.
     control: Option<Control>,
     fence: Option<Fence>,
     /// The step from which it goes on.
     resumed: Option<u64>,
     /// The run's folder in the node's memory, and what this life keeps there.
-    room: Room,
+    room: MemorySegment,
     replicas: Option<Replicas>,
     /// The step of the last checkpoint.
     saved: Option<u64>,
@@ -194,7 +194,7 @@ impl<'a> Run<'a> {
             return Err(self.not_finite());
         }
         let started = Instant::now();
-        let written = self.keeper.heard(heard.done[0]);
+        let written = self.keeper.advance(heard.done[0]);
         self.held_up(started);
         self.all_know(written)?;
         self.hear_replicas(heard.done[1]).map(|()| heard)
@@ -202,7 +202,7 @@ impl<'a> Run<'a> {
 
     /// How far this rank is with saving the state.
     fn done(&mut self) -> [i64; 2] {
-        [self.keeper.told(), self.replicas.as_mut().map_or(0, Replicas::told)]
+        [self.keeper.acknowledged(), self.replicas.as_mut().map_or(0, Replicas::acknowledged)]
     }
 
     /// Acts on the last beat, before the run ends.

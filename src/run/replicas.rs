@@ -47,14 +47,14 @@ impl Run<'_> {
     pub(super) fn hear_replicas(&mut self, least: i64) -> Result<()> {
         let Some(replicas) = &mut self.replicas else { return Ok(()) };
         let started = Instant::now();
-        let heard = replicas.heard(least);
+        let heard = replicas.advance(least);
         self.held_up_by_replicas(started);
         self.all_know(heard)
     }
 
     /// Waits for the state under way. Collective.
     pub(super) fn settle_replicas(&mut self) -> Result<()> {
-        let settled = self.replicas.as_mut().map_or(Ok(()), |replicas| replicas.settle());
+        let settled = self.replicas.as_mut().map_or(Ok(()), |replicas| replicas.wait());
         self.all_know(settled)
     }
 

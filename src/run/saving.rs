@@ -4,7 +4,8 @@ use super::streams::Recorder;
 use super::{Run, is_due};
 use crate::base::{Error, Result};
 use crate::engine::{Phase, Simulation, Snapshot};
-use crate::saved::folder::{self, Fence};
+use crate::saved::attempt::Fence;
+use crate::saved::run_directory;
 use std::path::Path;
 use std::time::Instant;
 
@@ -77,7 +78,7 @@ impl Run<'_> {
 
     fn save_all(&mut self) -> Result<()> {
         // The one before gives its memory back.
-        self.keeper.settle()?;
+        self.keeper.wait()?;
         let spare = self.keeper.spare();
         self.keeper.save(take(&self.simulation, &self.recorders, spare))
     }
@@ -87,10 +88,11 @@ impl Run<'_> {
     pub(super) fn stop(&mut self, step: u64, by: &str, ranks: u32) -> Result<()> {
         let _signs = self.comm.is_root().then(|| Signs::give(&self.options.output));
         self.save(step)?;
-        let settled = self.keeper.settle();
+        let settled = self.keeper.wait();
         self.all_know(settled)?;
         if ranks > 0 {
-            let wanted = if self.comm.is_root() { folder::want_ranks(&self.options.output, ranks) } else { Ok(()) };
+            let wanted =
+                if self.comm.is_root() { run_directory::request_ranks(&self.options.output, ranks) } else { Ok(()) };
             let wanted = self.comm.agree(wanted);
             self.all_know(wanted)?;
         }

@@ -1,4 +1,13 @@
-//! The state of a run outside the engine: checkpoints, replicas in memory, the ledger of what was written.
+//! The state of a run outside the engine: checkpoints on disk, replicas in memory, and the ledger of all files written.
+pub(crate) mod attempt;
 pub mod checkpoint;
-pub(crate) mod folder;
+pub(crate) mod heartbeat;
+pub(crate) mod ledger;
+pub(crate) mod outcome;
+mod regular_file;
 pub(crate) mod replica;
+pub(crate) mod run_directory;
+pub(crate) mod signature;
+mod verify;
+
+pub use verify::verify;

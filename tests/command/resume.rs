@@ -293,7 +293,7 @@ fn without_a_checkpoint_a_run_begins_anew() {
     running.ends();
     fs::write(output.join("ledger.jsonl"), "{}").unwrap();
     let ended = resume(Threads(3), &output).ends();
-    assert!(ended.err.contains("ledger.jsonl: line 1 is no line of a ledger; a new one"), "{}", ended.err);
+    assert!(ended.err.contains("ledger.jsonl: line 1 is not a line of a ledger; a new one"), "{}", ended.err);
     assert!(ended.err.contains("has no checkpoint: the run begins anew"), "{}", ended.err);
     assert_eq!(ended.state(), expected);
     same_output(&whole, &output);
@@ -339,7 +339,7 @@ fn a_signed_ledger_tells_who_has_written_it() {
     let often = "checkpoint.every=10 step";
     let signed =
         |key: &str| run(Threads(1), &smoke("diffusion"), &output).with(often).env("HALOCLINE_SIGNING_KEY", key);
-    signed(&path("key.pub")).ends().fails(2, &["is no secret Ed25519 key", "openssl genpkey"]);
+    signed(&path("key.pub")).ends().fails(2, &["is not a secret Ed25519 key", "openssl genpkey"]);
     signed(&path("key")).ends().state();
     let verify = |key: &str| {
         let said =

@@ -6,8 +6,9 @@ pub use hosts::Hosts;
 
 use crate::base::signals::{self, Signal};
 use crate::base::{Error, Result};
+use crate::saved::attempt::last_attempt;
 use crate::saved::checkpoint;
-use crate::saved::folder;
+use crate::saved::run_directory;
 use rustix::process::Signal as Number;
 use stall::Stall;
 use std::fs;
@@ -61,7 +62,7 @@ impl Watch {
             let mut child = self.start(ranks, &mut hosts)?;
             let stall = Stall::new(self.output.clone(), self.patience);
             let (status, ended) = wait(&mut child, stall, &mut told)?;
-            let wanted = folder::take_ranks(&self.output);
+            let wanted = run_directory::take_requested_ranks(&self.output);
             let why = match (self.judge(status, began), wanted) {
                 (End::Over(75), Some(n)) if !told => {
                     ranks = n;
@@ -86,7 +87,7 @@ impl Watch {
 
     /// The last step that is known to be saved: on disk, or as the last life found it in the memory of nodes.
     fn reached(&self) -> Option<u64> {
-        let in_memory = folder::last_life(&self.output).and_then(|life| life.from).map(|from| from.step);
+        let in_memory = last_attempt(&self.output).and_then(|life| life.from).map(|from| from.step);
         checkpoint::newest_step(&self.output).max(in_memory)
     }
 

@@ -1,5 +1,5 @@
 //! Tells whether a life still steps: rank 0 touches a file of the run's folder now and then.
-use crate::saved::folder;
+use crate::saved::heartbeat;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,7 +23,7 @@ pub(super) struct Stall {
 impl Stall {
     /// Of a life that begins now.
     pub fn new(output: PathBuf, limit: Duration) -> Stall {
-        let seen = folder::last_sign(&output);
+        let seen = heartbeat::last(&output);
         Stall { output, limit, looked: Instant::now(), seen, since: Instant::now(), is_set_up: false }
     }
 
@@ -31,7 +31,7 @@ impl Stall {
     pub fn is_there(&mut self) -> bool {
         if self.looked.elapsed() >= PAUSE.min(self.limit) {
             self.looked = Instant::now();
-            let now = folder::last_sign(&self.output);
+            let now = heartbeat::last(&self.output);
             if now != self.seen {
                 (self.seen, self.since, self.is_set_up) = (now, self.looked, true);
             }
@@ -62,7 +62,7 @@ mod tests {
         // It is seen when it is next looked for.
         assert!(!after(110), "it has been seen just now");
         assert!(after(150));
-        folder::give_sign(dir.path());
+        heartbeat::send(dir.path());
         assert!(!after(110));
     }
 }

@@ -1,15 +1,15 @@
-//! A checkpoint as a file: HDF5 in which every array lies in one piece, so that its numbers can be written and read where
-//! they lie, without HDF5.
+//! The checkpoint file: HDF5 with contiguous arrays, which are written and read at their offsets without HDF5.
 //!
-//! `/fields/NAME` are the fields `[z, y, x]` (complex ones `[z, y, x, 2]`; of grids with several blocks, `/fields/NAME/BLOCK`),
-//! `/streams/…` what output streams have gathered for their next instant, `/bags/…` records. `/hashes/…` are the BLAKE3 hashes
-//! of their blocks. Attributes: `step`, `time` in seconds, `numbers` (names and bits), `root`, `parent`, `job_file`.
-use super::tree::{self, Hash};
+//! `/fields/NAME` are the fields `[z, y, x]` (complex fields `[z, y, x, 2]`; on grids with several blocks,
+//! `/fields/NAME/BLOCK`), `/streams/…` the accumulated values of output streams, `/bags/…` records. `/hashes/…` are the BLAKE3
+//! hashes of the blocks of each array. Attributes: `step`, `time` in seconds, `numbers` (names and bits), `root`, `parent`, `job_file`.
+use super::hash_tree::{self, Hash};
 use crate::base::hyperslab::{ContiguousRuns, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::{Part, Saved, Snapshot};
 use crate::files::{durable, hdf5};
+use crate::saved::regular_file;
 use halocline_kernels::ElementType;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,44 +18,52 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// An array's place in a file.
+/// An array in a checkpoint file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct RowPosition {
+pub(in crate::saved) struct StoredArray {
     pub name: String,
     #[serde(with = "crate::base::stored_type")]
     pub number: ElementType,
     pub shape: Vec<usize>,
-    /// Its first byte.
+    /// The position of its first byte in the file.
     pub offset: u64,
 }
 
-impl RowPosition {
+impl StoredArray {
+    /// The size of the array in bytes; none if it exceeds the range of a number.
+    fn checked_bytes(&self) -> Option<u64> {
+        let cells = self.shape.iter().try_fold(1usize, |cells, n| cells.checked_mul(*n))?;
+        Some(cells.checked_mul(self.number.size())? as u64)
+    }
+
+    /// The size of the array in bytes.
     pub fn bytes(&self) -> u64 {
         (self.shape.iter().product::<usize>() * self.number.size()) as u64
     }
 }
 
-/// Creates the file of a snapshot, with room for its arrays and the hashes of their blocks: where each array lies.
-pub(super) fn create(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> Result<Vec<RowPosition>> {
-    let places = lay_out(path, snapshot, parent, job_file).map_err(|e| hdf5::explain("create", path, e))?;
-    let end = places.iter().map(|place| place.offset + place.bytes()).max().unwrap_or(0);
-    durable::reserve(path, end).map(|()| places)
+/// Creates the file of a snapshot, with reserved space for its arrays and for the hashes of their blocks. Returns the arrays
+/// with their offsets.
+pub(super) fn create(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> Result<Vec<StoredArray>> {
+    let arrays = lay_out(path, snapshot, parent, job_file).map_err(|e| hdf5::explain("create", path, e))?;
+    let end = arrays.iter().map(|place| place.offset + place.bytes()).max().unwrap_or(0);
+    durable::reserve(path, end).map(|()| arrays)
 }
 
-fn lay_out(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> hdf5::Result<Vec<RowPosition>> {
+fn lay_out(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> hdf5::Result<Vec<StoredArray>> {
     let file = hdf5::create_checked(path)?;
-    let place = |part: &Part| -> hdf5::Result<RowPosition> {
+    let place = |part: &Part| -> hdf5::Result<StoredArray> {
         let data = hdf5::dataset(&file, &part.name, part.number, &part.shape, hdf5::Storage::Reserved)?;
         let offset = hdf5::offset(&data).unwrap_or(0);
-        Ok(RowPosition { name: part.name.clone(), number: part.number, shape: part.shape.clone(), offset })
+        Ok(StoredArray { name: part.name.clone(), number: part.number, shape: part.shape.clone(), offset })
     };
-    let places: Vec<RowPosition> = snapshot.parts.iter().map(place).collect::<hdf5::Result<_>>()?;
-    for place in &places {
-        let shape = [tree::blocks(place.bytes()) as usize, size_of::<Hash>()];
+    let arrays: Vec<StoredArray> = snapshot.parts.iter().map(place).collect::<hdf5::Result<_>>()?;
+    for place in &arrays {
+        let shape = [hash_tree::blocks(place.bytes()) as usize, size_of::<Hash>()];
         hdf5::dataset(&file, &hashes_of(&place.name), ElementType::U8, &shape, hdf5::Storage::Reserved)?;
     }
     let numbers: Vec<String> = snapshot.numbers.iter().map(|(name, bits)| format!("{bits:016x} {name}")).collect();
-    let order: Vec<&str> = places.iter().map(|place| place.name.as_str()).collect();
+    let order: Vec<&str> = arrays.iter().map(|place| place.name.as_str()).collect();
     hdf5::put_text(&file, "step", &snapshot.step.to_string())?;
     hdf5::put_text(&file, "time", &format!("{:?} s", snapshot.time))?;
     hdf5::put_text(&file, "numbers", &numbers.join("\n"))?;
@@ -64,24 +72,24 @@ fn lay_out(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> hd
     hdf5::put_text(&file, "job_file", job_file)?;
     hdf5::put_text(&file, "version", env!("CARGO_PKG_VERSION"))?;
     file.close()?;
-    Ok(places)
+    Ok(arrays)
 }
 
 fn hashes_of(array: &str) -> String {
     format!("hashes/{array}")
 }
 
-/// Puts the hashes of all blocks into a file whose arrays are complete, and returns the root.
+/// Stores the hashes of all blocks in a file whose arrays are complete, and returns the root of the hash tree.
 pub(super) fn complete(
     path: &Path,
     numbers: &BTreeMap<String, u64>,
-    places: &[RowPosition],
+    arrays: &[StoredArray],
     hashes: &[Vec<Hash>],
 ) -> Result<String> {
-    let root = tree::root(numbers, arrays(places, hashes));
+    let root = hash_tree::root(numbers, tree_of(arrays, hashes));
     let put = || -> hdf5::Result<()> {
         let file = hdf5::open_for_writing(path)?;
-        for (place, hashes) in places.iter().zip(hashes).filter(|(_, hashes)| !hashes.is_empty()) {
+        for (place, hashes) in arrays.iter().zip(hashes).filter(|(_, hashes)| !hashes.is_empty()) {
             let data = file.dataset(&hashes_of(&place.name))?;
             let span = (vec![0, 0], vec![hashes.len(), size_of::<Hash>()]);
             hdf5::write(&data, &[span], hashes.as_flattened(), false)?;
@@ -93,51 +101,52 @@ pub(super) fn complete(
     Ok(root)
 }
 
-fn arrays<'a>(
-    places: &'a [RowPosition],
+fn tree_of<'a>(
+    arrays: &'a [StoredArray],
     hashes: &'a [Vec<Hash>],
 ) -> impl Iterator<Item = (&'a str, ElementType, &'a [usize], &'a [Hash])> {
-    places.iter().zip(hashes).map(|(p, h)| (p.name.as_str(), p.number, &p.shape[..], &h[..]))
+    arrays.iter().zip(hashes).map(|(p, h)| (p.name.as_str(), p.number, &p.shape[..], &h[..]))
 }
 
-/// All that a checkpoint says about itself.
+/// The metadata of a checkpoint: everything except its arrays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Header {
+pub(in crate::saved) struct Header {
     pub step: u64,
     pub numbers: BTreeMap<String, u64>,
-    pub places: Vec<RowPosition>,
-    /// By array and block.
+    pub arrays: Vec<StoredArray>,
+    /// The hash of each block, by array and block.
     pub hashes: Vec<Vec<Hash>>,
     pub root: String,
     pub parent: String,
 }
 
-/// A checkpoint that can be read.
+/// An open checkpoint.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
-    pub(super) header: Header,
+    pub(in crate::saved) header: Header,
     data: File,
 }
 
-/// A block that is not what it was.
+/// The identifier of a block.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Damage {
-    /// Which array, by number, and which of its blocks.
+pub(in crate::saved) struct BlockId {
+    /// The index of the array.
     pub array: u64,
+    /// The index of the block in the array.
     pub block: u64,
 }
 
 impl Checkpoint {
-    /// Opens a checkpoint, and checks all but its blocks.
+    /// Opens a checkpoint and checks its metadata, but not its blocks.
     ///
     /// # Errors
-    /// If it cannot be read, or what it holds does not belong together.
+    /// If the file cannot be read, or its metadata does not agree with its root hash.
     pub fn open(path: &Path) -> Result<Checkpoint> {
         Checkpoint::with(path, Checkpoint::header(path)?)
     }
 
-    /// The same by all ranks, one of which reads what it says about itself. Collective.
+    /// Opens a checkpoint on all ranks; rank 0 reads the metadata. Collective.
     ///
     /// # Errors
     /// As [`Checkpoint::open`].
@@ -148,40 +157,41 @@ impl Checkpoint {
     }
 
     fn header(path: &Path) -> Result<Header> {
-        // HDF5 does not tell what cannot be read from what is damaged.
-        File::open(path).and_then(|file| file.read_at(&mut [0], 0)).map_err(|e| unreadable(path, e))?;
-        let header = read(path).map_err(|e| hdf5::explain("read", path, e))?;
-        let whole = |h: &Header| tree::root(&h.numbers, arrays(&h.places, &h.hashes)) == h.root;
+        // HDF5 reports an unreadable file like a damaged one, so this is checked before.
+        let length = |file: File| file.read_at(&mut [0], 0).and_then(|_| Ok(file.metadata()?.len()));
+        let length = regular_file::open(path).and_then(length).map_err(|e| unreadable(path, e))?;
+        let header = read(path, length).map_err(|e| hdf5::explain("read", path, e))?;
+        let whole = |h: &Header| hash_tree::root(&h.numbers, tree_of(&h.arrays, &h.hashes)) == h.root;
         header.filter(whole).ok_or_else(|| Error::file("read", path, DAMAGED))
     }
 
     fn with(path: &Path, header: Header) -> Result<Checkpoint> {
-        let data = File::open(path).map_err(|e| unreadable(path, e))?;
+        let data = regular_file::open(path).map_err(|e| unreadable(path, e))?;
         Ok(Checkpoint { path: path.to_path_buf(), header, data })
     }
 
-    /// The file.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The hash of all of it, the same for the same state.
+    /// The root of the hash tree in hexadecimal digits: equal for equal states.
     pub fn root(&self) -> &str {
         &self.header.root
     }
 
     /// All blocks of all arrays.
-    pub(super) fn all_blocks(&self) -> Vec<Damage> {
-        blocks_of(&self.header.places).collect()
+    pub(in crate::saved) fn all_blocks(&self) -> Vec<BlockId> {
+        blocks_of(&self.header.arrays).collect()
     }
 
     /// True if a block is what it was.
     ///
     /// # Errors
-    /// If that cannot be told, since the file cannot be read.
-    pub(super) fn is_whole(&self, Damage { array, block }: &Damage) -> Result<bool> {
-        let Header { places, hashes, .. } = &self.header;
-        let (place, expected) = (&places[*array as usize], &hashes[*array as usize][*block as usize]);
+    /// If that cannot be acknowledged, since the file cannot be read.
+    pub(in crate::saved) fn is_whole(&self, BlockId { array, block }: &BlockId) -> Result<bool> {
+        let Header { arrays, hashes, .. } = &self.header;
+        let (place, expected) = (&arrays[*array as usize], &hashes[*array as usize][*block as usize]);
         match hash_block(&self.data, place, *block) {
             Ok((hash, _)) => Ok(hash == *expected),
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => Ok(false),
@@ -189,11 +199,11 @@ impl Checkpoint {
         }
     }
 
-    /// For people: which block that is.
-    pub(super) fn describe(&self, Damage { array, block }: &Damage) -> String {
-        let place = &self.header.places[*array as usize];
+    /// The message for a damaged block: file, array, first index.
+    pub(in crate::saved) fn describe(&self, BlockId { array, block }: &BlockId) -> String {
+        let place = &self.header.arrays[*array as usize];
         let name = place.name.strip_prefix("fields/").unwrap_or(&place.name);
-        let first = tree::block(*block, place.bytes()).start as usize / place.number.size();
+        let first = hash_tree::block(*block, place.bytes()).start as usize / place.number.size();
         let (mut rest, mut index) = (first, vec![0; place.shape.len()]);
         for a in (0..index.len()).rev() {
             (index[a], rest) = (rest % place.shape[a].max(1), rest / place.shape[a].max(1));
@@ -203,16 +213,17 @@ impl Checkpoint {
     }
 }
 
-/// The file may be whole, but the system does not give it out.
+/// The error for a file that may be intact but cannot be read now.
 fn unreadable(path: &Path, why: std::io::Error) -> Error {
     Error::file("read", path, why)
         .as_input()
-        .remedy("see that it can be read, or move it elsewhere to go on from the one before")
+        .remedy("make it readable, or move it away to continue from the checkpoint before")
 }
 
 const DAMAGED: &str = "it is damaged: its contents do not agree with its hash";
 
-fn read(path: &Path) -> hdf5::Result<Option<Header>> {
+/// Reads the header of a checkpoint of `length` bytes; none if it is incomplete or inconsistent.
+fn read(path: &Path, length: u64) -> hdf5::Result<Option<Header>> {
     let file = hdf5::open(path)?;
     let text = |name: &str| hdf5::text(&file, name);
     let (Some(step), Some(numbers), Some(order), Some(root), Some(parent)) =
@@ -225,37 +236,45 @@ fn read(path: &Path) -> hdf5::Result<Option<Header>> {
         Some((name.to_owned(), u64::from_str_radix(bits, 16).ok()?))
     };
     let numbers: Option<BTreeMap<String, u64>> = numbers.lines().map(number).collect();
-    let (mut places, mut hashes) = (vec![], vec![]);
+    let (mut arrays, mut hashes, mut total) = (vec![], vec![], 0u64);
     for name in order.lines() {
         let data = file.dataset(name)?;
         let Some(number) = hdf5::element_type(&data) else { return Ok(None) };
         let place =
-            RowPosition { name: name.into(), number, shape: data.shape(), offset: hdf5::offset(&data).unwrap_or(0) };
+            StoredArray { name: name.into(), number, shape: data.shape(), offset: hdf5::offset(&data).unwrap_or(0) };
+        // All arrays lie in the file, one after the other: this bounds the memory that a damaged header can ask for.
+        let end = place.checked_bytes().and_then(|bytes| place.offset.checked_add(bytes));
+        match end.filter(|end| *end <= length).and_then(|_| total.checked_add(place.bytes())) {
+            Some(sum) if sum <= length => total = sum,
+            _ => return Ok(None),
+        }
         let data = file.dataset(&hashes_of(name))?;
-        let blocks = tree::blocks(place.bytes()) as usize;
-        if data.shape() != [blocks, size_of::<Hash>()] {
+        let blocks = hash_tree::blocks(place.bytes()) as usize;
+        let is_table =
+            data.shape() == [blocks, size_of::<Hash>()] && hdf5::element_type(&data) == Some(ElementType::U8);
+        if !is_table || (blocks * size_of::<Hash>()) as u64 > length {
             return Ok(None);
         }
         let span = (vec![0, 0], vec![blocks, size_of::<Hash>()]);
         let bytes = if blocks == 0 { vec![] } else { hdf5::read_bytes(&data, &span)? };
         hashes.push(bytes.as_chunks().0.to_vec());
-        places.push(place);
+        arrays.push(place);
     }
     let (Ok(step), Some(numbers)) = (step.parse(), numbers) else { return Ok(None) };
-    Ok(Some(Header { step, numbers, places, hashes, root, parent }))
+    Ok(Some(Header { step, numbers, arrays, hashes, root, parent }))
 }
 
-/// All blocks of arrays.
-pub(super) fn blocks_of(places: &[RowPosition]) -> impl Iterator<Item = Damage> {
-    let blocks = |(array, place): (usize, &RowPosition)| {
-        (0..tree::blocks(place.bytes())).map(move |block| Damage { array: array as u64, block })
+/// The identifiers of all blocks of these arrays.
+pub(super) fn blocks_of(arrays: &[StoredArray]) -> impl Iterator<Item = BlockId> {
+    let blocks = |(array, place): (usize, &StoredArray)| {
+        (0..hash_tree::blocks(place.bytes())).map(move |block| BlockId { array: array as u64, block })
     };
-    places.iter().enumerate().flat_map(blocks)
+    arrays.iter().enumerate().flat_map(blocks)
 }
 
-/// The hash of a block as it lies in the file, and its bytes.
-pub(super) fn hash_block(file: &File, place: &RowPosition, block: u64) -> std::io::Result<(Hash, Vec<u8>)> {
-    let range = tree::block(block, place.bytes());
+/// Reads a block; returns its hash and its bytes.
+pub(super) fn hash_block(file: &File, place: &StoredArray, block: u64) -> std::io::Result<(Hash, Vec<u8>)> {
+    let range = hash_tree::block(block, place.bytes());
     let mut bytes = vec![0; (range.end - range.start) as usize];
     file.read_exact_at(&mut bytes, place.offset + range.start)?;
     Ok((*blake3::hash(&bytes).as_bytes(), bytes))
@@ -271,11 +290,11 @@ impl Saved for Checkpoint {
     }
 
     fn part(&self, name: &str) -> Option<(ElementType, Vec<usize>)> {
-        self.header.places.iter().find(|p| p.name == name).map(|p| (p.number, p.shape.clone()))
+        self.header.arrays.iter().find(|p| p.name == name).map(|p| (p.number, p.shape.clone()))
     }
 
     fn read(&self, part: &str, boxes: &[Selection]) -> Result<Vec<Vec<u8>>> {
-        let place = self.header.places.iter().find(|p| p.name == part).expect("an array that was asked for before");
+        let place = self.header.arrays.iter().find(|p| p.name == part).expect("an array that was asked for before");
         let size = place.number.size();
         let read = |(start, count): &Selection| {
             let runs = ContiguousRuns::new(start, count, &place.shape);

@@ -2,6 +2,8 @@ use super::*;
 use crate::comm::ranks;
 use crate::model::source::{Arrival, Replay};
 use crate::prelude::*;
+use crate::saved::ledger::Ledger;
+use crate::saved::verify;
 use halocline_kernels::diffusion::Ftcs;
 use halocline_kernels::wave::Leapfrog;
 use num_complex::Complex;
@@ -54,28 +56,28 @@ pub(crate) fn model(comm: &Comm) -> Result<Model> {
     Ok(model)
 }
 
-/// Steps on so many ranks to step `to`, from the newest checkpoint if there is one, with a checkpoint after each of `saves`;
-/// the state, and from where it went on.
-fn life(dir: &Path, on: usize, to: u64, saves: &[u64]) -> (String, u64) {
+/// Steps on `on` ranks to step `to`, from the newest checkpoint if there is one, with a checkpoint after each of `saves`.
+/// Returns the state hash and the first step.
+fn attempt(dir: &Path, on: usize, to: u64, saves: &[u64]) -> (String, u64) {
     let all = ranks(on, 1, |comm| -> Result<(String, u64)> {
         let mut run = model(&comm)?.compile()?;
         if let Some(checkpoint) = newest(&comm, dir)? {
             run.restore(&checkpoint)?;
         }
         let from = run.steps();
-        let mut keeper = Keeper::in_folder(&comm, dir, 3)?;
+        let mut manager = CheckpointManager::in_folder(&comm, dir, 3)?;
         for step in from + 1..=to {
             run.advance(1)?;
-            // All ranks say how far they are, as in the pulse of a run.
-            let mut told = [keeper.told()];
-            comm.reduce(crate::comm::Reduce::Min, &mut told);
-            keeper.heard(told[0])?;
+            // All ranks agree on the completed phases, as in the consensus of a run.
+            let mut acknowledged = [manager.acknowledged()];
+            comm.reduce(crate::comm::Reduce::Min, &mut acknowledged);
+            manager.advance(acknowledged[0])?;
             if saves.contains(&step) {
-                let spare = keeper.spare();
-                keeper.save(run.snapshot(spare))?;
+                let spare = manager.spare();
+                manager.save(run.snapshot(spare))?;
             }
         }
-        keeper.settle()?;
+        manager.wait()?;
         Ok((run.state()?, from))
     });
     let all: Vec<_> = all.unwrap().into_iter().map(|end| end.unwrap()).collect();
@@ -87,31 +89,31 @@ fn life(dir: &Path, on: usize, to: u64, saves: &[u64]) -> (String, u64) {
 fn a_run_goes_on_with_the_same_bits_on_any_number_of_ranks() {
     let whole = {
         let dir = tempfile::tempdir().unwrap();
-        life(dir.path(), 1, 12, &[]).0
+        attempt(dir.path(), 1, 12, &[]).0
     };
     for before in [1, 2, 3, 6] {
         for after in [1, 3, 4, 8] {
             let dir = tempfile::tempdir().unwrap();
-            life(dir.path(), before, 5, &[2, 5]);
-            assert_eq!(life(dir.path(), after, 12, &[7]), (whole.clone(), 5), "from {before} ranks to {after}");
-            assert_eq!(life(dir.path(), before, 12, &[]), (whole.clone(), 7), "from {before} to {after} and back");
+            attempt(dir.path(), before, 5, &[2, 5]);
+            assert_eq!(attempt(dir.path(), after, 12, &[7]), (whole.clone(), 5), "from {before} ranks to {after}");
+            assert_eq!(attempt(dir.path(), before, 12, &[]), (whole.clone(), 7), "from {before} to {after} and back");
         }
     }
 }
 
 #[test]
-fn roots_are_those_of_the_state_whoever_writes_it() {
+fn roots_do_not_depend_on_the_number_of_ranks() {
     let roots: BTreeSet<String> = [1, 2, 4, 8]
         .into_iter()
         .map(|on| {
             let dir = tempfile::tempdir().unwrap();
-            life(dir.path(), on, 3, &[3]);
+            attempt(dir.path(), on, 3, &[3]);
             let checkpoint = newest(&Comm::alone(), dir.path()).unwrap().unwrap();
             // Which rank has which records, and in what order, is not the same.
-            let array = |(place, hashes): (&file::RowPosition, &Vec<tree::Hash>)| {
+            let array = |(place, hashes): (&file::StoredArray, &Vec<hash_tree::Hash>)| {
                 (!place.name.starts_with("bags/")).then(|| format!("{} {hashes:?}", place.name))
             };
-            let root = checkpoint.header.places.iter().zip(&checkpoint.header.hashes).filter_map(array).collect();
+            let root = checkpoint.header.arrays.iter().zip(&checkpoint.header.hashes).filter_map(array).collect();
             assert!(checkpoint.root().len() == 64);
             assert!(verify(dir.path(), None).unwrap().contains("everything is as it was written"));
             root
@@ -121,28 +123,28 @@ fn roots_are_those_of_the_state_whoever_writes_it() {
 }
 
 #[test]
-fn the_last_ones_are_kept() {
+fn the_last_checkpoints_are_kept() {
     let dir = tempfile::tempdir().unwrap();
-    life(dir.path(), 2, 9, &[1, 3, 4, 8, 9]);
-    let steps: Vec<u64> = shelf::list(dir.path()).iter().filter_map(|path| shelf::step_of(path)).collect();
+    attempt(dir.path(), 2, 9, &[1, 3, 4, 8, 9]);
+    let steps: Vec<u64> = store::list(dir.path()).iter().filter_map(|path| store::step_of(path)).collect();
     assert_eq!(steps, [9, 8, 4]);
     assert_eq!(Ledger::read(dir.path()).unwrap().entries().count(), 5);
     drop_later(dir.path(), Some(8)).unwrap();
-    assert_eq!(shelf::list(dir.path()).len(), 2);
+    assert_eq!(store::list(dir.path()).len(), 2);
 }
 
-/// Damages the newest checkpoint in many ways, one at a time: what is found then is either the state that was written, or the
-/// one before. Never another, and never a hang.
+/// Damages the newest checkpoint in many ways, one at a time: the run then finds either the state that was written or the
+/// checkpoint before it, never another state, a panic or a hang.
 #[test]
 fn no_damage_goes_unnoticed() {
     let dir = tempfile::tempdir().unwrap();
-    life(dir.path(), 3, 4, &[2, 4]);
-    let path = shelf::path(dir.path(), 4);
+    attempt(dir.path(), 3, 4, &[2, 4]);
+    let path = store::path(dir.path(), 4);
     let good = fs::read(&path).unwrap();
     let states: Vec<String> = [2, 4]
         .map(|to| {
             let dir = tempfile::tempdir().unwrap();
-            life(dir.path(), 1, to, &[]).0
+            attempt(dir.path(), 1, to, &[]).0
         })
         .to_vec();
     let found = |bytes: &[u8]| {
@@ -156,24 +158,25 @@ fn no_damage_goes_unnoticed() {
     };
     assert_eq!(found(&good), 4);
     let mut noticed = 0;
+    let mut random = fastrand::Rng::with_seed(3);
     for _ in 0..300 {
         let mut bad = good.clone();
-        let at = fastrand::usize(..bad.len());
-        bad[at] ^= 1 << fastrand::u8(..8);
+        let at = random.usize(..bad.len());
+        bad[at] ^= 1 << random.u8(..8);
         noticed += usize::from(found(&bad) == 2);
     }
     assert!(noticed > 150, "{noticed} of 300 flipped bits were in what counts");
     for _ in 0..50 {
-        assert_eq!(found(&good[..fastrand::usize(..good.len())]), 2, "cut short");
+        assert_eq!(found(&good[..random.usize(..good.len())]), 2, "cut short");
     }
     let mut bad = good.clone();
-    let field = Checkpoint::open(&shelf::path(dir.path(), 2)).unwrap();
-    let place = field.header.places.iter().find(|p| p.name == "fields/walls").unwrap();
+    let field = Checkpoint::open(&store::path(dir.path(), 2)).unwrap();
+    let place = field.header.arrays.iter().find(|p| p.name == "fields/walls").unwrap();
     bad[place.offset as usize + 8 * (8 * 9 + 3)] ^= 1;
     fs::write(&path, &bad).unwrap();
     let why = verify(dir.path(), None).unwrap_err().to_string();
     assert!(why.contains("000000000004.h5: block 0 of `walls`, from [0, 0, 0] on, is not what was written"), "{why}");
-    fs::write(shelf::path(dir.path(), 2), &good[..99]).unwrap();
+    fs::write(store::path(dir.path(), 2), &good[..99]).unwrap();
     let why = newest(&Comm::alone(), dir.path()).unwrap_err().to_string();
     assert!(why.contains("of 2 checkpoints in") && why.contains("none is whole"), "{why}");
 }
@@ -181,7 +184,7 @@ fn no_damage_goes_unnoticed() {
 #[test]
 fn the_state_of_something_else_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    life(dir.path(), 1, 2, &[2]);
+    attempt(dir.path(), 1, 2, &[2]);
     let checkpoint = newest(&Comm::alone(), dir.path()).unwrap().unwrap();
     let why = |change: fn(&mut Model)| {
         let mut model = model(&Comm::alone()).unwrap();

@@ -1,58 +1,60 @@
 use super::*;
+use crate::base::Result;
 use crate::comm::ranks;
+use crate::comm::{Comm, Reduce};
+use crate::saved::attempt::{Attempt, TimeLevel};
 use crate::saved::checkpoint::tests::model;
-use crate::saved::folder::{Life, Moment};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a life of a run did: its state at the end, and the moment from which it went on.
-type End = (String, Option<Moment>);
+/// The result of an attempt: its final state, and the time level from which it started.
+type End = (String, Option<TimeLevel>);
 
 /// A run whose ranks are on nodes that this machine plays.
 struct Play {
     memory: tempfile::TempDir,
-    /// The last life, as the run's folder would tell.
-    life: Option<Life>,
+    /// The last attempt, as the run directory would name it.
+    last: Option<Attempt>,
 }
 
 impl Play {
     fn new() -> Play {
-        Play { memory: tempfile::tempdir().unwrap(), life: None }
+        Play { memory: tempfile::tempdir().unwrap(), last: None }
     }
 
-    fn life(number: u64, from: Option<Moment>) -> Life {
-        let from = from.map_or("null".into(), |m| format!(r#"{{"life":{},"step":{}}}"#, m.life, m.step));
+    fn attempt(number: u64, from: Option<TimeLevel>) -> Attempt {
+        let from = from.map_or("null".into(), |m| format!(r#"{{"life":{},"step":{}}}"#, m.attempt, m.step));
         serde_json::from_str(&format!(r#"{{"run":"r","number":{number},"process":1,"from":{from}}}"#)).unwrap()
     }
 
     /// Steps to `to` on ranks that are on these nodes, keeping the state after each of `keeps`, and breaks off.
     fn steps(&mut self, nodes: &[&str], to: u64, keeps: &[u64]) -> End {
-        let (memory, last) = (self.memory.path(), self.life.clone());
-        let number = last.as_ref().map_or(1, |life| life.number + 1);
+        let (memory, last) = (self.memory.path(), self.last.clone());
+        let number = last.as_ref().map_or(1, |last| last.number + 1);
         let all = ranks(nodes.len(), 1, |comm| -> Result<End> {
             let mut run = model(&comm)?.compile()?;
-            let room = Room::with(&comm, "r", Path::new("/"), memory, nodes[comm.rank()]);
-            let found = last.as_ref().and_then(|last| find(&comm, &room, last));
-            let from = found.as_ref().map(|found| found.moment);
+            let segment = MemorySegment::in_memory(&comm, "r", Path::new("/"), memory, nodes[comm.rank()]);
+            let found = last.as_ref().and_then(|last| find(&comm, &segment, last));
+            let from = found.as_ref().map(|found| found.time_level);
             found.map_or(Ok(()), |found| run.restore(&found))?;
-            room.retain(number, from);
-            let mut replicas = Replicas::new(&comm, room, number)?;
+            segment.retain(number, from);
+            let mut replicas = Replicas::new(&comm, segment, number)?;
             for step in run.steps() + 1..=to {
                 run.advance(1)?;
-                let mut told = [replicas.told()];
-                comm.reduce(Reduce::Min, &mut told);
-                replicas.heard(told[0])?;
+                let mut acknowledged = [replicas.acknowledged()];
+                comm.reduce(Reduce::Min, &mut acknowledged);
+                replicas.advance(acknowledged[0])?;
                 if keeps.contains(&step) {
                     replicas.keep(|older| run.snapshot(older))?;
                 }
             }
-            replicas.settle()?;
+            replicas.wait()?;
             Ok((run.state()?, from))
         });
         let all: Vec<End> = all.unwrap().into_iter().map(|end| end.unwrap()).collect();
         assert!(all.iter().all(|end| *end == all[0]), "{all:?}");
-        self.life = Some(Play::life(number, all[0].1));
+        self.last = Some(Play::attempt(number, all[0].1));
         all[0].clone()
     }
 
@@ -76,8 +78,8 @@ fn whole() -> String {
     Play::new().steps(&["a"], 12, &[]).0
 }
 
-fn at(life: u64, step: u64) -> Option<Moment> {
-    Some(Moment { life, step })
+fn at(attempt: u64, step: u64) -> Option<TimeLevel> {
+    Some(TimeLevel { attempt, step })
 }
 
 #[test]
@@ -121,7 +123,7 @@ fn one_node_can_be_lost_and_not_two() {
 }
 
 #[test]
-fn a_life_that_ended_while_it_kept_its_state_has_left_the_one_before() {
+fn an_attempt_that_ended_while_keeping_its_state_leaves_the_one_before() {
     let whole = whole();
     let mut play = Play::new();
     play.steps(&["a", "b"], 6, &[4, 6]);
@@ -131,27 +133,27 @@ fn a_life_that_ended_while_it_kept_its_state_has_left_the_one_before() {
     assert_eq!(unsealed.len(), 2);
     unsealed.iter().for_each(|path| fs::write(path, b"halocline piece\n").unwrap());
     assert_eq!(play.steps(&["a", "b"], 12, &[]), (whole.clone(), at(1, 4)));
-    // That life kept nothing: it is still the same.
+    // That attempt kept nothing, so the state before it is still the newest.
     assert_eq!(play.steps(&["a", "b"], 12, &[9]), (whole.clone(), at(1, 4)));
     assert_eq!(play.steps(&["b"], 12, &[]), (whole, at(3, 9)));
 }
 
 #[test]
-fn what_a_life_did_after_it_was_taken_for_dead_does_not_count() {
+fn an_attempt_that_was_taken_for_dead_is_ignored() {
     let mut play = Play::new();
     play.steps(&["a", "b"], 3, &[2, 3]);
-    let first = play.life.clone();
+    let first = play.last.clone();
     assert_eq!(play.steps(&["a", "b"], 4, &[]).1, at(1, 3));
-    let second = play.life.take();
+    let second = play.last.take();
     // The first goes on, unseen, and so do its files.
     play.steps(&["a", "b"], 9, &[8, 9]);
-    assert_eq!(first, play.life);
-    play.life = second;
+    assert_eq!(first, play.last);
+    play.last = second;
     assert_eq!(play.steps(&["a", "b"], 12, &[]), (whole(), None));
 }
 
 #[test]
-fn damage_is_seen_and_another_copy_taken() {
+fn damage_is_detected_and_another_copy_taken() {
     let whole = whole();
     let mut random = fastrand::Rng::with_seed(7);
     let mut from = BTreeMap::new();
@@ -172,7 +174,7 @@ fn damage_is_seen_and_another_copy_taken() {
         }
         let end = play.steps(&["a", "b", "a"], 12, &[]);
         assert_eq!(end.0, whole, "case {case}");
-        *from.entry(end.1.map(|moment| moment.step)).or_insert(0) += 1;
+        *from.entry(end.1.map(|time_level| time_level.step)).or_insert(0) += 1;
         assert!(case % 2 == 1 || end.1 == at(1, 6), "one good copy is enough");
     }
     // Bits between the boxes do not matter; where both copies are damaged, an older state or none is left.
@@ -196,13 +198,13 @@ fn memory_is_used_again_and_freed() {
 }
 
 #[test]
-fn rooms_of_runs_that_are_no_more_are_removed() {
+fn segments_of_other_runs_are_removed() {
     let memory = tempfile::tempdir().unwrap();
     let [here, gone] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let room = |run: &str, output: &Path| Room::with(&Comm::alone(), run, output, memory.path(), "a");
+    let segment = |run: &str, output: &Path| MemorySegment::in_memory(&Comm::alone(), run, output, memory.path(), "a");
     fs::write(here.path().join(".life"), r#"{"run":"new","number":1,"process":1,"from":null}"#).unwrap();
     for (run, output) in [("old", here.path()), ("new", here.path()), ("lost", gone.path())] {
-        room(run, output).create().unwrap();
+        segment(run, output).create().unwrap();
     }
     let runs = || {
         let all = fs::read_dir(memory.path()).unwrap().next().unwrap().unwrap().path();
@@ -214,20 +216,21 @@ fn rooms_of_runs_that_are_no_more_are_removed() {
     assert_eq!(runs(), ["lost", "new", "old"], "they may be of runs that see other file systems");
     let age = |run: &str| {
         let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(4000);
-        for file in fs::read_dir(room(run, here.path()).folder()).unwrap() {
+        for file in fs::read_dir(segment(run, here.path()).folder()).unwrap() {
             fs::File::open(file.unwrap().path()).unwrap().set_modified(long_ago).unwrap();
         }
     };
     ["lost", "new", "old"].into_iter().for_each(age);
-    room("new", here.path()).create().unwrap();
+    segment("new", here.path()).create().unwrap();
     assert_eq!(runs(), ["lost", "new"], "another run has taken over the folder of the old one");
     drop(gone);
-    room("new", here.path()).create().unwrap();
+    segment("new", here.path()).create().unwrap();
     assert_eq!(runs(), ["new"]);
-    room("new", here.path()).remove();
+    segment("new", here.path()).remove();
     assert_eq!(runs(), [""; 0]);
     let file = memory.path().join("file");
     fs::write(&file, "").unwrap();
-    let refused = Room::with(&Comm::alone(), "r", here.path(), &file, "a").create().unwrap_err().to_string();
+    let refused =
+        MemorySegment::in_memory(&Comm::alone(), "r", here.path(), &file, "a").create().unwrap_err().to_string();
     assert!(refused.contains("HALOCLINE_MEMORY"), "{refused}");
 }

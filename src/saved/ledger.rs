@@ -1,34 +1,34 @@
-//! The ledger of a run: `DIR/ledger.jsonl`, a line for each time that something was brought to disk. Every line holds the
-//! hash of the line before, so that none can be changed or left out unnoticed; a file that is named again has changed.
-use super::signature;
+//! The ledger of a run, `DIR/ledger.jsonl`: one line for each time that files reach the disk. Every line holds the hash of
+//! the line before, so a changed or missing line is detected. A file that is named again has changed.
+use super::{regular_file, signature};
 use crate::base::{Error, Result};
 use crate::files::replace;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// A line.
+/// One line of the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    /// `begin`, `checkpoint`, `resume` or `end`.
+    /// The kind of the line: `begin`, `checkpoint`, `resume` or `end`.
     pub what: String,
-    /// After which step.
+    /// The number of completed steps.
     pub step: u64,
-    /// The root of the state.
+    /// The root of the hash tree of a checkpoint.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub root: String,
-    /// Files since the line before, as seen from the folder of the run, and the BLAKE3 hash of each.
+    /// The BLAKE3 hashes of the files written since the line before, by path relative to the run directory.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
-    /// Keys of the job file that were changed, and their values: before, after.
+    /// The keys of the job file that a resume changed, with their values before and after.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub changed: BTreeMap<String, [String; 2]>,
     /// The hash of the line before.
     pub previous: String,
-    /// The signature of the line as it is without one.
+    /// The signature of this line without the signature.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub signature: String,
 }
@@ -38,14 +38,14 @@ impl Entry {
         serde_json::to_string(self).expect("texts and numbers only")
     }
 
-    /// True if the owner of this key has signed it.
+    /// True if the line carries a valid signature made with the secret part of this key.
     pub fn is_signed_by(&self, key: &VerifyingKey) -> bool {
         let unsigned = Entry { signature: String::new(), ..self.clone() };
         signature::is_signed(key, &unsigned.line(), &self.signature)
     }
 }
 
-/// The ledger of a run.
+/// The ledger of a run, held in memory and rewritten for every new line.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     dir: PathBuf,
@@ -54,55 +54,55 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// An empty one.
+    /// An empty ledger of the run in `dir`.
     pub fn new(dir: &Path) -> Ledger {
         Ledger { dir: dir.to_path_buf(), lines: vec![], key: None }
     }
 
-    /// Reads the ledger of the run in `dir`; without one, it is empty.
+    /// Reads the ledger of the run in `dir`; it is empty if the file is absent.
     ///
     /// # Errors
-    /// If it cannot be read, or a line is not what it was: which.
+    /// If the file cannot be read, or a line is malformed or does not continue the chain; the error names the line.
     pub fn read(dir: &Path) -> Result<Ledger> {
         let path = path(dir);
-        let text = match fs::read_to_string(&path) {
+        let text = match regular_file::open(&path).and_then(io::read_to_string) {
             Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
             text => text.map_err(|e| Error::file("read", &path, e))?,
         };
         let mut ledger = Ledger::new(dir);
         for (i, line) in text.lines().enumerate() {
             let wrong = |why: &str| Error::failure(format!("{}: line {} {why}", path.display(), i + 1));
-            let entry: Entry = serde_json::from_str(line).map_err(|_| wrong("is no line of a ledger"))?;
+            let entry: Entry = serde_json::from_str(line).map_err(|_| wrong("is not a line of a ledger"))?;
             if entry.previous != ledger.last_hash() {
-                return Err(wrong("does not follow from the line before, which was changed or left out"));
+                return Err(wrong("does not follow from the line before, which was changed or removed"));
             }
             ledger.lines.push((line.to_owned(), entry));
         }
         Ok(ledger)
     }
 
-    /// Signs the lines that are added, if there is a key.
+    /// Sets the key with which new lines are signed; without a key, they are not.
     pub fn sign_with(&mut self, key: Option<SigningKey>) {
         self.key = key;
     }
 
-    /// All lines.
+    /// All lines, the oldest first.
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.lines.iter().map(|(_, entry)| entry)
     }
 
-    /// The hash of each file that it names, the last time that it does.
+    /// The latest hash of each file that the ledger names.
     pub fn files(&self) -> BTreeMap<&str, &str> {
         self.entries().flat_map(|e| &e.files).map(|(name, hash)| (name.as_str(), hash.as_str())).collect()
     }
 
-    /// The root of the last checkpoint; empty if there is none.
+    /// The root of the last checkpoint; empty without a checkpoint.
     pub fn last_root(&self) -> &str {
         self.entries().rev().find(|e| e.what == "checkpoint").map_or("", |e| &e.root)
     }
 
-    /// Forgets all that came after the checkpoint of a step (which a kill may have left without a line); without a step,
-    /// everything. Returns the keys that were changed in what is forgotten.
+    /// Removes the lines after the checkpoint of `step` (which has no line if the run was killed before it was added);
+    /// without a step, all lines. Returns the changes of job-file keys in the removed lines.
     pub fn go_back(&mut self, step: Option<u64>) -> BTreeMap<String, [String; 2]> {
         let checkpoint = |(_, e): &(String, Entry)| e.what == "checkpoint" && Some(e.step) <= step;
         let kept = self.lines.iter().rposition(checkpoint).map_or(0, |i| i + 1);
@@ -113,10 +113,10 @@ impl Ledger {
         changed
     }
 
-    /// Adds a line, and writes the ledger: beside, and renamed.
+    /// Adds a line and replaces the file atomically.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the file cannot be written.
     pub fn add(&mut self, entry: Entry) -> Result<()> {
         let mut entry = Entry { previous: self.last_hash(), ..entry };
         if let Some(key) = &self.key {
@@ -131,7 +131,7 @@ impl Ledger {
         self.lines.last().map_or(String::new(), |(line, _)| blake3::hash(line.as_bytes()).to_hex().to_string())
     }
 
-    /// Segments of streams that are on disk and that it does not name yet, as seen from the folder of the run.
+    /// The output segments on disk that the ledger does not name yet, as paths relative to the run directory.
     pub fn new_segments(&self, streams: &[String]) -> Vec<String> {
         let known = self.files();
         let mut found = vec![];
@@ -149,18 +149,32 @@ fn path(dir: &Path) -> PathBuf {
     dir.join("ledger.jsonl")
 }
 
-/// The hashes of files in a folder.
+/// The hashes of files that this run wrote, given as paths relative to `dir`.
 ///
 /// # Errors
-/// If one cannot be read.
+/// If a file cannot be read.
 pub(crate) fn hash_files(dir: &Path, names: &[String]) -> Result<BTreeMap<String, String>> {
     let hash = |name: &String| {
-        let (path, mut hasher) = (dir.join(name), blake3::Hasher::new());
-        let file = fs::File::open(&path).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
-        file.map_err(|e| Error::file("read back", &path, e))?;
-        Ok((name.clone(), hasher.finalize().to_hex().to_string()))
+        let path = dir.join(name);
+        let hash = regular_file::open(&path).and_then(hash_file).map_err(|e| Error::file("read back", &path, e))?;
+        Ok((name.clone(), hash))
     };
     names.iter().map(hash).collect()
+}
+
+/// The hash of a file that a ledger names. A ledger may come from elsewhere, so only regular files inside `dir` are read.
+///
+/// # Errors
+/// If the file is outside `dir`, reached through a symbolic link, not regular, or cannot be read.
+pub(super) fn hash_named(dir: &Path, name: &str) -> Result<String> {
+    let hash = regular_file::open_inside(dir, name).and_then(hash_file);
+    hash.map_err(|e| Error::file("read back", dir.join(name), e))
+}
+
+fn hash_file(mut file: File) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut file, &mut hasher)?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 #[cfg(test)]
@@ -168,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_line_is_seen() {
+    fn a_changed_line_is_detected() {
         let dir = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::read(dir.path()).unwrap();
         let entry = |what: &str, step| Entry { what: what.into(), step, root: format!("r{step}"), ..Entry::default() };
@@ -199,6 +213,41 @@ mod tests {
         };
         assert!(why(&text.replace("r10", "r11")).contains("line 3 does not follow"));
         assert!(why(&[lines[0], lines[2]].join("\n")).contains("line 2 does not follow"));
-        assert!(why("{}").contains("line 1 is no line"));
+        assert!(why("{}").contains("line 1 is not a line"));
+    }
+
+    #[test]
+    fn hostile_ledgers_are_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::new(dir.path());
+        let entry = |step| Entry { what: "checkpoint".into(), step, root: format!("r{step}"), ..Entry::default() };
+        for step in 1..4 {
+            let files = BTreeMap::from([(format!("fields/{step}.h5"), "00".repeat(32))]);
+            ledger.add(Entry { files, ..entry(step) }).unwrap();
+        }
+        let good = fs::read(path(dir.path())).unwrap();
+        let last = good[..good.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+        let mut random = fastrand::Rng::with_seed(5);
+        for case in 0..1000 {
+            let mut bad = good.clone();
+            let at = random.usize(..bad.len());
+            if case % 2 == 0 {
+                bad[at] ^= 1 << random.u8(..8)
+            } else {
+                bad.truncate(at)
+            }
+            fs::write(path(dir.path()), &bad).unwrap();
+            // The chain does not cover the last line, and a ledger may end after any line.
+            let read = Ledger::read(dir.path());
+            assert!(read.is_err() || case % 2 == 1 || at >= last, "case {case}");
+        }
+        let deep = format!("{{\"what\":{}", "[".repeat(1 << 16));
+        for bad in [deep.as_bytes(), b"\xff\xfe", b"[]", b"{\"what\":\"end\",\"step\":1e30,\"previous\":\"\"}"] {
+            fs::write(path(dir.path()), bad).unwrap();
+            assert!(Ledger::read(dir.path()).is_err());
+        }
+        fs::remove_file(path(dir.path())).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", path(dir.path())).unwrap();
+        assert!(Ledger::read(dir.path()).unwrap_err().to_string().contains("not a regular file"));
     }
 }

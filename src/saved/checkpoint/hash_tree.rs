@@ -1,26 +1,25 @@
-//! The tree of hashes over a state. Leaves are blocks of the arrays as they lie in the file, so the root is the same
-//! whatever ranks have written them: equal roots mean equal states.
+//! The hash tree of a state. Its leaves are the blocks of the arrays as stored in the file, so the root does not depend on
+//! the number of ranks: equal roots mean equal states.
 use halocline_kernels::ElementType;
 use std::collections::BTreeMap;
 
-/// Bytes of a block; the last one of an array may be shorter.
+/// The size of a block in bytes; the last block of an array may be shorter.
 pub(super) const BLOCK: u64 = 1 << 20;
 
-/// The hash of a block: BLAKE3.
+/// The BLAKE3 hash of a block.
 pub(super) type Hash = [u8; 32];
 
-/// Blocks of an array of so many bytes.
+/// The number of blocks of an array of `bytes` bytes.
 pub(super) fn blocks(bytes: u64) -> u64 {
     bytes.div_ceil(BLOCK)
 }
 
-/// The first byte of a block and one past its last, within an array of so many bytes.
+/// The range of bytes of block `i` in an array of `bytes` bytes.
 pub(super) fn block(i: u64, bytes: u64) -> std::ops::Range<u64> {
     i * BLOCK..bytes.min((i + 1) * BLOCK)
 }
 
-/// The root over the numbers of a state and the blocks of its arrays (name, what it is made of, shape, hashes of blocks), as
-/// hexadecimal digits.
+/// The root over the numbers of a state and its arrays (name, element type, shape, hashes of blocks), in hexadecimal digits.
 pub(super) fn root<'a>(
     numbers: &BTreeMap<String, u64>,
     arrays: impl Iterator<Item = (&'a str, ElementType, &'a [usize], &'a [Hash])>,
@@ -43,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_counts() {
+    fn the_root_depends_on_everything() {
         let numbers = |dt: u64| BTreeMap::from([("dt".to_owned(), dt)]);
         let of = |dt: u64, name: &str, number: ElementType, shape: &[usize], hashes: &[Hash]| {
             root(&numbers(dt), [(name, number, shape, hashes)].into_iter())

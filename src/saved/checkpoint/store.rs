@@ -1,4 +1,4 @@
-//! The checkpoints of a run: which there are, and which is the newest that can be trusted.
+//! The checkpoints in a run directory: lists them, finds the newest intact one, removes old ones.
 use super::file::Checkpoint;
 use crate::base::Kind;
 use crate::base::{Error, Result};
@@ -7,18 +7,18 @@ use crate::files::durable;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the checkpoints of the run in `dir` lie.
+/// The directory of the checkpoints of the run in `dir`.
 pub fn folder(dir: &Path) -> PathBuf {
     dir.join("checkpoints")
 }
 
-/// The file of the checkpoint after a step.
+/// The path of the checkpoint after `step`.
 pub(super) fn path(dir: &Path, step: u64) -> PathBuf {
     folder(dir).join(format!("{step:012}.h5"))
 }
 
-/// All checkpoints, the newest first.
-pub(super) fn list(dir: &Path) -> Vec<PathBuf> {
+/// The paths of all checkpoints of the run in `dir`, the newest first.
+pub(in crate::saved) fn list(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder(dir)).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut found: Vec<PathBuf> =
         entries.filter(|path| step_of(path).is_some() && path.extension().is_some_and(|e| e == "h5")).collect();
@@ -27,24 +27,24 @@ pub(super) fn list(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// After which step a checkpoint was written.
+/// The step of a checkpoint, from its path.
 pub(super) fn step_of(path: &Path) -> Option<u64> {
     path.file_stem()?.to_str()?.parse().ok()
 }
 
-/// After which step the newest checkpoint was written, whether it is whole or not.
+/// The step of the newest checkpoint, intact or not.
 pub(crate) fn newest_step(dir: &Path) -> Option<u64> {
     list(dir).first().and_then(|path| step_of(path))
 }
 
-/// Removes all but the newest `keep`.
+/// Removes all checkpoints except the newest `keep`, at least one.
 pub(super) fn drop_older(dir: &Path, keep: usize) -> Result<()> {
     let mut older = list(dir).into_iter().skip(keep.max(1));
     older.try_for_each(|path| remove(&path))
 }
 
-/// Puts those after a step aside, which were found damaged, and removes what was cut short: a run that goes on from there
-/// writes them anew.
+/// Renames the checkpoints after `step`, which were found damaged, to `….h5.damaged` and removes incomplete files. The run
+/// that continues from `step` writes these checkpoints again.
 pub(crate) fn drop_later(dir: &Path, step: Option<u64>) -> Result<()> {
     let folder = folder(dir);
     if folder.is_dir() {
@@ -61,17 +61,17 @@ fn remove(path: &Path) -> Result<()> {
     fs::remove_file(path).map_err(|e| Error::file("remove", path, e))
 }
 
-/// The newest checkpoint that is whole, all ranks checking their shares of the blocks; damaged ones are named on stderr.
-/// Collective.
+/// The newest intact checkpoint; none if there are no checkpoints. Each rank checks its share of the blocks. Damaged
+/// checkpoints are reported on stderr. Collective.
 ///
 /// # Errors
-/// If one cannot be read, or there are some and none is whole.
+/// If a checkpoint cannot be read, or there are checkpoints and none is intact.
 pub fn newest(comm: &Comm, dir: &Path) -> Result<Option<Checkpoint>> {
     let paths: Vec<PathBuf> = comm.share(comm.is_root().then(|| list(dir)));
     for path in &paths {
         let damage = match Checkpoint::open_shared(comm, path).and_then(|found| check(comm, &found).map(|()| found)) {
             Ok(found) => return Ok(Some(found)),
-            // What cannot be read now may be whole: nothing is decided on that.
+            // An unreadable file may be intact, so it is not skipped.
             Err(e) if e.kind() == Kind::Input => return Err(e),
             Err(damage) => damage,
         };
@@ -97,7 +97,7 @@ fn check(comm: &Comm, checkpoint: &Checkpoint) -> Result<()> {
     comm.agree(whole)
 }
 
-/// This rank's part of 0..n.
+/// This rank's share of `0..n`.
 pub(super) fn share(n: usize, comm: &Comm) -> std::ops::Range<usize> {
     let cut = |rank: usize| (n as u128 * rank as u128 / comm.size() as u128) as usize;
     cut(comm.rank())..cut(comm.rank() + 1)

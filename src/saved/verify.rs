@@ -1,15 +1,16 @@
-//! Checks all that a run has written: the ledger, the files that it names, the blocks of all checkpoints.
-use super::file::Checkpoint;
-use super::ledger::{Ledger, hash_files};
-use super::{shelf, signature};
+//! Checks all files that a run has written: the ledger, the files that it names, the blocks of all checkpoints.
+use super::checkpoint::{Checkpoint, list};
+use super::ledger::{Ledger, hash_named};
+use super::signature;
 use crate::base::{Error, Result};
 use rayon::prelude::*;
 use std::path::Path;
 
-/// Checks the run in `dir`: a line for each file. With a public key, also that its owner has signed each line of the ledger.
+/// Checks the run in `dir` and returns a report with one line for each file. With the file of a public key, also checks
+/// that every line of the ledger is signed with the secret key that belongs to it.
 ///
 /// # Errors
-/// If something is missing or is not what was written: all of it, a line each.
+/// If a file is missing or differs from what was written; the message lists all of them, one per line.
 pub fn verify(dir: &Path, key: Option<&Path>) -> Result<String> {
     let key = key.map(signature::public_key).transpose()?;
     let ledger = Ledger::read(dir)?;
@@ -27,15 +28,15 @@ pub fn verify(dir: &Path, key: Option<&Path>) -> Result<String> {
         }
     }
     for (name, expected) in ledger.files() {
-        match hash_files(dir, &[name.to_owned()]) {
+        match hash_named(dir, name) {
             Err(e) => bad.push(e.what().to_owned()),
-            Ok(found) if found[name] != expected => {
+            Ok(found) if found != expected => {
                 bad.push(format!("{}: its contents are not what was written", dir.join(name).display()));
             }
             Ok(_) => good += &format!("{name}: as written\n"),
         }
     }
-    for path in shelf::list(dir).iter().rev() {
+    for path in list(dir).iter().rev() {
         let name = path.strip_prefix(dir).unwrap_or(path).display();
         let checkpoint = match Checkpoint::open(path) {
             Ok(checkpoint) => checkpoint,
@@ -69,4 +70,39 @@ pub fn verify(dir: &Path, key: Option<&Path>) -> Result<String> {
     }
     Err(Error::failure(format!("{} of what was written is not as it was:\n{}", bad.len(), bad.join("\n")))
         .remedy("`halocline resume` goes on from the newest checkpoint that is whole, and makes later output again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::saved::ledger::Entry;
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    #[test]
+    fn only_files_of_the_run_are_read() {
+        let top = tempfile::tempdir().unwrap();
+        let dir = top.path().join("run");
+        fs::create_dir(&dir).unwrap();
+        fs::write(top.path().join("secret"), "x").unwrap();
+        fs::write(dir.join("a.h5"), "x").unwrap();
+        std::os::unix::fs::symlink("/dev/zero", dir.join("zero.h5")).unwrap();
+        let hash = blake3::hash(b"x").to_hex().to_string();
+        let report = |names: &[&str]| {
+            let files: BTreeMap<String, String> = names.iter().map(|name| (name.to_string(), hash.clone())).collect();
+            Ledger::new(&dir).add(Entry { what: "begin".into(), files, ..Entry::default() }).unwrap();
+            verify(&dir, None)
+        };
+        assert!(report(&["a.h5"]).unwrap().contains("a.h5: as written"));
+        let why = report(&["/dev/zero", "../secret", "zero.h5", "/", "a.h5"]).unwrap_err().to_string();
+        let expected = [
+            "4 of what",
+            "/dev/zero: the name leads out",
+            "secret: the name leads out",
+            "zero.h5: it is reached through",
+        ];
+        for expected in expected {
+            assert!(why.contains(expected), "{expected}: {why}");
+        }
+    }
 }

@@ -1,44 +1,45 @@
-//! The folder of a run in a node's memory.
-use super::piece::Header;
+//! The memory segment of a run: its directory in the memory file system of a node.
+use super::shard::Manifest;
 use crate::base::{Error, Result};
 use crate::comm::{Comm, node};
 use crate::files::durable;
-use crate::saved::folder::{self, Life, Moment};
+use crate::saved::attempt::{Attempt, TimeLevel, last_attempt};
+use crate::saved::outcome;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where memory is a file system; `HALOCLINE_MEMORY` names another.
+/// The default memory file system; the environment variable `HALOCLINE_MEMORY` names another.
 const MEMORY: &str = "/dev/shm";
-/// The file that tells whose folder it is.
+/// The file with the path of the run directory.
 const ORIGIN: &str = "origin";
 
-/// The folder of a run on this rank's node, and what there is to know of nodes.
+/// The directory of a run in the memory of this rank's node, and the node of every rank.
 #[derive(Clone, Debug)]
-pub(crate) struct Room {
-    /// All of this user.
+pub(crate) struct MemorySegment {
+    /// The directory of all runs of this user.
     all: PathBuf,
     run: String,
-    /// Where the run writes its results.
+    /// The run directory.
     output: PathBuf,
-    /// Of each rank.
+    /// The node of each rank.
     nodes: Vec<String>,
     rank: usize,
 }
 
-impl Room {
-    /// That of a run which writes to `output`. Collective.
-    pub fn of(comm: &Comm, run: &str, output: &Path) -> Room {
+impl MemorySegment {
+    /// The segment of the run that writes to `output`. Creates nothing. Collective.
+    pub fn new(comm: &Comm, run: &str, output: &Path) -> MemorySegment {
         let memory = std::env::var_os("HALOCLINE_MEMORY").map_or_else(|| MEMORY.into(), PathBuf::from);
-        Room::with(comm, run, output, &memory, &node())
+        MemorySegment::in_memory(comm, run, output, &memory, &node())
     }
 
-    /// The same in another memory, on another node.
-    pub fn with(comm: &Comm, run: &str, output: &Path, memory: &Path, node: &str) -> Room {
+    /// The same as [`MemorySegment::new`] with the given memory file system and node.
+    pub fn in_memory(comm: &Comm, run: &str, output: &Path, memory: &Path, node: &str) -> MemorySegment {
         let user = rustix::process::getuid().as_raw();
         let nodes = comm.all_gather(node.as_bytes());
-        Room {
+        MemorySegment {
             all: memory.join(format!("halocline-{user}")),
             run: run.into(),
             output: std::path::absolute(output).unwrap_or_else(|_| output.into()),
@@ -52,13 +53,13 @@ impl Room {
         &self.nodes
     }
 
-    /// Ranks on a node.
+    /// The ranks on a node.
     pub fn ranks_on<'a>(&'a self, node: &'a str) -> impl Iterator<Item = usize> + 'a {
         (0..self.nodes.len()).filter(move |&rank| self.nodes[rank] == node)
     }
 
-    /// True on one rank of each node.
-    pub fn is_led_here(&self) -> bool {
+    /// True on the first rank of each node.
+    pub fn is_node_leader(&self) -> bool {
         self.ranks_on(&self.nodes[self.rank]).next() == Some(self.rank)
     }
 
@@ -67,12 +68,15 @@ impl Room {
         self.all.join(&self.run).join(node)
     }
 
-    /// The file of a rank's piece.
-    pub fn path(&self, life: u64, rank: usize, slot: usize) -> PathBuf {
-        self.folder().join(format!("{life:06}-{rank:06}-{slot}"))
+    /// The file of the shard of a rank.
+    pub fn path(&self, attempt: u64, rank: usize, slot: usize) -> PathBuf {
+        self.folder().join(format!("{attempt:06}-{rank:06}-{slot}"))
     }
 
-    /// Makes the folder, and removes those of runs that are no more.
+    /// Creates the directory and removes directories left by other runs.
+    ///
+    /// # Errors
+    /// If it cannot be created.
     pub fn create(&self) -> Result<()> {
         let folder = self.folder();
         let help = "HALOCLINE_MEMORY names another folder that lies in memory; replica.wall=never does without";
@@ -86,50 +90,52 @@ impl Room {
         for run in folders(&self.all) {
             if run.file_name().is_some_and(|name| *name != *self.run) {
                 folders(&run).filter(|node| is_left_over(&run, node)).for_each(|node| _ = fs::remove_dir_all(node));
-                // If that was the last one.
+                // Succeeds if the directory is empty.
                 let _ = fs::remove_dir(&run);
             }
         }
         Ok(())
     }
 
-    /// All pieces that are sealed.
-    pub fn pieces(&self) -> Vec<(PathBuf, Header)> {
+    /// The complete shards on this node: file and manifest.
+    pub fn shards(&self) -> Vec<(PathBuf, Manifest)> {
         let files = fs::read_dir(self.folder()).into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut pieces: Vec<(PathBuf, Header)> =
-            files.filter_map(|path| Header::of_file(&path).map(|header| (path, header))).collect();
-        pieces.sort_by(|a, b| a.0.cmp(&b.0));
-        pieces
+        let mut shards: Vec<(PathBuf, Manifest)> =
+            files.filter_map(|path| Manifest::of_file(&path).map(|manifest| (path, manifest))).collect();
+        shards.sort_by(|a, b| a.0.cmp(&b.0));
+        shards
     }
 
-    /// Removes what earlier lives have left, but for the pieces of a state. For one rank of each node.
-    pub fn retain(&self, life: u64, but: Option<Moment>) {
-        if !self.is_led_here() {
+    /// Removes the shards of earlier attempts, except those of the time level `but`. Acts on one rank of each node.
+    pub fn retain(&self, attempt: u64, but: Option<TimeLevel>) {
+        if !self.is_node_leader() {
             return;
         }
         for entry in fs::read_dir(self.folder()).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let written_in = name.to_str().and_then(|name| name.split('-').next()?.parse().ok());
-            let older = written_in.is_some_and(|written_in: u64| written_in < life);
-            if older && (but.is_none() || Header::of_file(&entry.path()).map(|header| header.moment()) != but) {
+            let older = written_in.is_some_and(|written_in: u64| written_in < attempt);
+            if older && (but.is_none() || Manifest::of_file(&entry.path()).map(|manifest| manifest.time_level()) != but)
+            {
                 let _ = fs::remove_file(entry.path());
             }
         }
     }
 
-    /// Removes the folder: what the run needs is on disk. For one rank of each node.
+    /// Removes the directory, when the state is on disk. Acts on one rank of each node.
     pub fn remove(&self) {
-        if self.is_led_here() {
+        if self.is_node_leader() {
             let _ = fs::remove_dir_all(self.folder());
             let _ = fs::remove_dir(self.all.join(&self.run));
         }
     }
 }
 
-/// For so long nobody has touched what is left over. What looks so may be of a run that sees other file systems than this one.
+/// A directory is removed only after this time without changes, because the run directory of an active run may be on a file
+/// system that this node does not see.
 const UNTOUCHED: Duration = Duration::from_secs(3600);
 
-/// True if the run whose folder in memory this is has come to its end, or has made way for another one, or is gone.
+/// True if the run of this directory is complete, was replaced by another run, or has lost its run directory.
 fn is_left_over(run: &Path, node: &Path) -> bool {
     let Ok(origin) = fs::read_to_string(node.join(ORIGIN)) else { return false };
     let files = fs::read_dir(node).into_iter().flatten().flatten();
@@ -138,8 +144,8 @@ fn is_left_over(run: &Path, node: &Path) -> bool {
         return false;
     }
     let output = Path::new(&origin);
-    match folder::last_life(output) {
-        Some(Life { run: now, .. }) => run.file_name().is_some_and(|name| *name != *now) || folder::is_done(output),
+    match last_attempt(output) {
+        Some(Attempt { run: now, .. }) => run.file_name().is_some_and(|name| *name != *now) || outcome::is_done(output),
         None => matches!(fs::exists(output), Ok(false)),
     }
 }
