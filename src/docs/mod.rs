@@ -6,7 +6,7 @@
 //! * [Why the bits are the same](bits): what makes results independent of ranks, threads and CPUs.
 //! * [Speed](speed): how steps are fused in cache, and what to know about it.
 //! * [What is printed for bad input](crate::cli::bad_inputs).
-//! * [Words](words): the vocabulary.
+//! * [Glossary](glossary): the terms, with their usual synonyms.
 //!
 //! Every example here is compiled and run by the tests, on one rank that needs no MPI.
 
@@ -46,8 +46,8 @@ pub mod boundaries {}
 #[doc = include_str!("run_on_disk.md")]
 pub mod run_on_disk {}
 
-#[doc = include_str!("words.md")]
-pub mod words {}
+#[doc = include_str!("glossary.md")]
+pub mod glossary {}
 
 /// The README's example is compiled, too.
 #[cfg(doctest)]
