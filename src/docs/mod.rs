@@ -1,14 +1,15 @@
 //! The manual: a tutorial, and pages on what holds everywhere.
 //!
-//! * [The tutorial](tutorial): ten short chapters, from one field to a job on a cluster.
-//! * [Boundaries and staggering](boundaries): what a kernel reads beyond a wall, and where face values lie.
-//! * [A run on disk](run_on_disk): the files, the summary, exit codes; ncdump, xarray, ParaView.
-//! * [Why the bits are the same](bits): what makes results independent of ranks, threads and CPUs.
-//! * [Speed](speed): how steps are fused in cache, and what to know about it.
-//! * [What is printed for bad input](crate::cli::bad_inputs).
-//! * [Glossary](glossary): the terms, with their usual synonyms.
+//! * [Tutorial](tutorial): ten short chapters, from one field to a job on a cluster.
+//! * [Boundaries and staggering](boundaries): where values lie, and what a kernel reads beyond a wall.
+//! * [The run directory](run_on_disk): files, checkpoints, restarts, exit codes; ncdump, xarray, ParaView.
+//! * [Reproducibility](bits): why results do not depend on ranks, threads and CPUs.
+//! * [Speed](speed): fusion in cache, fast kernels, messages, traces.
+//! * [Messages for bad input](crate::cli::bad_inputs).
+//! * [Unsafe code](safety): what it relies on, and which tests check it.
+//! * [Glossary](glossary): terms and their usual synonyms.
 //!
-//! Every example here is compiled and run by the tests, on one rank that needs no MPI.
+//! The tests compile and run every example, on one rank without MPI.
 
 #[doc = include_str!("tutorial/index.md")]
 pub mod tutorial {
@@ -26,8 +27,8 @@ pub mod tutorial {
     pub mod ch06_blocks {}
     #[doc = include_str!("tutorial/07_lines_tiles_transposes.md")]
     pub mod ch07_lines_tiles_transposes {}
-    #[doc = include_str!("tutorial/08_bags_and_sources.md")]
-    pub mod ch08_bags_and_sources {}
+    #[doc = include_str!("tutorial/08_records_and_sources.md")]
+    pub mod ch08_records_and_sources {}
     #[doc = include_str!("tutorial/09_your_own_job.md")]
     pub mod ch09_your_own_job {}
     #[doc = include_str!("tutorial/10_running.md")]
@@ -46,10 +47,13 @@ pub mod boundaries {}
 #[doc = include_str!("run_on_disk.md")]
 pub mod run_on_disk {}
 
+#[doc = include_str!("safety.md")]
+pub mod safety {}
+
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}
 
-/// The README's example is compiled, too.
+/// The README's examples are compiled and run, too.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub mod readme {}
