@@ -1,6 +1,6 @@
-//! Sound in a fluid of constant density: ∂²p/∂t² = c² ∇²p with a point source, layers and a sponge at the walls.
+//! The acoustic wave equation at constant density, ∂²p/∂t² = c² ∇²p, with a point source, two layers and sponges at the walls.
 //!
-//! Leapfrog in time, of order 2 to 8 in space. Receivers are an output stream with `points`.
+//! Leapfrog in time, order 2 to 8 in space. Receivers are an output stream with `points`.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
 use halocline::model::Op;
@@ -8,21 +8,21 @@ use halocline::prelude::*;
 use halocline_kernels::central::Central;
 use halocline_kernels::wave::{AbsorbingLeapfrog, Energy, Leapfrog, ricker, stable_step, taper};
 
-/// The job: pressure, its rate of change, and the speed of sound.
+/// The acoustic job. Its fields are the pressure, the rate of change of the pressure, and the speed of sound.
 pub struct Acoustic;
 
-/// Its `[parameters]`.
+/// The `[parameters]` of the acoustic job.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Parameters {
     /// speed of sound [m/s]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     speed: f64,
-    /// speed of sound below the interface; by default there is none [m/s]
+    /// speed of sound beyond the interface; by default there is one layer [m/s]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     deep_speed: Option<f64>,
-    /// where the second layer begins along the first axis that is not flat; by default in the middle [m]
+    /// position of the interface along the first axis that is not flat; by default the middle [m]
     #[serde(skip_serializing_if = "Option::is_none")]
     interface: Option<f64>,
     /// order of accuracy in space: 2, 4, 6 or 8
@@ -32,19 +32,19 @@ pub struct Parameters {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     dt: Option<f64>,
-    /// part of the largest stable time step that is taken where `dt` is not given
+    /// time step as a fraction of the largest stable one, if `dt` is not given
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     fraction: f64,
     /// position of the source, as in `grid.origin`; by default the middle [m]
     source: Vec<f64>,
-    /// peak frequency of the source, which sends a Ricker wavelet [Hz]
+    /// peak frequency of the source, a Ricker wavelet [Hz]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     frequency: f64,
-    /// strength of the source: the peak of the direct wave 1 m away, in three dimensions [Pa·m]
+    /// amplitude of the source: peak pressure of the direct wave at a distance of 1 m, in three dimensions [Pa·m]
     amplitude: f64,
     /// width of the sponge at each wall; 0 for none [cells]
     sponge: usize,
-    /// strength of the sponge: at the wall, each step multiplies by exp(−strength²)
+    /// strength of the sponge: each step multiplies cells at the wall by exp(−strength²)
     #[schemars(range(min = 0.0))]
     sponge_strength: f64,
 }
@@ -103,7 +103,7 @@ where
     let rate = model.field::<R>("rate").long_name("rate of change of the pressure").unit("Pa s-1").hidden().build()?;
     let c = model.field::<R>("speed").long_name("speed of sound").unit("m s-1").hidden().initial(speed).build()?;
 
-    // A source s(t) in one cell of volume V sends s(t − r/c) V / (4π c² r) into the open.
+    // A source s(t) in one cell of volume V radiates s(t − r/c) V / (4π c² r) into free space.
     let cell = checks::cell(place, &grid);
     let volume: f64 = (0..3).map(|a| grid.block(0).cell_length(a)).product();
     let there = layer_speed(p, &grid, place);
@@ -134,7 +134,7 @@ where
     Ok(())
 }
 
-/// The axis of depth: the first that is not flat.
+/// Returns the axis of depth, the first that is not flat.
 fn depth_axis(grid: &Grid) -> usize {
     (0..3).find(|&a| !grid.is_flat(a)).unwrap_or(2)
 }
@@ -149,7 +149,7 @@ fn layer_speed(p: &Parameters, grid: &Grid, place: [f64; 3]) -> f64 {
     p.deep_speed.filter(|_| deep).unwrap_or(p.speed)
 }
 
-/// The speed of sound in a cell, by its middle.
+/// Returns the speed of sound in m/s at the center of a cell.
 fn layers(p: &Parameters, grid: &Grid) -> Result<impl Fn(At) -> f64 + Send + Sync + 'static> {
     let (axis, depth, block) = (depth_axis(grid), interface(p, grid), grid.block(0));
     let (low, high) = (block.origin[axis], block.origin[axis] + block.length[axis]);
@@ -166,7 +166,7 @@ fn layers(p: &Parameters, grid: &Grid) -> Result<impl Fn(At) -> f64 + Send + Syn
     Ok(move |at: At| if [at.z, at.y, at.x][axis] >= depth { deep } else { shallow })
 }
 
-/// A Ricker wavelet carries frequencies up to about 2.5 times its peak; waves of less than two cells do not exist.
+/// A Ricker wavelet has frequencies up to about 2.5 times its peak; a grid cannot represent waves shorter than two cells.
 fn check_resolution(p: &Parameters, grid: &Grid) -> Result<()> {
     let slowest = p.speed.min(p.deep_speed.unwrap_or(p.speed));
     let coarsest = grid.spacing().into_iter().filter(|h| h.is_finite()).fold(0.0, f64::max);
@@ -195,7 +195,7 @@ fn check_sponge(p: &Parameters, grid: &Grid, walls: &[usize]) -> Result<()> {
     }
 }
 
-/// The taper along an axis by position: 1 where it has no walls.
+/// Returns the taper along an axis as a function of position; it is 1 if the axis has no walls.
 fn sponge(p: &Parameters, grid: &Grid, axis: usize) -> impl Fn(f64) -> f64 + Send + Sync + 'static {
     let block = grid.block(0);
     let (low, high, h) = (block.origin[axis], block.origin[axis] + block.length[axis], block.cell_length(axis));

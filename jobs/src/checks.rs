@@ -1,10 +1,10 @@
-//! What several jobs ask of their parameters: a stable time step, a place in the grid.
+//! Checks of parameters that several jobs share: a stable time step, a position in the grid.
 use halocline::{Error, Grid, Result};
 
-/// The time step in s: the one given, if it is stable, else a fraction of the largest stable one.
+/// Returns the time step in s: the given one, or else a fraction of the largest stable one.
 ///
 /// # Errors
-/// If the step given is larger than the limit, or no step is small enough to have a limit.
+/// If the given step exceeds the limit, or if no stable step exists.
 pub fn time_step(given: Option<f64>, fraction: f64, limit: f64, why: &str) -> Result<f64> {
     if !(limit > 0.0 && limit.is_finite()) {
         return Err(Error::input(format!("the largest stable time step would be {limit:e} s ({why})"))
@@ -20,11 +20,11 @@ pub fn time_step(given: Option<f64>, fraction: f64, limit: f64, why: &str) -> Re
     }
 }
 
-/// A position `[z, y, x]` in m from a list that applies from the right, as `grid.origin` does; an empty one is the middle.
-/// Along a flat axis it is always the middle.
+/// Returns a position `[z, y, x]` in m from a list that is aligned to the right, like `grid.origin`. An empty list means the
+/// middle of the grid. Along a flat axis the position is always the middle.
 ///
 /// # Errors
-/// If the list has fewer numbers than the grid has axes, or the place lies outside.
+/// If the list has fewer numbers than the grid has axes that are not flat, or the position is outside the grid.
 pub fn position(key: &str, given: &[f64], grid: &Grid) -> Result<[f64; 3]> {
     let block = grid.block(0);
     let mut place = [0, 1, 2].map(|a| block.origin[a] + 0.5 * block.length[a]);
@@ -50,10 +50,10 @@ pub fn position(key: &str, given: &[f64], grid: &Grid) -> Result<[f64; 3]> {
     Ok(place)
 }
 
-/// The cell `[z, y, x]` that holds a position of [`position`].
+/// Returns the cell `[z, y, x]` that contains a position returned by [`position`].
 pub fn cell(place: [f64; 3], grid: &Grid) -> [usize; 3] {
     let block = grid.block(0);
-    // The upper end of the grid belongs to the last cell.
+    // A position on the upper end of the grid is in the last cell.
     let index = |a: usize| ((place[a] - block.origin[a]) / block.cell_length(a)) as usize;
     [0, 1, 2].map(|a| index(a).min(block.cells[a] - 1))
 }

@@ -1,13 +1,13 @@
-//! Diffusion of heat, or of anything else that spreads: ∂T/∂t = κ ∇²T, explicit, of order 2 or 4 in space.
+//! The diffusion equation ∂T/∂t = κ ∇²T, explicit, of order 2 or 4 in space.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
 use halocline::prelude::*;
 use halocline_kernels::diffusion::{Ftcs, Ftcs4};
 
-/// The job: one field that is smoothed, wherever its first values come from.
+/// The diffusion job: one field, with initial values from a formula, random numbers or a file.
 pub struct Diffusion;
 
-/// Its `[parameters]`.
+/// The `[parameters]` of the diffusion job.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Parameters {
@@ -21,51 +21,51 @@ pub struct Parameters {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     dt: Option<f64>,
-    /// part of the largest stable time step that is taken where `dt` is not given
+    /// time step as a fraction of the largest stable one, if `dt` is not given
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     fraction: f64,
     /// name of the field
     field: String,
     /// unit of the field, as in UDUNITS
     unit: String,
-    /// first values
+    /// initial values
     initial: Initial,
-    /// width of the bell: at this distance from the middle it has fallen to 1/e [m]
+    /// width of the bell: the distance from the middle at which it has fallen to 1/e [m]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     width: f64,
     /// seed of the random numbers
     seed: u64,
-    /// file to read first values from, HDF5 or NetCDF, by its path from the folder of the command
+    /// file of initial values, HDF5 or NetCDF; the path is relative to the working directory
     file: String,
-    /// its variable, which has as many values as the grid has cells
+    /// variable in the file, with as many values as the grid has cells
     variable: String,
-    /// what its values are multiplied by
+    /// factor by which the values of the file are multiplied
     factor: f64,
-    /// what the walls do; periodic axes have none
+    /// boundary condition at walls; periodic axes have no walls
     walls: Walls,
     /// value at fixed walls, in the unit of the field
     wall_value: f64,
 }
 
-/// Where first values come from.
+/// The kind of initial values.
 #[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Initial {
-    /// 1 in the middle, falling off as a Gaussian
+    /// a Gaussian, 1 in the middle
     Bell,
     /// random numbers between 0 and 1
     Random,
-    /// from `file`
+    /// values of `file`
     File,
 }
 
-/// What the walls do.
+/// The boundary condition.
 #[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Walls {
-    /// nothing flows through them
+    /// no flux
     Insulated,
-    /// the field has the value `wall_value` there
+    /// the value `wall_value`
     Fixed,
 }
 
@@ -124,7 +124,7 @@ impl Job for Diffusion {
         .build()?;
         model.every_step(|s| {
             match p.order {
-                2 => s.apply(Ftcs::<R>::new(kappa, dt, h), [t], [t]), // next t from t
+                2 => s.apply(Ftcs::<R>::new(kappa, dt, h), [t], [t]), // new t from old t
                 _ => s.apply(Ftcs4::<R>::new(kappa, dt, h), [t], [t]),
             };
         });

@@ -1,13 +1,13 @@
-//! The Gray–Scott reaction: spots, stripes and chaos out of two substances that diffuse and react.
+//! The Gray–Scott model: two substances diffuse and react, and form spots, stripes or chaos.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
 use halocline::prelude::*;
 use halocline_kernels::gray_scott::{GrayScott as Step, Rates};
 
-/// The job: concentrations u and v.
+/// The Gray–Scott job. Its fields are the concentrations u and v.
 pub struct GrayScott;
 
-/// Its `[parameters]`; the defaults give spots that divide.
+/// The `[parameters]` of the Gray–Scott job; the defaults give self-replicating spots.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Parameters {
@@ -23,14 +23,14 @@ pub struct Parameters {
     /// kill rate k [1/s]
     #[schemars(range(min = 0.0))]
     kill: f64,
-    /// time step; by default 1 s, or 0.9 of the largest stable one if that is less [s]
+    /// time step; by default 1 s, or 0.9 of the largest stable one if this is less [s]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     dt: Option<f64>,
-    /// radius of the ball in the middle where the reaction begins [m]
+    /// radius of the ball in the middle in which the reaction starts [m]
     #[schemars(range(min = 0.0))]
     radius: f64,
-    /// random part of the first values, as a fraction of them
+    /// random part of the initial values, relative to them
     #[schemars(range(min = 0.0, max = 1.0))]
     noise: f64,
     /// seed of the random numbers

@@ -1,4 +1,4 @@
-//! SPMD programs on halocline. A job is one file of code here, one name in [`all`], and one folder of commented TOML.
+//! Jobs built on halocline. Each job is a source file here, an entry in [`all`], and a directory of commented job files.
 pub mod acoustic;
 pub mod checks;
 pub mod diffusion;
@@ -7,7 +7,7 @@ pub mod poisson;
 
 use halocline::{JobEntry, jobs};
 
-/// The jobs of the `halocline` command.
+/// Returns the jobs of the `halocline` command.
 pub const fn all() -> &'static [JobEntry] {
     const ALL: &[JobEntry] = jobs![diffusion::Diffusion, acoustic::Acoustic, gray_scott::GrayScott, poisson::Poisson];
     ALL

@@ -1,7 +1,7 @@
-//! Poisson's equation −∇²φ = f by conjugate gradients, second order.
+//! Poisson's equation −∇²φ = f, second order, solved by conjugate gradients.
 //!
-//! A step is a number of iterations, so that output sees the solution come into being; the run ends once the residual
-//! is small enough. Sums are exact, so the number of iterations is the same on any number of ranks.
+//! A step is a number of iterations, so that output can show the convergence. The run ends when the residual is below the
+//! tolerance. Sums are exact, so the number of iterations is the same on any number of ranks.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
 use halocline::model::Op;
@@ -9,38 +9,38 @@ use halocline::prelude::*;
 use halocline_kernels::central::{Central, inverse_squares};
 use halocline_kernels::linear::{Axpy, Descend, Less, NegativeLaplacian};
 
-/// The job: the potential of a few charges.
+/// The Poisson job: the potential of some charges.
 pub struct Poisson;
 
-/// Its `[parameters]`.
+/// The `[parameters]` of the Poisson job.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Parameters {
-    /// charges over the permittivity, each spread out as a Gaussian [V·m]
+    /// charges divided by the permittivity, each a Gaussian [V·m]
     #[schemars(length(min = 1))]
     pub charges: Vec<f64>,
-    /// their positions, each as in `grid.origin`; by default evenly along x [m]
+    /// positions of the charges, each as in `grid.origin`; by default equally spaced along x [m]
     pub positions: Vec<Vec<f64>>,
-    /// width of the Gaussians: at this distance they have fallen to 1/e [m]
+    /// width of the Gaussians: the distance at which they have fallen to 1/e [m]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub width: f64,
-    /// what the walls do; periodic axes have none
+    /// boundary condition at walls; periodic axes have no walls
     pub walls: Walls,
-    /// norm of the residual, relative to that of the charges, at which the run ends
+    /// norm of the residual at which the run ends, relative to the norm of the charges
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub tolerance: f64,
-    /// iterations in a step of the run, at most
+    /// maximum number of iterations per step
     #[schemars(range(min = 1))]
     pub iterations_per_step: usize,
 }
 
-/// What the walls do.
+/// The boundary condition.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Walls {
-    /// the potential is zero there
+    /// zero potential
     Grounded,
-    /// no field lines go through them
+    /// no electric flux
     Insulated,
 }
 
@@ -68,10 +68,10 @@ impl Job for Poisson {
     }
 }
 
-/// Declares the solver for any right-hand side f, in V/m², of which `p` is not asked for charges and positions.
+/// Declares the solver for a right-hand side f in V/m². The charges and positions of `p` are not used.
 ///
 /// # Errors
-/// If the grid has but one cell.
+/// If the grid has only one cell.
 pub fn declare<R: Real>(
     p: &Parameters,
     density: impl Fn(At) -> f64 + Send + Sync + 'static,
@@ -100,7 +100,7 @@ pub fn declare<R: Real>(
     let laplacian = NegativeLaplacian::<R>::new(h);
     let relative = |[rr, norm]: [f64; 2]| if norm > 0.0 { rr.sqrt() / norm } else { 0.0 };
 
-    // Where the potential is fixed nowhere, only charges that add up to nothing have one: take the mean away.
+    // Without a fixed potential, a solution exists only if the total charge is zero: subtract the mean.
     let floats = p.walls == Walls::Insulated || (0..3).all(|a| !grid.is_bounded(a));
     model.at_start(|s| {
         if floats {
@@ -125,7 +125,7 @@ pub fn declare<R: Real>(
 
     model.diagnose("iterations", iterations);
     model.diagnose("residual", residual);
-    // The residual above follows from the recurrence; this one is computed from the solution.
+    // The residual above follows from the recurrence; this one follows from the solution.
     let defect = Defect::<R> { inverse_squares: inverse_squares(h).map(R::of) };
     model.diagnose("max(defect)", Reduction::of::<R, _>("max(defect)", Op::Max, defect, [phi, charge]));
     let volume: f64 = (0..3).map(|a| grid.block(0).cell_length(a)).product();
@@ -136,7 +136,7 @@ pub fn declare<R: Real>(
     Ok(())
 }
 
-/// |f + ∇²φ| of a cell.
+/// |f + ∇²φ| of a cell, the residual.
 struct Defect<R> {
     inverse_squares: [R; 3],
 }
@@ -149,7 +149,7 @@ impl<R: Real> Kernel<R> for Defect<R> {
     }
 }
 
-/// ½ f φ times the volume of a cell.
+/// ½ f φ times the volume of a cell, the energy.
 struct FieldEnergy {
     half_volume: f64,
 }
@@ -162,7 +162,7 @@ impl<R: Real> Kernel<R> for FieldEnergy {
     }
 }
 
-/// The density of all charges by position: Gaussians, the nearest image of each where an axis is periodic.
+/// Returns the charge density at a position: a sum of Gaussians, with the nearest image of each charge along periodic axes.
 fn density(p: &Parameters, grid: &Grid) -> Result<impl Fn(At) -> f64 + Send + Sync + 'static> {
     let n = p.charges.len();
     if !p.positions.is_empty() && p.positions.len() != n {

@@ -1,7 +1,7 @@
 //! Central second differences on a star of radius 1 to 4: second to eighth order of accuracy.
 //!
 //! ∂²f/∂x² ≈ 1/h² Σₖ wₖ (f₋ₖ − 2f₀ + f₊ₖ), k = 1 … radius. On a Fourier mode of phase θ per cell this is multiplication
-//! by −λ(θ)/h² with the *symbol* λ(θ) = Σₖ 2wₖ (1 − cos kθ). Written with differences from the own cell, a constant field
+//! by −λ(θ)/h² with the *symbol* λ(θ) = Σₖ 2wₖ (1 − cos kθ). Differences are taken from the center value, so a constant field
 //! gives exactly zero.
 //!
 //! Weights: Fornberg, *Generation of finite difference formulas on arbitrarily spaced grids*, Math. Comp. 51 (1988), table 1.
@@ -9,10 +9,10 @@ use crate::cell::Cell;
 use crate::element::Real;
 use crate::extent::Star;
 
-/// The weights w₁ … of a star of this radius; the order of accuracy is twice the radius.
+/// Returns the weights w₁, w₂, … of a star of this radius; the order of accuracy is twice the radius.
 ///
 /// # Panics
-/// For another radius than 1, 2, 3, 4.
+/// If the radius is not 1, 2, 3 or 4.
 pub const fn weights(radius: usize) -> &'static [f64] {
     match radius {
         1 => &[1.0],
@@ -23,7 +23,7 @@ pub const fn weights(radius: usize) -> &'static [f64] {
     }
 }
 
-/// The largest value of the symbol λ, that of the wave of two cells (θ = π), which is the first to become unstable.
+/// Returns the largest value of the symbol, λ(π). It belongs to the wave of two cells, which becomes unstable first.
 ///
 /// ```
 /// use halocline_kernels::central::largest_symbol;
@@ -34,7 +34,7 @@ pub fn largest_symbol(radius: usize) -> f64 {
     4.0 * weights(radius).iter().step_by(2).sum::<f64>() // 1 − cos kπ is 2 for odd k, else 0
 }
 
-/// 1 / h² of the axes z, y, x; zero for a flat one, whose spacing is infinite.
+/// Returns 1 / h² of the axes z, y, x; it is zero for a flat axis, whose spacing is infinite.
 ///
 /// ```
 /// use halocline_kernels::central::inverse_squares;
@@ -44,18 +44,18 @@ pub fn inverse_squares(spacing: [f64; 3]) -> [f64; 3] {
     spacing.map(|h| 1.0 / (h * h))
 }
 
-/// A star on which second differences are defined.
+/// A star stencil with central second differences.
 pub trait Central<R>: Sized {
-    /// Second differences along z, y, x, not yet divided by h².
+    /// Returns the second differences along z, y, x, not divided by h².
     fn second(cell: &Cell<'_, R, Self>) -> [R; 3];
 
-    /// The sum of the second differences along all axes, or along y and x, not yet divided by h².
+    /// Returns the sum of the second differences along all axes, or along y and x, not divided by h².
     fn sum_of_seconds<const AXES: usize>(cell: &Cell<'_, R, Self>) -> R;
 
-    /// The Laplacian with these 1/h² for z, y, x.
+    /// Returns the Laplacian for the given 1/h² along z, y, x.
     ///
-    /// Arithmetic is what limits stencils in cache, and cubes need a third less of it. The branch is the same for all
-    /// cells, so that there is a loop for each form.
+    /// Arithmetic limits the speed of stencils in cache, and equal spacings need a third less of it. The branch is the same for
+    /// all cells, so the compiler makes one loop for each case.
     #[inline(always)]
     fn laplacian(cell: &Cell<'_, R, Self>, [az, ay, ax]: [R; 3]) -> R
     where
@@ -72,7 +72,7 @@ pub trait Central<R>: Sized {
     }
 }
 
-/// The sum of two neighbours along each axis, or along y and x.
+/// Returns the sum of two neighbours along each axis, or along y and x.
 macro_rules! neighbours {
     ($cell:ident, $AXES:ident, $k:literal) => {{
         let flat = $cell.x::<{ -$k }>() + $cell.x::<$k>() + ($cell.y::<{ -$k }>() + $cell.y::<$k>());
@@ -100,7 +100,7 @@ macro_rules! central {
             #[inline(always)]
             fn sum_of_seconds<const AXES: usize>(cell: &Cell<'_, R, Self>) -> R {
                 const W: &[f64] = weights($radius);
-                // Rounded as the sum of equal neighbours is: nothing is left of a constant field.
+                // Rounded in the same way as the sum of equal neighbours, so a constant field gives exactly zero.
                 let all = R::of((2 * AXES) as f64) * cell.here();
                 let sum = R::of(W[0]) * (neighbours!(cell, AXES, 1) - all);
                 $(let sum = R::of(W[$k - 1]).mul_add(neighbours!(cell, AXES, $k) - all, sum);)*

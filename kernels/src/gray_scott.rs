@@ -1,4 +1,4 @@
-//! The Gray–Scott reaction: u + 2v → 3v, v → inert, u fed; concentrations u, v between 0 and 1.
+//! The Gray–Scott reaction u + 2v → 3v, v → inert product, with a feed of u; concentrations u and v are between 0 and 1.
 //!
 //! ```text
 //! ∂u/∂t = Dᵤ ∇²u − uv² + F (1 − u)        ∂v/∂t = Dᵥ ∇²v + uv² − (F + k) v
@@ -8,7 +8,7 @@
 use crate::central::{Central, inverse_squares, largest_symbol};
 use crate::prelude::*;
 
-/// The four numbers of the model.
+/// The coefficients of the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
     /// Diffusivity of u in m²/s.
@@ -21,7 +21,7 @@ pub struct Rates {
     pub kill: f64,
 }
 
-/// A step, from (u, v) to (u, v): forward in time, second order in space.
+/// A time step, from (u, v) to (u, v): forward in time, second order in space.
 ///
 /// ```
 /// use halocline_kernels::{apply, gray_scott::{GrayScott, Rates}};
@@ -45,7 +45,7 @@ pub struct GrayScott<R> {
 }
 
 impl<R: Real> GrayScott<R> {
-    /// Time step in s, spacing (z, y, x) in m; a flat axis has an infinite spacing.
+    /// Makes the kernel for a time step in s and a spacing (z, y, x) in m, infinite along flat axes.
     pub fn new(rates: Rates, dt: f64, spacing: [f64; 3]) -> GrayScott<R> {
         let Rates { diffusion_u, diffusion_v, feed, kill } = rates;
         let alpha = |d: f64| inverse_squares(spacing).map(|a| R::of(d * dt * a));
@@ -53,7 +53,7 @@ impl<R: Real> GrayScott<R> {
         GrayScott { alpha_u, alpha_v, dt: R::of(dt), feed: R::of(feed), loss: R::of(feed + kill) }
     }
 
-    /// The largest time step in s for which diffusion, feed and loss cannot oscillate while u and v lie in \[0, 1\]:
+    /// Returns the largest time step in s for which diffusion, feed and loss do not oscillate for u and v in \[0, 1\]:
     /// 2 / (4 D Σₐ 1/hₐ² + F + max(k, 1)), with the larger diffusivity D.
     pub fn stable_step(rates: Rates, spacing: [f64; 3]) -> f64 {
         let diffusion = rates.diffusion_u.max(rates.diffusion_v) * inverse_squares(spacing).iter().sum::<f64>();

@@ -1,9 +1,9 @@
-//! Linear algebra on fields, for iterative solvers such as conjugate gradients: vectors are fields, scalars are uniform
-//! numbers, a matrix is a stencil.
+//! Linear algebra on fields, for iterative solvers such as conjugate gradients. Vectors are fields, scalars are uniform
+//! arguments, and matrices are stencils.
 use crate::central::{Central, inverse_squares};
 use crate::prelude::*;
 
-/// a + s b, from (a, s, b).
+/// Computes a + s b from (a, s, b).
 ///
 /// ```
 /// use halocline_kernels::{apply, linear::Axpy};
@@ -26,7 +26,7 @@ impl<T: Element> Kernel<T> for Axpy {
     }
 }
 
-/// a − s, from (a, s).
+/// Computes a − s from (a, s).
 ///
 /// ```
 /// use halocline_kernels::{apply, linear::Less};
@@ -49,7 +49,7 @@ impl<R: Real> Kernel<R> for Less {
     }
 }
 
-/// The step of conjugate gradients along a direction: x + α p and r − α Ap, from (x, r, α, p, Ap).
+/// Computes x + α p and r − α Ap from (x, r, α, p, Ap): the update of solution and residual in conjugate gradients.
 ///
 /// Hestenes, Stiefel, *Methods of conjugate gradients for solving linear systems*, J. Res. NBS 49 (1952).
 ///
@@ -74,10 +74,10 @@ impl<T: Element> Kernel<T> for Descend {
     }
 }
 
-/// −∇², second order: Σₐ (2f − f₋ − f₊) / hₐ². Symmetric and not negative where walls are fixed (values of zero), mirrors or
-/// periodic; where none is fixed, constants are its null space.
+/// Computes −∇² f to second order: Σₐ (2f − f₋ − f₊) / hₐ². The operator is symmetric and positive semidefinite for walls with
+/// zero value, mirrors and periodic axes. If no wall has a fixed value, its null space is the constants.
 ///
-/// With zero at both walls of an axis of n cells, half a cell beyond the outer ones, its eigenvectors are
+/// With zero at both walls of an axis of n cells, half a cell beyond the outer centers, its eigenvectors are
 /// sin(kπ(i + ½)/n), k = 1 … n, with the eigenvalues (2 − 2cos(kπ/n)) / h².
 ///
 /// ```
@@ -95,7 +95,7 @@ pub struct NegativeLaplacian<R> {
 }
 
 impl<R: Real> NegativeLaplacian<R> {
-    /// Spacing (z, y, x) in m; a flat axis has an infinite spacing.
+    /// Makes the kernel for a spacing (z, y, x) in m, infinite along flat axes.
     pub fn new(spacing: [f64; 3]) -> NegativeLaplacian<R> {
         NegativeLaplacian { minus: inverse_squares(spacing).map(|a| R::of(-a)) }
     }

@@ -1,5 +1,5 @@
-//! Transcendental functions with the same bits on every machine: the pure-Rust `libm`. The C library's differ from one
-//! CPU to the next, so `std`'s are disallowed in this project.
+//! Transcendental functions from the pure-Rust `libm`, with the same bits on every machine. The functions of the C library, and
+//! so those of `std`, differ between CPUs; a lint disallows them in this project.
 pub use std::f64::consts::PI;
 
 macro_rules! functions {
@@ -44,13 +44,13 @@ pub fn atan2(y: f64, x: f64) -> f64 {
     libm::atan2(y, x)
 }
 
-/// The square root of x² + y², without overflow on the way.
+/// The square root of x² + y², without intermediate overflow.
 #[inline]
 pub fn hypot(x: f64, y: f64) -> f64 {
     libm::hypot(x, y)
 }
 
-/// x to a whole power, by repeated squaring in a fixed order.
+/// x to an integer power, by repeated squaring in a fixed order.
 ///
 /// ```
 /// assert_eq!(halocline_kernels::math::powi(1.5, 3), 3.375);

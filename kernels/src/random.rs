@@ -1,5 +1,5 @@
-//! Random numbers that are functions of a seed and a key, such as the global key of a cell: the same for a cell whoever
-//! owns it, in whatever order the cells are visited. There is no state to share or to save.
+//! Random numbers as functions of a seed and a key, such as the global key of a cell. They depend neither on the decomposition
+//! nor on the order in which cells are visited. The generator has no state.
 //!
 //! The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, SC 2011):
 //! ten rounds of multiplication and exchange over a 128-bit counter, here (key, draw), under a 64-bit key, here the seed.
@@ -10,7 +10,7 @@ const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
 /// The golden ratio and √3 − 1, as fractions of 2³².
 const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
 
-/// The generator itself: four random words for a counter and a key.
+/// Philox4x32-10: returns four random words for a counter and a key.
 pub const fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     let mut round = 0;
     while round < 10 {
@@ -28,19 +28,19 @@ pub const fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
-/// 128 random bits, independent for every (seed, key, draw).
+/// Returns 128 random bits, independent for every (seed, key, draw).
 pub const fn bits(seed: u64, key: u64, draw: u64) -> [u64; 2] {
     let counter = [key as u32, (key >> 32) as u32, draw as u32, (draw >> 32) as u32];
     let [a, b, c, d] = philox4x32(counter, [seed as u32, (seed >> 32) as u32]);
     [a as u64 | (b as u64) << 32, c as u64 | (d as u64) << 32]
 }
 
-/// A multiple of 2⁻⁵³ in [0, 1).
+/// Returns a multiple of 2⁻⁵³ in [0, 1).
 const fn fraction(bits: u64) -> f64 {
     (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
-/// A number that is uniform in [0, 1).
+/// Returns a random number that is uniform in [0, 1).
 ///
 /// ```
 /// use halocline_kernels::random::uniform;
@@ -51,21 +51,21 @@ pub fn uniform(seed: u64, key: u64) -> f64 {
     uniform_draw(seed, key, 0)
 }
 
-/// The same, for several independent draws with one key.
+/// Returns a random number that is uniform in [0, 1), for several independent draws with one key.
 pub fn uniform_draw(seed: u64, key: u64, draw: u64) -> f64 {
     fraction(bits(seed, key, draw)[0])
 }
 
-/// A normally distributed number, mean 0, variance 1, |x| < 8.58 (Box and Muller, Ann. Math. Stat. 29, 1958).
+/// Returns a normally distributed random number, mean 0, variance 1, |x| < 8.58 (Box and Muller, Ann. Math. Stat. 29, 1958).
 pub fn normal(seed: u64, key: u64) -> f64 {
     normal_draw(seed, key, 0)
 }
 
-/// The same, for several independent draws with one key. It is made of the same bits as [`uniform_draw`] with this draw:
-/// where both are wanted, give them different ones.
+/// Returns a normally distributed random number, for several independent draws with one key. It uses the same bits as
+/// [`uniform_draw`] with this draw; use different draws for independent numbers.
 pub fn normal_draw(seed: u64, key: u64, draw: u64) -> f64 {
     let [a, b] = bits(seed, key, draw);
-    // In (0, 1], so that the logarithm is finite.
+    // In (0, 1], so the logarithm is finite.
     let radius = (-2.0 * math::ln(1.0 - fraction(a))).sqrt();
     radius * math::cos(2.0 * math::PI * fraction(b))
 }

@@ -1,20 +1,20 @@
 //! The acoustic wave equation at constant density, ∂²p/∂t² = c² ∇²p, with p in Pa and the speed of sound c in m/s.
 //!
-//! Leapfrog in time, second order; central differences of order 2 × `RADIUS` in space. The state is the pressure and its
-//! rate of change, half a step earlier:
+//! Leapfrog in time (second order), central differences of order 2 × `RADIUS` in space. The state is the pressure p and its rate
+//! of change q, half a step earlier:
 //!
 //! ```text
 //! qⁿ⁺¹ᐟ² = qⁿ⁻¹ᐟ² + Δt c² ∇²pⁿ        pⁿ⁺¹ = pⁿ + Δt qⁿ⁺¹ᐟ²
 //! ```
 //!
-//! This is pⁿ⁺¹ = 2pⁿ − pⁿ⁻¹ + (cΔt)² ∇²pⁿ with the difference pⁿ − pⁿ⁻¹ kept as it is: in single precision it isn't lost in
-//! the rounding of p. A plane wave of phase θ per cell obeys 4 sin²(ωΔt/2) = (cΔt)² Σₐ λ(θₐ)/hₐ² (see [`crate::central`]).
+//! This is pⁿ⁺¹ = 2pⁿ − pⁿ⁻¹ + (cΔt)² ∇²pⁿ with the difference pⁿ − pⁿ⁻¹ stored separately, so that single precision does not
+//! lose it in the rounding of p. A plane wave of phase θ per cell obeys 4 sin²(ωΔt/2) = (cΔt)² Σₐ λ(θₐ)/hₐ² (see [`crate::central`]).
 //!
 //! Alford, Kelly, Boore, *Accuracy of finite-difference modeling of the acoustic wave equation*, Geophysics 39 (1974).
 use crate::central::{Central, inverse_squares, largest_symbol};
 use crate::prelude::*;
 
-/// The scheme's numbers: the time step, and 1/h² for z, y, x.
+/// The coefficients of the scheme: the time step, and 1/h² for z, y, x.
 #[derive(Clone, Copy, Debug)]
 struct Numbers<R> {
     dt: R,
@@ -27,7 +27,7 @@ impl<R: Real> Numbers<R> {
     }
 }
 
-/// The largest stable time step in s for the largest speed of sound c in m/s and the spacing (z, y, x) in m, with a star
+/// Returns the largest stable time step in s for the largest speed of sound c in m/s and the spacing (z, y, x) in m, with a star
 /// of this radius: 2 / (c √(λ(π) Σₐ 1/hₐ²)).
 ///
 /// ```
@@ -38,13 +38,13 @@ pub fn stable_step(radius: usize, speed: f64, spacing: [f64; 3]) -> f64 {
     2.0 / (speed * (largest_symbol(radius) * inverse_squares(spacing).iter().sum::<f64>()).sqrt())
 }
 
-/// A step, from (p, q, c) to (p, q).
+/// A time step, from (p, q, c) to (p, q).
 ///
 /// ```
 /// use halocline_kernels::{apply, wave::Leapfrog};
 /// use ndarray::Array3;
 ///
-/// // One-dimensional, c Δt = h: the scheme is exact, and a pulse at rest splits into halves that run apart, a cell a step.
+/// // One-dimensional, c Δt = h: the scheme is exact. A pulse at rest splits into two halves that move apart, one cell per step.
 /// let c = Array3::from_elem((1, 1, 16), 1.0);
 /// let (mut p, mut q) = (Array3::zeros((1, 1, 16)), Array3::zeros((1, 1, 16)));
 /// p[[0, 0, 8]] = 1.0;
@@ -61,7 +61,7 @@ pub fn stable_step(radius: usize, speed: f64, spacing: [f64; 3]) -> f64 {
 pub struct Leapfrog<R, const RADIUS: usize>(Numbers<R>);
 
 impl<R: Real, const RADIUS: usize> Leapfrog<R, RADIUS> {
-    /// Time step in s, spacing (z, y, x) in m; a flat axis has an infinite spacing.
+    /// Makes the kernel for a time step in s and a spacing (z, y, x) in m, infinite along flat axes.
     pub fn new(dt: f64, spacing: [f64; 3]) -> Self {
         Leapfrog(Numbers::new(dt, spacing))
     }
@@ -81,13 +81,13 @@ where
     }
 }
 
-/// A step with a sponge, from (p, q, c) and tapers gz, gy, gx along the axes to (p, q): after each step both instants that
-/// the leapfrog remembers are multiplied by gz·gy·gx, which is 1 outside the sponge (see [`taper`]).
+/// A time step with a sponge, from (p, q, c) and tapers gz, gy, gx along the axes to (p, q). After each step, both time levels of
+/// the leapfrog are multiplied by gz·gy·gx, which is 1 outside the sponge (see [`taper`]).
 #[derive(Clone, Copy, Debug)]
 pub struct AbsorbingLeapfrog<R, const RADIUS: usize>(Numbers<R>);
 
 impl<R: Real, const RADIUS: usize> AbsorbingLeapfrog<R, RADIUS> {
-    /// Time step in s, spacing (z, y, x) in m; a flat axis has an infinite spacing.
+    /// Makes the kernel for a time step in s and a spacing (z, y, x) in m, infinite along flat axes.
     pub fn new(dt: f64, spacing: [f64; 3]) -> Self {
         AbsorbingLeapfrog(Numbers::new(dt, spacing))
     }
@@ -108,14 +108,14 @@ where
     }
 }
 
-/// What the leapfrog conserves, exactly but for rounding, where nothing is absorbed and nothing comes in:
+/// The energy density of the leapfrog. Without sponge and source, its sum is conserved except for rounding:
 /// Σ ½ [ (qⁿ⁺¹ᐟ²/c)² − pⁿ ∇²pⁿ⁺¹ ], in Pa²/m². From (p, q, c) after a step; times the volume of a cell and 1/ρ it is
 /// the acoustic energy of the time derivative's field.
 #[derive(Clone, Copy, Debug)]
 pub struct Energy<R, const RADIUS: usize>(Numbers<R>);
 
 impl<R: Real, const RADIUS: usize> Energy<R, RADIUS> {
-    /// Time step in s, spacing (z, y, x) in m; a flat axis has an infinite spacing.
+    /// Makes the kernel for a time step in s and a spacing (z, y, x) in m, infinite along flat axes.
     pub fn new(dt: f64, spacing: [f64; 3]) -> Self {
         Energy(Numbers::new(dt, spacing))
     }
@@ -137,7 +137,8 @@ where
     }
 }
 
-/// The taper of a sponge at a distance from the outer wall: exp(−(s·(1 − distance/width))²), 1 from `width` on.
+/// Returns the taper of a sponge of strength s at a distance from the wall, in the unit of `width`:
+/// exp(−(s·(1 − distance/width))²), and 1 from `width` on.
 /// Cerjan, Kosloff, Kosloff, Reshef, *A nonreflecting boundary condition for discrete acoustic and elastic wave equations*,
 /// Geophysics 50 (1985), have s = 0.3 over 20 cells.
 ///
@@ -155,7 +156,7 @@ pub fn taper(distance: f64, width: f64, strength: f64) -> f64 {
     math::exp(-depth * depth)
 }
 
-/// Ricker's wavelet of peak frequency f in Hz at the time t in s after its peak: (1 − 2a) e⁻ᵃ with a = (πft)².
+/// Returns the Ricker wavelet of peak frequency f in Hz at the time t in s after its peak: (1 − 2a) e⁻ᵃ with a = (πft)².
 ///
 /// ```
 /// use halocline_kernels::wave::ricker;
