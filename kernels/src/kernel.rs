@@ -70,7 +70,7 @@ pub enum Argument {
         /// The numbers.
         element: ElementType,
     },
-    /// A pointer to a [`crate::cell::Place`].
+    /// A pointer to a [`crate::cell::RowPosition`].
     Position,
 }
 
