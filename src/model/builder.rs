@@ -64,7 +64,7 @@ impl Model {
         &self.declared.grids[0]
     }
 
-    /// Another grid, for fields that are declared [`FieldBuilder::on`] it.
+    /// Another grid, for fields that are declared [`FieldBuilder::on`](super::FieldBuilder::on) it.
     pub fn add_grid(&mut self, grid: Grid) -> GridId {
         self.declared.grids.push(grid);
         GridId { id: self.declared.grids.len() - 1, model: self.declared.id }
