@@ -1,5 +1,5 @@
-//! Signals by which batch systems and users request the end of a run. The first one only sets a flag, which the run polls; a second
-//! SIGTERM or SIGINT, one second later or more, ends the process at once.
+//! Signals by which batch systems and users request the end of a run. The first one only sets a flag, which the run polls; a
+//! second SIGTERM or SIGINT, one second later or more, ends the process at once.
 use crate::base::{Error, Result};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::low_level;
@@ -39,15 +39,15 @@ const SIGNALS: [(Signal, i32, Option<i32>); 4] = [
     (Signal::User2, SIGUSR2, None),
 ];
 
-/// Time in milliseconds during which a repeated signal is ignored: `timeout` and batch systems send the same signal to a process and to its
-/// process group.
+/// Time in milliseconds during which a repeated signal is ignored: `timeout` and batch systems send the same signal to a process
+/// and to its process group.
 const REPEAT_MS: u64 = 1000;
 
 /// Whether each signal has arrived. Signals are sent to a process, so the flags are global.
 static FLAGS: [AtomicBool; 4] = [const { AtomicBool::new(false) }; 4];
 
-/// Installs the signal handlers; further calls do nothing. To be called before MPI is initialised, since a signal without a handler kills
-/// the rank while the others wait for it.
+/// Installs the signal handlers; further calls do nothing. To be called before MPI is initialised, since a signal without a
+/// handler kills the rank while the others wait for it.
 ///
 /// # Errors
 /// If the system refuses a handler.

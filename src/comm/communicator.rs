@@ -48,7 +48,8 @@ impl Comm {
         self.tags.get()
     }
 
-    /// Returns the value of rank 0 on every rank. `on_root` is `Some` on rank 0; the other ranks' argument is ignored. Collective.
+    /// Returns the value of rank 0 on every rank. `on_root` is `Some` on rank 0; the other ranks' argument is ignored.
+    /// Collective.
     ///
     /// ```
     /// let seen = halocline::comm::ranks(3, 1, |comm| comm.share(comm.is_root().then_some("it is noon".to_owned())));

@@ -37,19 +37,20 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Runs `body` on all ranks and returns the exit code of the process: 0, that of the [`Error`] that ended the job, or 1 after a panic.
-    /// The error is printed to standard error, once for all ranks, with the number of the rank unless all ranks have the same error.
+    /// Runs `body` on all ranks and returns the exit code of the process: 0, that of the [`Error`] that ended the job, or 1 after
+    /// a panic. The error is printed to standard error, once for all ranks, with the number of the rank unless all ranks have the
+    /// same error.
     ///
-    /// If only some ranks fail, the whole job ends within seconds; then this function may not return. MPI is initialised only under an
-    /// MPI launcher: without one, as on login nodes, it is not called at all.
+    /// If only some ranks fail, the whole job ends within seconds; then this function may not return. MPI is initialised only
+    /// under an MPI launcher: without one, as on login nodes, it is not called at all.
     pub fn run(self, body: impl Fn(Comm) -> Result<()> + Sync) -> u8 {
         self.start(false, |comm, _| body(comm))
     }
 
-    /// Does the same as [`Launch::run`], for a body that can continue after the failure of a rank. If the MPI library has user-level failure
-    /// mitigation, and the launcher keeps the other ranks running when one fails (`mpirun --with-ft ulfm` of Open MPI 5), the
-    /// surviving ranks unwind from `body`, wherever they are, and call it again with a communicator of the survivors and the
-    /// number of failures so far. Otherwise this number is always 0.
+    /// Does the same as [`Launch::run`], for a body that can continue after the failure of a rank. If the MPI library has
+    /// user-level failure mitigation, and the launcher keeps the other ranks running when one fails (`mpirun --with-ft ulfm` of
+    /// Open MPI 5), the surviving ranks unwind from `body`, wherever they are, and call it again with a communicator of the
+    /// survivors and the number of failures so far. Otherwise this number is always 0.
     pub fn survive(self, body: impl Fn(Comm, usize) -> Result<()> + Sync) -> u8 {
         self.start(true, body)
     }
@@ -183,8 +184,8 @@ impl Launch {
     }
 }
 
-/// Agrees on the outcome of the job and returns its exit code. Ends the job if only some ranks failed. Resumes unwinding after a process
-/// failure.
+/// Agrees on the outcome of the job and returns its exit code. Ends the job if only some ranks failed. Resumes unwinding after a
+/// process failure.
 #[cfg(feature = "mpi")]
 fn vote(control: &dyn Transport, result: std::result::Result<Result<()>, Box<dyn Any + Send>>) -> u8 {
     let result = result.map_err(|payload| {

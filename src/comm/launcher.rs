@@ -66,7 +66,7 @@ impl Launcher {
             Some(size) if size != world => {
                 let what = format!("{} started {size} ranks, but MPI sees {world}", self.name);
                 let remedy = if self.name == "srun" {
-                    "srun does not speak to this program's MPI: try srun --mpi=pmix (Open MPI) or --mpi=pmi2 (MPICH); \
+                    "srun and this program's MPI use different interfaces: try srun --mpi=pmix (Open MPI) or --mpi=pmi2 (MPICH); \
                      `srun --mpi=list` shows what there is"
                 } else {
                     "the launcher belongs to another MPI than this program: start it with the mpirun of the MPI that it was \

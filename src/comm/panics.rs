@@ -1,8 +1,8 @@
 //! Catching panics, with their location in the source.
 //!
-//! Only the panic hook knows the location of a panic. So a hook records message and location for threads inside a silent [`catch`],
-//! and prints nothing: the caller of [`catch`] prints one line for the whole job. All other threads of the process keep the
-//! previous hook.
+//! Only the panic hook knows the location of a panic. So a hook records message and location for threads inside a silent
+//! [`catch`], and prints nothing: the caller of [`catch`] prints one line for the whole job. All other threads of the process
+//! keep the previous hook.
 use super::failure::{Failure, payload_text};
 use std::any::Any;
 use std::cell::{Cell, RefCell};

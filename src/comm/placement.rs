@@ -20,8 +20,8 @@ struct RankPlacement {
     threads: usize,
 }
 
-/// Returns the default number of threads of this rank: the cores that it may use, divided among the ranks that may use the same cores; at
-/// least 1. Collective.
+/// Returns the default number of threads of this rank: the cores that it may use, divided among the ranks that may use the same
+/// cores; at least 1. Collective.
 pub fn default_threads(comm: &dyn Transport) -> usize {
     let mine = RankPlacement::here(0);
     let all = gather_placements(comm, &mine);
@@ -41,8 +41,8 @@ fn gather_placements(comm: &dyn Transport, mine: &RankPlacement) -> Vec<RankPlac
         .collect()
 }
 
-/// Returns the name of the node of this rank: the host name, together with the name that Slurm uses if it is different. Both are needed
-/// since launchers pass variables on to other hosts. The environment variable `HALOCLINE_NODE` overrides the name.
+/// Returns the name of the node of this rank: the host name, together with the name that Slurm uses if it is different. Both are
+/// needed since launchers pass variables on to other hosts. The environment variable `HALOCLINE_NODE` overrides the name.
 pub fn node() -> String {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let host = read("/proc/sys/kernel/hostname");
@@ -91,7 +91,8 @@ fn parse(list: &str) -> Cores {
     list.split(',').filter_map(range).flatten().collect()
 }
 
-/// Describes the first set of cores that has more threads than cores. The sets are the cores of each rank, and all cores used on a host.
+/// Describes the first set of cores that has more threads than cores. The sets are the cores of each rank, and all cores used on
+/// a host.
 fn warning(places: &[RankPlacement], mpi: bool) -> Option<String> {
     let mut hosts: BTreeMap<&str, Vec<&RankPlacement>> = BTreeMap::new();
     for place in places {

@@ -2,8 +2,8 @@
 #[cfg(feature = "mpi")]
 use {::mpi::ffi::MPI_Comm, std::any::Any, std::rc::Rc};
 
-/// An MPI communicator for other libraries (parallel HDF5). It is opaque, and keeps the communicator allocated: safe code can neither
-/// invent one nor outlive it.
+/// An MPI communicator for other libraries (parallel HDF5). It is opaque, and keeps the communicator allocated: safe code can
+/// neither invent one nor outlive it.
 #[cfg(feature = "mpi")]
 #[derive(Clone)]
 pub struct RawComm {

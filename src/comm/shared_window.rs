@@ -1,8 +1,8 @@
-//! Shared-memory windows: memory that several processes of one node map. A message in a window is written by one process and read by
-//! another; it is not copied in between.
+//! Shared-memory windows: memory that several processes of one node map. A message in a window is written by one process and read
+//! by another; it is not copied in between.
 //!
-//! A window is an anonymous file in memory (`memfd_create`), which other processes of the node open through `/proc`. The system frees it
-//! when the last process that maps it ends, in whatever way.
+//! A window is an anonymous file in memory (`memfd_create`), which other processes of the node open through `/proc`. The system
+//! frees it when the last process that maps it ends, in whatever way.
 use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::ptr::null_mut;
@@ -33,8 +33,8 @@ impl WindowHandle {
 }
 
 impl SharedWindow {
-    /// Creates a window of `bytes` zero bytes, and the handle through which others open it, to be kept until they have. Returns `None` if
-    /// the system has not enough memory.
+    /// Creates a window of `bytes` zero bytes, and the handle through which others open it, to be kept until they have. Returns
+    /// `None` if the system has not enough memory.
     #[cfg(target_os = "linux")]
     pub fn create(bytes: usize) -> Option<(Rc<SharedWindow>, WindowHandle)> {
         static MADE: AtomicU64 = AtomicU64::new(0);

@@ -1,8 +1,8 @@
 //! How the ranks of a job agree on its outcome and end together.
 //!
-//! A rank that has finished, with success or not, votes. Once all have voted, the lowest rank with the most severe outcome prints it,
-//! and all ranks end in an orderly way with its exit code. A rank that has failed waits only briefly for the other votes, since
-//! the other ranks may be waiting for it: then it prints its error and ends the job.
+//! A rank that has finished, with success or not, votes. Once all have voted, the lowest rank with the most severe outcome prints
+//! it, and all ranks end in an orderly way with its exit code. A rank that has failed waits only briefly for the other votes,
+//! since the other ranks may be waiting for it: then it prints its error and ends the job.
 use super::failure::{Aborted, Failure};
 use super::transport::{Reduce, Transport};
 use crate::base::Kind;
@@ -91,7 +91,8 @@ pub(super) fn exit_code(code: i32) -> u8 {
     u8::try_from(code).ok().filter(|code| *code != 0).unwrap_or(1)
 }
 
-/// Starts a timer that ends the process after the grace period, whatever its threads do, unless the returned value is dropped earlier.
+/// Starts a timer that ends the process after the grace period, whatever its threads do, unless the returned value is dropped
+/// earlier.
 pub(super) fn exit_after_grace_period(code: u8) -> mpsc::Sender<()> {
     let (timer, cancelled) = mpsc::channel();
     std::thread::spawn(move || {

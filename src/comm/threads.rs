@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 /// The threads of one rank: its main thread, the only one that communicates with other ranks, and `count - 1` workers.
 ///
-/// Work consists of items 0..n, such as the tiles of a domain. Each thread starts with its own contiguous share of the items, the same
-/// in every call, so that memory is read on the NUMA node where it was first written. A thread that has finished its share takes
-/// items of the others, one by one.
+/// Work consists of items 0..n, such as the tiles of a domain. Each thread starts with its own contiguous share of the items, the
+/// same in every call, so that memory is read on the NUMA node where it was first written. A thread that has finished its share
+/// takes items of the others, one by one.
 ///
 /// ```
 /// let threads = halocline::comm::Threads::new(2);
@@ -30,8 +30,8 @@ impl Threads {
     pub fn new(count: usize) -> Threads {
         let count = count.max(1);
         let pool = || ThreadPoolBuilder::new().thread_name(|i| format!("worker {i}"));
-        // As a member of the pool, the main thread need not wait for workers that have not started yet. A thread can join only one
-        // pool. With a further one (in tests), it works outside the pool, and waits longer.
+        // As a member of the pool, the main thread need not wait for workers that have not started yet. A thread can join only
+        // one pool. With a further one (in tests), it works outside the pool, and waits longer.
         let build = || {
             let inside = pool().num_threads(count).use_current_thread().build();
             inside.or_else(|_| pool().num_threads(count - 1).build())
@@ -47,8 +47,8 @@ impl Threads {
         self.count
     }
 
-    /// Calls `f` once for each of 0..n, on any of the threads and in any order, and waits for all calls. If `f` panics, items that have not
-    /// started are skipped, and the first panic resumes in the caller.
+    /// Calls `f` once for each of 0..n, on any of the threads and in any order, and waits for all calls. If `f` panics, items
+    /// that have not started are skipped, and the first panic resumes in the caller.
     pub fn for_each(&self, n: usize, f: impl Fn(usize) + Sync) {
         let pool = match &self.pool {
             Some(pool) if n > 1 => pool,

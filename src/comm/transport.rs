@@ -52,8 +52,8 @@ pub trait Transport {
     fn direct(&self, tag: u32) -> Box<dyn Direct>;
     /// Creates a communicator of the ranks that give the same colour, in the rank order of this one.
     fn split(&self, colour: usize) -> Rc<dyn Transport>;
-    /// Returns the MPI communicator for use by other libraries; `None` without MPI, and where ranks survive process failures, since
-    /// those libraries do not.
+    /// Returns the MPI communicator for use by other libraries; `None` without MPI, and where ranks survive process failures,
+    /// since those libraries do not.
     fn raw(&self) -> Option<RawComm>;
     /// Ends all ranks of the job at once with this exit code; any rank may call it alone. An MPI job ends here. An in-process
     /// rank unwinds, and the others unwind where they wait for it.
@@ -128,9 +128,9 @@ pub unsafe trait Direct {
     /// If messages of the previous call have not been finished.
     ///
     /// # Safety
-    /// From this call on (also if it unwinds) until [`Direct::finish`] returns, the memory of all messages must stay allocated, nothing
-    /// may access the memory to be received, and nothing may write to the memory to be sent. Dropping the endpoint neither cancels
-    /// nor completes messages: a caller that drops it without [`Direct::finish`] must leak their memory unless
+    /// From this call on (also if it unwinds) until [`Direct::finish`] returns, the memory of all messages must stay allocated,
+    /// nothing may access the memory to be received, and nothing may write to the memory to be sent. Dropping the endpoint
+    /// neither cancels nor completes messages: a caller that drops it without [`Direct::finish`] must leak their memory unless
     /// [`Direct::poll`] has returned true.
     unsafe fn start(&mut self, sends: &[RawMessage], receives: &[RawMessage]);
     /// Makes progress. Returns true if [`Direct::finish`] would not wait.

@@ -1,7 +1,8 @@
 //! State that in-process ranks share: a mailbox for each rank, and the failure of the job.
 //!
-//! Sending never waits. A receiving rank sleeps until the last message that it needs has arrived. Since messages arrive immediately, a
-//! job in which every rank sleeps or has finished is in a deadlock: it is ended with a message that names waiting ranks.
+//! Sending never waits. A receiving rank sleeps until the last message that it needs has arrived. Since messages arrive
+//! immediately, a job in which every rank sleeps or has finished is in a deadlock: it is ended with a message that names waiting
+//! ranks.
 use super::spare_buffers::SpareBuffers;
 use crate::comm::buffer::Buffer;
 use crate::comm::failure::{Aborted, Failure};

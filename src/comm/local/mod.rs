@@ -1,5 +1,5 @@
-//! Ranks that are threads of one process. All operations are built from sending to the mailboxes of other ranks and receiving from
-//! the rank's own.
+//! Ranks that are threads of one process. All operations are built from sending to the mailboxes of other ranks and receiving
+//! from the rank's own.
 mod direct;
 mod endpoint;
 mod link;

@@ -2,8 +2,8 @@
 use crate::comm::buffer::Buffer;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Buffers of a sender's earlier messages, returned by their receivers: the two ends of a link pass buffers back and forth, so that
-/// after a few rounds nothing is allocated.
+/// Buffers of a sender's earlier messages, returned by their receivers: the two ends of a link pass buffers back and forth, so
+/// that after a few rounds nothing is allocated.
 #[derive(Clone, Default)]
 pub(super) struct SpareBuffers(Arc<Mutex<Vec<Buffer>>>);
 

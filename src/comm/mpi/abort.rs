@@ -20,8 +20,8 @@ pub(super) fn abort(code: i32) -> ! {
     signal_hook::low_level::exit(code)
 }
 
-/// Waits until the launcher has read the output of this rank from a pipe, up to the timeout: when a rank aborts, the launcher of MPICH
-/// discards output that it has not read.
+/// Waits until the launcher has read the output of this rank from a pipe, up to the timeout: when a rank aborts, the launcher of
+/// MPICH discards output that it has not read.
 fn wait_until_read(pipe: impl std::os::fd::AsFd) {
     let start = Instant::now();
     while start.elapsed() < READ_TIMEOUT && rustix::io::ioctl_fionread(&pipe).is_ok_and(|bytes| bytes > 0) {

@@ -13,8 +13,8 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// The limits of this process. MPI counts in C ints. The environment can lower the limits, for tests and for MPI libraries that
-    /// have problems with large messages or shared memory: `HALOCLINE_MPI_CHUNK`, `HALOCLINE_MPI_WINDOW` (0: none).
+    /// The limits of this process. MPI counts in C ints. The environment can lower the limits, for tests and for MPI libraries
+    /// that have problems with large messages or shared memory: `HALOCLINE_MPI_CHUNK`, `HALOCLINE_MPI_WINDOW` (0: none).
     pub fn from_environment() -> Limits {
         let variable = |name| std::env::var(name).ok().and_then(|bytes| bytes.parse::<usize>().ok());
         let call = variable("HALOCLINE_MPI_CHUNK").unwrap_or(1 << 30).clamp(1, c_int::MAX as usize);

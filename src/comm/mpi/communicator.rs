@@ -1,9 +1,9 @@
 //! MPI communicators, and the handling of process failures.
 //!
-//! MPI returns its errors, and each call is checked. With an MPI library that has failure mitigation (ULFM), an error may mean that
-//! another process has failed. Then this rank revokes all communicators, so that no rank waits for one that has left, completes its
-//! requests, so that MPI no longer accesses its memory, and unwinds. The surviving ranks can then create a communicator without the
-//! failed ones. Any other error ends the job.
+//! MPI returns its errors, and each call is checked. With an MPI library that has failure mitigation (ULFM), an error may mean
+//! that another process has failed. Then this rank revokes all communicators, so that no rank waits for one that has left,
+//! completes its requests, so that MPI no longer accesses its memory, and unwinds. The surviving ranks can then create a
+//! communicator without the failed ones. Any other error ends the job.
 use super::abort::abort_job;
 use super::calls::rank;
 use super::ulfm::Ulfm;
@@ -121,8 +121,8 @@ impl FaultDomain {
     }
 }
 
-/// True if MPI objects of this rank may be freed: not after MPI_Finalize, and not while this thread unwinds, since the other ranks
-/// may be in any call.
+/// True if MPI objects of this rank may be freed: not after MPI_Finalize, and not while this thread unwinds, since the other
+/// ranks may be in any call.
 pub(super) fn may_free() -> bool {
     !std::thread::panicking() && !mpi::environment::is_finalized()
 }

@@ -34,8 +34,8 @@ impl MpiDirect {
     }
 }
 
-// SAFETY: MPI accesses only the pieces of the messages, until their requests are complete. `test` and `wait` report completion only if
-// MPI does; where another process has failed, the communicator completes all requests before it unwinds.
+// SAFETY: MPI accesses only the pieces of the messages, until their requests are complete. `test` and `wait` report completion
+// only if MPI does; where another process has failed, the communicator completes all requests before it unwinds.
 unsafe impl Direct for MpiDirect {
     unsafe fn start(&mut self, sends: &[RawMessage], receives: &[RawMessage]) {
         assert!(self.requests.is_empty(), "start() of messages in progress");

@@ -8,8 +8,8 @@ use mpi::ffi::*;
 use std::os::raw::c_int;
 use std::rc::Rc;
 
-/// Returns a slot for each send and each receive, given as `(peer, bytes)`, that is short enough and whose peer is on this node. Waits
-/// for the peers.
+/// Returns a slot for each send and each receive, given as `(peer, bytes)`, that is short enough and whose peer is on this node.
+/// Waits for the peers.
 pub(super) fn agree_on_slots(
     comm: &Rc<Communicator>,
     max_bytes: usize,

@@ -52,8 +52,8 @@ impl MpiLink {
         for (storage, &(peer, len)) in messages.memory.1.iter().zip(receives) {
             let Storage::Private(buffer) = storage else { continue };
             for (start, n) in pieces(len, limits.call) {
-                // SAFETY: `n` bytes from `start` on are in bounds of a buffer that does not move and that outlives the request. The
-                // link returns no reference to it while messages are in progress.
+                // SAFETY: `n` bytes from `start` on are in bounds of a buffer that does not move and that outlives the request.
+                // The link returns no reference to it while messages are in progress.
                 requests.add_persistent(|comm, request| unsafe {
                     let at = buffer.start().add(start).cast();
                     MPI_Recv_init(at, count(n), RSMPI_UINT8_T, peer as c_int, tag, comm, request)
@@ -108,7 +108,8 @@ impl Link for MpiLink {
         }
         match &mut self.messages.memory.0[i] {
             Storage::Private(buffer) => buffer,
-            // SAFETY: the receiver has released the previous message in this buffer, and reads it again once the next one is sent.
+            // SAFETY: the receiver has released the previous message in this buffer, and reads it again once the next one is
+            // sent.
             Storage::Shared(slot) => unsafe { std::slice::from_raw_parts_mut(slot.buffer(rounds), slot.bytes()) },
         }
     }

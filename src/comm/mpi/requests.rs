@@ -37,8 +37,8 @@ impl Requests {
         self.list.borrow().is_empty()
     }
 
-    /// Adds a request and starts it: `start` calls MPI with the communicator and the place of the request, and returns MPI's return
-    /// code.
+    /// Adds a request and starts it: `start` calls MPI with the communicator and the place of the request, and returns MPI's
+    /// return code.
     pub fn add(&self, start: impl FnOnce(MPI_Comm, &mut MPI_Request) -> c_int) {
         self.active.set(true);
         self.add_persistent(start);
@@ -55,8 +55,8 @@ impl Requests {
     /// Starts all requests, which are persistent.
     ///
     /// # Safety
-    /// Until the requests are complete, their memory stays allocated, nothing accesses the memory to be received, and nothing writes
-    /// to the memory to be sent.
+    /// Until the requests are complete, their memory stays allocated, nothing accesses the memory to be received, and nothing
+    /// writes to the memory to be sent.
     pub unsafe fn start(&self) {
         self.active.set(true);
         let code = {

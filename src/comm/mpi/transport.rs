@@ -138,7 +138,8 @@ impl Transport for MpiTransport {
             let peer = (self.rank + self.size - step) % self.size;
             for (start, n) in pieces(from[peer].len(), self.limits.call) {
                 let at = from[peer][start..].as_mut_ptr().cast();
-                // SAFETY: `n` bytes from `start` on are in bounds; `messages` keeps them, and nothing accesses them before the wait below.
+                // SAFETY: `n` bytes from `start` on are in bounds; `messages` keeps them, and nothing accesses them before the
+                // wait below.
                 requests.add(|comm, request| unsafe {
                     MPI_Irecv(at, count(n), RSMPI_UINT8_T, peer as c_int, ALL_TO_ALL, comm, request)
                 });

@@ -1,5 +1,5 @@
-//! User-level failure mitigation (ULFM): functions of some MPI libraries with which ranks survive process failures. (Bland, Bouteiller,
-//! Herault, Bosilca and Dongarra, "Post-failure recovery of MPI communication capability", 2013.)
+//! User-level failure mitigation (ULFM): functions of some MPI libraries with which ranks survive process failures. (Bland,
+//! Bouteiller, Herault, Bosilca and Dongarra, "Post-failure recovery of MPI communication capability", 2013.)
 use mpi::ffi::*;
 use std::ffi::CStr;
 use std::mem::transmute_copy;
@@ -16,8 +16,8 @@ pub(super) struct Ulfm {
 }
 
 impl Ulfm {
-    /// Looks the functions up. Returns `None` if the library lacks one of them, or if the launcher would end all ranks after a process
-    /// failure: Open MPI sets an environment variable if it would not.
+    /// Looks the functions up. Returns `None` if the library lacks one of them, or if the launcher would end all ranks after a
+    /// process failure: Open MPI sets an environment variable if it would not.
     pub fn find() -> Option<Ulfm> {
         std::env::var("OMPI_MCA_mpi_ft_enable").ok().filter(|value| ["1", "true", "yes"].contains(&value.as_str()))?;
         /// # Safety

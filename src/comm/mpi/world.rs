@@ -12,8 +12,8 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
-/// Initialised MPI. It stays on the thread that initialised it. Dropping it does not finalise MPI: a rank that unwinds must not wait for
-/// the others in MPI_Finalize.
+/// Initialised MPI. It stays on the thread that initialised it. Dropping it does not finalise MPI: a rank that unwinds must not
+/// wait for the others in MPI_Finalize.
 pub(in crate::comm) struct World {
     universe: ManuallyDrop<Universe>,
     limits: Limits,
