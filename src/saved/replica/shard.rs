@@ -346,7 +346,7 @@ mod tests {
     fn hostile_manifests_are_no_shards() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        let good = r#"{"life":1,"step":2,"rank":0,"ranks":2,"numbers":{},"parts":[{"name":"t","number":"F64","shape":[4,4],"boxes":[{"start":[0,0],"count":[2,4],"at":64,"hash":"0"}]}]}"#;
+        let good = r#"{"life":1,"step":2,"rank":0,"ranks":2,"numbers":{},"parts":[{"name":"t","number":"f64","shape":[4,4],"boxes":[{"start":[0,0],"count":[2,4],"at":64,"hash":"0"}]}]}"#;
         let read = |text: &str| sealed(&path, text.as_bytes(), text.len() as u64);
         let manifest = read(good).unwrap();
         assert!(super::read(&path, &manifest).is_none(), "the hash is wrong");
