@@ -1,11 +1,21 @@
-//! The command line as its user meets it. What is printed for bad input is a page of the documentation, checked word by
-//! word; `BLESS=1 cargo test bad_inputs` writes it anew.
-use super::*;
+//! Tests of the command line. The messages for bad input are a page of the documentation, compared word by word;
+//! `BLESS=1 cargo test bad_inputs` rewrites the page.
+use super::arguments::{Arguments, Command};
+use super::entry::reply;
+use super::reply::Reply;
+use super::start;
+use crate::base::Result;
+use crate::comm::Comm;
+use crate::config::{self, JobFile};
+use crate::run::{self, PreparedJob};
 use crate::{Grid, Job, Model, jobs};
+use clap::Parser;
 use halocline_kernels::Real;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 struct Heat;
@@ -82,14 +92,12 @@ fn ask(arguments: &[&str]) -> Reply {
     reply(jobs![Heat, Empty], std::iter::once("halocline").chain(arguments.iter().copied()).map(OsString::from))
 }
 
-/// A check of this text as `heat.toml`.
-fn checked(text: &str) -> Result<JobFile> {
-    let mut file = JobFile::parse("heat.toml", text, &[])?;
-    JobEntry::of_file(jobs![Heat, Empty], &mut file)?;
-    Ok(file)
+/// The prepared job of this text, as the file `heat.toml`.
+fn checked(text: &str) -> Result<PreparedJob> {
+    PreparedJob::of_file(jobs![Heat, Empty], JobFile::parse("heat.toml", text, &[])?)
 }
 
-/// Splits a command at spaces outside of double quotes, which it takes away.
+/// Splits a command at spaces outside of double quotes, and removes the quotes.
 fn words(command: &str) -> Vec<String> {
     let (mut words, mut quoted) = (vec![String::new()], false);
     for c in command.chars() {
@@ -103,9 +111,9 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// What the command prints in a folder with these files.
+/// The output of `command` in the directory `dir`.
 fn printed(dir: &Path, command: &str) -> String {
-    // Names without `=` that follow the subcommand, or --output, are paths in the folder.
+    // Words without `=` after the subcommand or after --output are paths in the directory.
     let all = words(command);
     let is_path =
         |i: usize, word: &str| i > 1 && !word.contains('=') && !word.starts_with('-') && word.parse::<u8>().is_err();
@@ -158,12 +166,12 @@ fn bad_inputs() {
         fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/bad_inputs.md"), &blocks).unwrap();
     } else {
         let differs = page.lines().zip(blocks.lines()).find(|(old, new)| old != new);
-        assert!(page == blocks, "the page and what is printed differ: {differs:#?}");
+        assert!(page == blocks, "the page and the printed messages differ: {differs:#?}");
     }
 }
 
 #[test]
-fn jobs_are_listed_a_line_each() {
+fn jobs_are_listed_one_per_line() {
     let reply = ask(&["list"]);
     assert_eq!(reply.out, "heat         heat equation ∂T/∂t = κ ∇²T\nempty_space  nothing at all\n");
     assert_eq!((reply.err.as_str(), reply.code), ("", 0));
@@ -205,11 +213,11 @@ fn every_key_of_a_job_file_is_described() {
 
 #[test]
 fn a_check_fills_in_the_parameters() {
-    let file = checked(&format!("{FILE}parameters = {{kappa = 2, source = {{power = 0.1}}}}")).unwrap();
-    let parameters: Parameters = file.parameters.clone().try_into().unwrap();
+    let job = checked(&format!("{FILE}parameters = {{kappa = 2, source = {{power = 0.1}}}}")).unwrap();
+    let parameters: Parameters = job.file().parameters.clone().try_into().unwrap();
     assert_eq!((parameters.kappa, parameters.width, parameters.source.map(|s| s.power)), (2.0, 0.1, Some(0.1f32)));
-    assert_eq!(checked(&file.to_toml()).unwrap(), file);
-    JobEntry::find(jobs![Heat], "heat").unwrap().build(&file, &mut Model::new(Comm::alone(), Grid::new([8]))).unwrap();
+    assert_eq!(checked(&job.file().to_toml()).unwrap().file(), job.file());
+    job.declare(&mut Model::new(Comm::alone(), Grid::new([8]))).unwrap();
 }
 
 #[test]
@@ -224,16 +232,16 @@ fn parameters_are_checked_before_serde_sees_them() {
         ("kappa = -0.0", "heat.toml:4: `parameters.kappa` = -0.0: must be a number > 0 [m²/s]"),
         ("start = 1", "heat.toml:4: `parameters.start` = 1: must be \"gaussian\" or \"step\""),
     ] {
-        let error = checked(&format!("{FILE}parameters = {{{parameters}}}")).unwrap_err();
+        let error = checked(&format!("{FILE}parameters = {{{parameters}}}")).err().unwrap();
         assert_eq!(error.to_string(), message, "{parameters}");
     }
     let empty = FILE.replace("heat", "empty_space") + "parameters.kappa = 1";
-    let error = checked(&empty).unwrap_err();
+    let error = checked(&empty).err().unwrap();
     assert_eq!(error.to_string(), "heat.toml:4: unknown key `parameters.kappa`\n  `parameters` has no keys");
 }
 
 #[test]
-fn a_run_gets_what_the_command_line_says() {
+fn a_run_gets_the_options_of_the_command_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("heat3d.toml");
     fs::write(&path, FILE).unwrap();
@@ -242,11 +250,11 @@ fn a_run_gets_what_the_command_line_says() {
     let parse = |more: &[&str]| {
         let all = ["halocline", "run", file].into_iter().chain(more.iter().copied());
         match Arguments::try_parse_from(all).unwrap().command {
-            Command::Run(arguments) => start::prepare(jobs, arguments).unwrap().unwrap(),
+            Command::Run(arguments) => start::prepare_run(jobs, arguments).unwrap().unwrap(),
             _ => panic!("another command"),
         }
     };
-    let (_, _, options) = parse(&[]);
+    let (_, options) = parse(&[]);
     let expected = run::Options {
         ranks: None,
         threads: None,
@@ -256,7 +264,7 @@ fn a_run_gets_what_the_command_line_says() {
         trace: false,
     };
     assert_eq!(options, expected);
-    let (entry, file, options) = parse(&[
+    let (job, options) = parse(&[
         "--ranks",
         "4",
         "time.end=3 day",
@@ -275,8 +283,8 @@ fn a_run_gets_what_the_command_line_says() {
         resume: None,
         trace: true,
     };
-    assert_eq!((entry.name(), options), ("heat", expected));
-    assert_eq!(file.time.end, config::Span::Seconds(259_200.0));
+    assert_eq!((job.file().job.as_str(), options), ("heat", expected));
+    assert_eq!(job.file().time.end, config::SimulatedDuration::Seconds(259_200.0));
 }
 
 #[test]

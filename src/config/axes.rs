@@ -1,11 +1,11 @@
-//! Lists of one to three values, one an axis: `[z, y, x]`, `[y, x]` or `[x]`, so that they apply from the right.
-use super::source::Source;
+//! Lists of one to three values, one per axis: `[z, y, x]`, `[y, x]` or `[x]`. The last value belongs to x.
+use super::origins::KeyOrigins;
 use crate::base::Result;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 
-/// Stands for an axis that a list of numbers leaves out, until the whole grid is known.
+/// The value of an axis that a list of numbers leaves out, until its default is known.
 pub(super) const NOT_GIVEN: f64 = f64::NAN;
 
 fn pad<T: Copy>(given: &[T], filler: T) -> Option<[T; 3]> {
@@ -40,7 +40,7 @@ pub(super) fn points<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<[f
     all.map(Some).ok_or_else(|| serde::de::Error::custom("a point has 1 to 3 numbers, [z, y, x]"))
 }
 
-/// `true` for all axes, or one a number of cells.
+/// `true` or `false` for all axes, or one flag per axis.
 pub(super) fn flags<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[bool; 3]>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -78,14 +78,14 @@ pub(super) fn points_schema(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "array", "items": numbers_schema(generator), "minItems": 1})
 }
 
-/// A list may leave out leading axes only where the grid is flat: on any other axis the value would be a guess.
-pub(super) fn check_counts(table: &Table, cells: [usize; 3], source: &Source) -> Result<()> {
+/// Checks that lists leave out leading axes only where the grid is flat: on any other axis the value would be a guess.
+pub(super) fn check_counts(table: &Table, cells: [usize; 3], origins: &KeyOrigins) -> Result<()> {
     let axes = 3 - cells.iter().position(|&n| n > 1).unwrap_or(2);
     let check = |key: &str, value: &Value| match value {
         Value::Array(values) if values.len() < axes => {
             let count = if axes == 1 { "1 axis".into() } else { format!("{axes} axes") };
             let why = format!("the grid has {count}: cells = {cells:?}\nlists are [z, y, x], [y, x] or [x]");
-            Err(source.wrong(key, super::source::shown(value), &why))
+            Err(origins.wrong(key, super::origins::shown(value), &why))
         }
         _ => Ok(()),
     };

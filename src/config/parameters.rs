@@ -1,29 +1,34 @@
-//! A job's `[parameters]`: a plain struct whose doc comments, defaults and ranges are also its manual and its checks.
-use super::{Key, Shape, Source, check};
+//! Keys of a job file for the manual, and the check of `[parameters]`: both come from the doc comments, defaults and
+//! ranges of a plain struct.
+use super::check;
+use super::origins::KeyOrigins;
+use super::schema::{KeySchema, ValueSchema};
 use crate::base::Result;
 use schemars::JsonSchema;
 use serde_json::Value as Json;
 
-/// One key, as `halocline describe` shows it.
+/// The description of one key, as `halocline describe` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The key; one of an inner table is `table.key`.
+pub struct KeyDescription {
+    /// The dotted path of the key, such as `table.key`.
     pub name: String,
-    /// Its type in a word, such as `number` or `list of 3 numbers`.
+    /// The type, such as `number` or `list of 3 numbers`.
     pub kind: String,
-    /// Its unit; empty if it has none.
+    /// The unit; empty for a key without unit.
     pub unit: String,
-    /// Its default in TOML; empty if it has none.
+    /// The default in TOML; empty for a key without default.
     pub default: String,
-    /// The values allowed, such as `≥ 0` or `"f64" or "f32"`; empty if all are.
+    /// The allowed values, such as `≥ 0` or `"f64" or "f32"`; empty if all values are allowed.
     pub range: String,
-    /// What it means.
+    /// The meaning of the key.
     pub description: String,
 }
 
-/// The keys of the table that becomes a `T`, in the order of its fields. A description comes from the doc comment, and
-/// the unit from the brackets at its end; the range from `#[schemars(range(…))]`, where an open bound is
-/// `#[schemars(extend("exclusiveMinimum" = 0.0))]`; the default from `T`'s `Default`.
+/// Describes the keys of the table that deserialises to a `T`, in the order of its fields.
+///
+/// The description is the doc comment, and the unit stands in brackets at its end. The range comes from
+/// `#[schemars(range(…))]`, an open bound from `#[schemars(extend("exclusiveMinimum" = 0.0))]`, the default from
+/// `T::default()`.
 ///
 /// ```
 /// use schemars::JsonSchema;
@@ -47,32 +52,32 @@ pub struct Row {
 /// assert_eq!([&*row.name, &row.kind, &row.unit], ["kappa", "number", "m²/s"]);
 /// assert_eq!([&*row.default, &row.range, &row.description], ["1.5", "≥ 0", "diffusivity κ"]);
 /// ```
-pub fn describe<T: JsonSchema>() -> Vec<Row> {
+pub fn describe<T: JsonSchema>() -> Vec<KeyDescription> {
     let mut rows = vec![];
-    if let Shape::Table(keys) = Shape::of::<T>() {
+    if let ValueSchema::Table(keys) = ValueSchema::of::<T>() {
         add_rows("", &keys, &mut rows);
     }
     rows
 }
 
-/// Checks a job's parameters, which stand under `[parameters]`, against their type `T`.
+/// Checks the table `[parameters]` against the schema of `T`.
 ///
 /// # Errors
-/// An unknown key, a value of a wrong type or range: with its line in the job file.
-pub fn check_parameters<T: JsonSchema>(parameters: &toml::Table, source: &Source) -> Result<()> {
-    match Shape::of::<T>() {
-        Shape::Table(keys) => check::table(parameters, &keys, "parameters", source),
+/// If a key is unknown, or a value has a wrong type or range; the message names its line in the job file.
+pub fn check_parameters<T: JsonSchema>(parameters: &toml::Table, origins: &KeyOrigins) -> Result<()> {
+    match ValueSchema::of::<T>() {
+        ValueSchema::Table(keys) => check::table(parameters, &keys, "parameters", origins),
         _ => Ok(()),
     }
 }
 
-fn add_rows(prefix: &str, keys: &[Key], rows: &mut Vec<Row>) {
+fn add_rows(prefix: &str, keys: &[KeySchema], rows: &mut Vec<KeyDescription>) {
     for key in keys {
         let name = format!("{prefix}{}", key.name);
-        match &key.shape {
-            Shape::Table(inner) => add_rows(&format!("{name}."), inner, rows),
-            Shape::Map(values) => match &**values {
-                Shape::Table(inner) => add_rows(&format!("{name}.NAME."), inner, rows),
+        match &key.schema {
+            ValueSchema::Table(inner) => add_rows(&format!("{name}."), inner, rows),
+            ValueSchema::Map(values) => match &**values {
+                ValueSchema::Table(inner) => add_rows(&format!("{name}.NAME."), inner, rows),
                 _ => rows.push(row(name, key)),
             },
             _ => rows.push(row(name, key)),
@@ -80,30 +85,30 @@ fn add_rows(prefix: &str, keys: &[Key], rows: &mut Vec<Row>) {
     }
 }
 
-fn row(name: String, key: &Key) -> Row {
+fn row(name: String, key: &KeySchema) -> KeyDescription {
     let mut description = key.description.clone();
-    if let Shape::Choice(names) = &key.shape {
+    if let ValueSchema::Choice(names) = &key.schema {
         let described = names.iter().filter(|(_, what)| !what.is_empty());
         let described: Vec<String> = described.map(|(name, what)| format!("{name} = {what}")).collect();
         if !described.is_empty() {
             description = format!("{description}: {}", described.join("; "));
         }
     }
-    Row {
+    KeyDescription {
         name,
-        kind: key.shape.kind(),
+        kind: key.schema.kind(),
         unit: key.unit.clone(),
         default: match &key.default {
             _ if key.required => "required".into(),
             Some(default) => in_toml(default),
             None => String::new(),
         },
-        range: key.shape.range(),
+        range: key.schema.range(),
         description,
     }
 }
 
-/// A JSON value in the words of TOML: they differ in tables only, which have no default of their own.
+/// Formats a JSON value as TOML. The two differ in tables only, which have no default of their own.
 fn in_toml(value: &Json) -> String {
     match value {
         Json::Array(values) => format!("[{}]", values.iter().map(in_toml).collect::<Vec<_>>().join(", ")),

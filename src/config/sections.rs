@@ -1,8 +1,8 @@
-//! The sections of a job file. The descriptions here are what `halocline describe` prints; a unit stands in brackets at the end.
+//! The sections of a job file. `halocline describe` prints the doc comments of the fields; a unit stands in brackets at the end.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 
-use super::axes;
-use super::span::{Cadence, Span, Wall, WallCadence};
+use super::duration::{Cadence, SimulatedDuration, WallCadence, WallTime};
+use super::{axes, element};
 use crate::base::Region;
 use halocline_kernels::ElementType;
 use schemars::JsonSchema;
@@ -10,18 +10,18 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// `[grid]`: the cells and where they lie.
+/// `[grid]`: the number of cells and their positions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GridSection {
     /// kind of grid
     #[serde(default)]
     pub kind: GridKind,
-    /// cells along each axis; two numbers are [y, x], one is [x], and a missing axis is flat: it has one cell
+    /// cells along each axis; two numbers are [y, x], one is [x]; a missing axis is flat and has one cell
     #[serde(deserialize_with = "axes::cells")]
     #[schemars(schema_with = "axes::counts_schema")]
     pub cells: [usize; 3],
-    /// length of the whole grid along each axis; by default the longest axis has length 1 and cells are cubes [m]
+    /// length of the whole grid along each axis; by default the longest axis has length 1 and the cells are cubes [m]
     #[serde(default = "axes::not_given", deserialize_with = "axes::numbers")]
     #[schemars(schema_with = "axes::lengths_schema")]
     pub length: [f64; 3],
@@ -29,7 +29,7 @@ pub struct GridSection {
     #[serde(default = "axes::not_given", deserialize_with = "axes::numbers")]
     #[schemars(schema_with = "axes::numbers_schema")]
     pub origin: [f64; 3],
-    /// whether each axis closes on itself, one value for all axes or a list; by default none does
+    /// whether each axis is periodic: one value for all axes, or a list; by default none is
     #[serde(default, deserialize_with = "axes::flags", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "axes::flags_schema")]
     pub periodic: Option<[bool; 3]>,
@@ -49,19 +49,21 @@ pub enum GridKind {
 #[serde(deny_unknown_fields)]
 pub struct TimeSection {
     /// when the run ends, such as "40 step" or "5 day"
-    pub end: Span,
+    pub end: SimulatedDuration,
 }
 
 /// `[engine]`: how the steps are computed. Only `element` changes results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineSection {
-    /// the numbers that fields are made of
-    pub element: Float,
-    /// steps computed at a time while a tile is in cache; "auto" measures and chooses
+    /// the element type of fields
+    #[serde(with = "element")]
+    #[schemars(schema_with = "element::schema")]
+    pub element: ElementType,
+    /// steps computed in one pass while a tile is in cache; "auto" measures and chooses
     pub fuse: Fuse,
-    /// vector instructions; "auto" takes the widest that this machine has
-    pub instruction_set: InstructionSet,
+    /// vector instructions; "auto" takes the widest set of this machine
+    pub instruction_set: InstructionSetChoice,
     /// how often fields are searched for NaN and infinity
     pub check_every: Cadence,
 }
@@ -69,55 +71,34 @@ pub struct EngineSection {
 impl Default for EngineSection {
     fn default() -> EngineSection {
         EngineSection {
-            element: Float::F64,
+            element: ElementType::F64,
             fuse: Fuse::Auto,
-            instruction_set: InstructionSet::Auto,
+            instruction_set: InstructionSetChoice::Auto,
             check_every: Cadence::Steps(100),
         }
     }
 }
 
-/// A floating-point type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Float {
-    /// double precision
-    #[default]
-    F64,
-    /// single precision
-    F32,
-}
-
-impl Float {
-    /// The same as an element type.
-    pub fn element_type(self) -> ElementType {
-        match self {
-            Float::F64 => ElementType::F64,
-            Float::F32 => ElementType::F32,
-        }
-    }
-}
-
-/// Steps computed in one pass.
+/// `engine.fuse`: the number of steps that are computed in one pass over memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fuse {
-    /// as many as are fastest here
+    /// the fastest number on this machine
     #[default]
     Auto,
-    /// so many
+    /// a fixed number
     #[serde(untagged)]
     Steps(NonZeroUsize),
 }
 
-/// Vector instructions.
+/// `engine.instruction_set`: the vector instructions of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum InstructionSet {
-    /// the widest that this machine has
+pub enum InstructionSetChoice {
+    /// the widest set of this machine
     #[default]
     Auto,
-    /// what every machine of this architecture has
+    /// the common subset of all machines of this architecture
     Baseline,
     /// 256 bits
     Avx2,
@@ -125,11 +106,11 @@ pub enum InstructionSet {
     Avx512,
 }
 
-/// `[parallel]`: how the grid is split.
+/// `[parallel]`: how the grid is split over ranks.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ParallelSection {
-    /// ranks along each axis, as in `grid.cells`; by default the split that is cheapest to exchange
+    /// ranks along each axis, as in `grid.cells`; by default the split with the cheapest halo exchange
     #[serde(deserialize_with = "axes::ranks", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "axes::counts_schema")]
     pub ranks: Option<[usize; 3]>,
@@ -148,29 +129,29 @@ pub struct StreamSection {
     /// the part of the grid to write; by default all
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<RegionSection>,
-    /// positions to write instead of whole fields (receivers, stations), each as in `grid.origin` [m]
+    /// positions to write instead of whole fields (receivers, stations), each given like `grid.origin` [m]
     #[serde(default, deserialize_with = "axes::points", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "axes::points_schema")]
     pub points: Option<Vec<[f64; 3]>>,
-    /// the numbers in the file
+    /// the element type in the file
     #[serde(default)]
     pub element: StreamElement,
-    /// what is written for an interval of `every`
+    /// the statistic over each interval of `every` that is written
     #[serde(default)]
     pub reduce: Reduction,
-    /// wall time after which the open segment is closed for good and can be read; "0 s" closes one at each instant
+    /// wall time after which the open segment is sealed and can be read; "0 s" seals one at each instant
     #[serde(default = "one_minute")]
-    pub seal: Wall,
-    /// whether pictures are drawn too; by default only for the stream `fields`
+    pub seal: WallTime,
+    /// whether pictures of the final fields are drawn; by default only for the stream `fields`
     #[serde(default)]
     pub picture: bool,
 }
 
-fn one_minute() -> Wall {
-    Wall(Duration::from_secs(60))
+fn one_minute() -> WallTime {
+    WallTime(Duration::from_secs(60))
 }
 
-/// Ranges of cell indices, `[first, one past the last]`; an axis without one is taken whole.
+/// Ranges of cell indices, `[first, one past the last]`; an axis without a range is taken whole.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegionSection {
@@ -186,7 +167,7 @@ pub struct RegionSection {
 }
 
 impl RegionSection {
-    /// The cells of a grid of this size that are in it.
+    /// The cells of the region, in a grid of `cells` cells.
     pub fn within(&self, cells: [usize; 3]) -> Region {
         let ranges = [self.z, self.y, self.x];
         let ends: [[usize; 2]; 3] = std::array::from_fn(|axis| ranges[axis].unwrap_or([0, cells[axis]]));
@@ -194,11 +175,11 @@ impl RegionSection {
     }
 }
 
-/// The numbers in an output file.
+/// The element type of an output stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StreamElement {
-    /// as in the run
+    /// the element type of the field
     #[default]
     Same,
     /// single precision
@@ -207,11 +188,11 @@ pub enum StreamElement {
     F64,
 }
 
-/// What is written for an interval between two instants.
+/// The statistic that a stream writes for the interval between two instants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Reduction {
-    /// the values at its end
+    /// the values at the end of the interval
     #[default]
     Instant,
     /// the mean over its steps
@@ -222,33 +203,33 @@ pub enum Reduction {
     Min,
 }
 
-/// `[checkpoint]`: what a run that was cut short can go on from.
+/// `[checkpoint]`: when the state is saved on disk, to resume an interrupted run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckpointSection {
-    /// how often the state is saved, and at the end; a signal that stops the run saves it in any case
+    /// how often the state is saved, and also at the end; a signal that stops the run always saves it
     pub every: Cadence,
-    /// wall time after which the state is saved if it was not in between, or "never"
+    /// longest wall time between two checkpoints, or "never"
     pub wall: WallCadence,
-    /// how many checkpoints are kept, the newest ones
+    /// how many of the newest checkpoints are kept
     #[schemars(range(min = 1))]
     pub keep: NonZeroUsize,
 }
 
 impl Default for CheckpointSection {
     fn default() -> CheckpointSection {
-        let keep = const { NonZeroUsize::new(2).expect("not zero") };
+        let keep = const { NonZeroUsize::new(2).expect("2 is not zero") };
         CheckpointSection { every: Cadence::Never, wall: WallCadence::Every(Duration::from_secs(3600)), keep }
     }
 }
 
-/// `[replica]`: the state in the memory of nodes, from which a run goes on that lost a rank or a node.
+/// `[replica]`: when the state is kept in the memory of nodes, to resume after the loss of a rank or a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReplicaSection {
-    /// how often each rank's part of the state is kept in the memory of its node and of another one
+    /// how often each rank keeps its part of the state in the memory of its node and of another node
     pub every: Cadence,
-    /// wall time after which it is kept if it was not in between, or "never"
+    /// longest wall time between two replicas, or "never"
     pub wall: WallCadence,
 }
 

@@ -1,3 +1,3 @@
-//! Starting runs: under a supervisor, and through Slurm.
+//! Starting runs: under a supervisor, and as Slurm batch jobs.
 pub mod submit;
 pub mod supervise;

@@ -1,46 +1,46 @@
-//! `halocline submit`: a batch script for Slurm, made of the one in `scripts/slurm/run.sbatch`, printed, and submitted.
+//! `halocline submit`: writes a Slurm batch script from the template `scripts/slurm/run.sbatch` and submits it.
 use crate::base::{Error, Result};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What every batch script of ours looks like.
+/// The template of all batch scripts.
 const TEMPLATE: &str = include_str!("../../scripts/slurm/run.sbatch");
 
-/// A batch job.
+/// A Slurm batch job.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// Its name.
+    /// The name of the job.
     pub name: String,
-    /// Nodes, ranks on each, cores of each rank.
+    /// Nodes that the run uses.
     pub nodes: usize,
-    /// Further nodes, not used until one fails.
+    /// Additional nodes, used when another node fails.
     pub spare: usize,
     /// Ranks on each node.
     pub ranks_per_node: usize,
     /// Cores of each rank.
     pub cores_per_rank: usize,
-    /// As Slurm writes times: `01:30:00`.
+    /// The time limit as Slurm writes it: `01:30:00`.
     pub time: String,
-    /// How many seconds before that the run is told to save its state.
+    /// Seconds before the time limit at which the run receives the signal to save its state.
     pub margin: u32,
-    /// What `halocline run` is given, without `--output`.
+    /// The arguments of `halocline run`, without `--output`.
     pub arguments: Vec<String>,
-    /// The folder of the run.
+    /// The run directory.
     pub output: PathBuf,
-    /// A key that takes one of these values in each of several jobs.
+    /// For a job array: a key of the job file, and its value in each job.
     pub array: Option<(String, Vec<String>)>,
-    /// Lines for `#SBATCH`, passed on as they are.
+    /// Further `#SBATCH` lines, copied unchanged.
     pub site: Vec<String>,
 }
 
 impl Batch {
-    /// The script.
+    /// The batch script, which starts the executable `program`.
     pub fn script(&self, program: &Path) -> String {
-        let folder = quoted(&self.output.display().to_string());
+        let directory = quoted(&self.output.display().to_string());
         let mut text = String::from(
-            "#!/bin/bash\n# Written by `halocline submit`. Read it, change it, and give it to `sbatch` again.\n",
+            "#!/bin/bash\n# Written by `halocline submit`. It can be edited and submitted again with `sbatch`.\n",
         );
         let log = self.log(if self.array.is_some() { "%A_%a" } else { "%j" });
         let (nodes, ranks, cores) = (self.nodes, self.ranks_per_node, self.cores_per_rank);
@@ -70,13 +70,13 @@ impl Batch {
         text.push('\n');
         let arguments: Vec<String> = self.arguments.iter().map(|a| quoted(a)).collect();
         match &self.array {
-            None => _ = writeln!(text, "arguments=({} --output {folder})", arguments.join(" ")),
+            None => _ = writeln!(text, "arguments=({} --output {directory})", arguments.join(" ")),
             Some((key, values)) => {
                 let values: Vec<String> = values.iter().map(|v| quoted(v)).collect();
                 let _ = writeln!(text, "values=({})", values.join(" "));
                 let _ = writeln!(text, "value=${{values[$SLURM_ARRAY_TASK_ID]}}");
                 let key = quoted(key);
-                let own = format!("{folder}/{key}=\"$value\"");
+                let own = format!("{directory}/{key}=\"$value\"");
                 let _ = writeln!(text, "arguments=({} {key}=\"$value\" --output {own})", arguments.join(" "));
             }
         }
@@ -85,15 +85,16 @@ impl Batch {
         text + &rest.replace("${SPARE:-0}", &self.spare.to_string())
     }
 
-    /// Writes the script into the folder of the run, and gives it to `sbatch` unless it is only to be looked at: what to
-    /// tell the person.
+    /// Writes the script beside the run directory and submits it with `sbatch`; with `print_only` does neither. Returns the
+    /// text to print.
     ///
     /// # Errors
-    /// If the script cannot be written, or `sbatch` is not there or refuses it.
-    pub fn submit(&self, look_only: bool) -> Result<String> {
-        let program = std::env::current_exe().map_err(|e| Error::failure(format!("cannot find this program: {e}")))?;
+    /// If the script cannot be written, or if `sbatch` is missing or rejects it.
+    pub fn submit(&self, print_only: bool) -> Result<String> {
+        let program = std::env::current_exe()
+            .map_err(|e| Error::failure(format!("cannot find the path of this program: {e}")))?;
         let script = self.script(&program);
-        if look_only {
+        if print_only {
             return Ok(script);
         }
         let path = self.beside(".sbatch");
@@ -103,23 +104,25 @@ impl Batch {
         let submitted = Command::new("sbatch").arg("--parsable").arg(&path).output();
         let submitted = submitted.map_err(|e| {
             Error::failure(format!("cannot start sbatch: {e}"))
-                .remedy(format!("the script is {}: submit it where Slurm is", path.display()))
+                .remedy(format!("the script is {}: submit it on a machine with Slurm", path.display()))
         })?;
         if !submitted.status.success() {
             let why = String::from_utf8_lossy(&submitted.stderr).trim().to_owned();
-            return Err(Error::input(why).remedy(format!("change {} or the options, and submit again", path.display())));
+            return Err(
+                Error::input(why).remedy(format!("change {} or the options, then submit again", path.display()))
+            );
         }
         let id = String::from_utf8_lossy(&submitted.stdout).trim().split(';').next().unwrap_or_default().to_owned();
         let log = self.log(&if self.array.is_some() { format!("{id}_0") } else { id.clone() });
         Ok(format!(
-            "{script}\nsubmitted as job {id}: {}\n  squeue -j {id}        where it is in the queue\n  tail -F {}\n  \
-             scancel {id}          ends it; `halocline resume` goes on from its last checkpoint\n",
+            "{script}\nsubmitted as job {id}: {}\n  squeue -j {id}        shows its place in the queue\n  tail -F {}\n  \
+             scancel {id}          ends it; `halocline resume` continues from its last checkpoint\n",
             path.display(),
             log
         ))
     }
 
-    /// A file beside the folder of the run, which has to be empty when the run begins.
+    /// The path of a file beside the run directory, which must be empty when the run starts.
     fn beside(&self, ending: &str) -> PathBuf {
         let mut name = self.output.clone().into_os_string();
         name.push(ending);
@@ -131,7 +134,7 @@ impl Batch {
     }
 }
 
-/// A text as one word of the shell.
+/// Quotes a text as one word for the shell.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,@%+".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_script_is_the_template_with_its_blanks_filled() {
+    fn the_script_is_the_filled_template() {
         let script = batch().script(Path::new("/opt/halocline"));
         for line in [
             "#!/bin/bash",
@@ -181,14 +184,14 @@ mod tests {
             assert!(script.lines().any(|l| l == line), "{line} in\n{script}");
         }
         assert!(!script.contains("\"$@\""));
-        // No line of ours but those of the job stands before the last directive: Slurm stops reading there.
+        // Only comments precede the last directive: Slurm stops reading directives at the first command.
         let lines: Vec<&str> = script.lines().collect();
         let last = lines.iter().rposition(|l| l.starts_with("#SBATCH")).unwrap();
         assert!(lines[..last].iter().all(|l| l.starts_with('#')));
     }
 
     #[test]
-    fn spare_nodes_are_asked_for_and_not_used() {
+    fn spare_nodes_are_requested_and_not_used() {
         let script = Batch { spare: 1, ..batch() }.script(Path::new("h"));
         for line in ["#SBATCH --nodes=3", "#SBATCH --no-kill", "spare=1", "nodes=$((SLURM_JOB_NUM_NODES - spare))"] {
             assert!(script.lines().any(|l| l == line), "{line} in\n{script}");
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_has_a_folder_for_each_value() {
+    fn an_array_has_a_directory_for_each_value() {
         let values = vec!["0.1".to_owned(), "it's".to_owned()];
         let script = Batch { array: Some(("parameters.kappa".into(), values)), ..batch() }.script(Path::new("h"));
         assert!(script.contains("#SBATCH --array=0-1\n") && script.contains("runs/heat-%A_%a.log"), "{script}");

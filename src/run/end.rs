@@ -1,160 +1,163 @@
-//! The end of a run: what was written is sealed, the rest is measured, hashed, drawn and reported.
-use super::control::Signs;
-use super::summary::{self, Seconds};
-use super::{Report, Run, Summary, pictures, trace};
-use crate::base::Region;
-use crate::base::{Kind, Result};
+//! The end of an attempt: output is sealed, the final state saved, and the run is measured, hashed, drawn and reported.
+use super::attempt::Attempt;
+use super::heartbeat::Heartbeat;
+use super::pictures;
+use super::report::Report;
+use super::summary::{Seconds, Summary, add_result};
+use super::trace;
+use crate::base::{Kind, Region, Result};
 use crate::comm;
 use crate::config::Cadence;
 use crate::engine::Phase;
 use crate::engine::trace::MOST;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::time::Instant;
 
-impl Run<'_> {
-    /// Seals streams, reports, draws, and passes on how it ended.
-    pub(super) fn finish(mut self, outcome: Result<String>, wall: f64) -> Result<()> {
-        let _signs = (self.comm.is_root() && !self.lost).then(|| Signs::give(&self.options.output));
-        let wall = (wall - self.simulation.timers().of(Phase::Output)).max(1e-9);
-        let started = Instant::now();
-        let save = self.file.checkpoint.every != Cadence::Never;
-        let outcome = match outcome {
-            Ok(_) if save => outcome.and_then(|how| self.save(self.simulation.steps()).map(|()| how)),
-            other => other,
-        };
-        let outcome = if self.lost { outcome } else { outcome.and_then(|how| self.check_life().map(|()| how)) };
-        if self.lost {
-            // Not even to tidy up: what has the same name is another run's.
-            std::mem::forget(std::mem::take(&mut self.recorders));
-            return outcome.map(|_| ());
+/// Ends an attempt that stepped for `wall` seconds, and returns its `outcome` or the error of ending it. Collective unless
+/// the attempt failed on some ranks only.
+pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -> Result<()> {
+    let is_root = attempt.comm.is_root();
+    let dir = &attempt.options.output;
+    let _heartbeat = (is_root && !attempt.ownership.is_lost()).then(|| Heartbeat::start(dir));
+    let wall = (wall - attempt.simulation.timers().of(Phase::Output)).max(1e-9);
+    let started = Instant::now();
+    let outcome = match outcome {
+        Ok(_) if attempt.checkpoints.is_on() => {
+            outcome.and_then(|how| attempt.save(attempt.simulation.steps()).map(|()| how))
         }
-        let failed = outcome.as_ref().is_err_and(|e| e.kind() == crate::base::Kind::Failure);
-        if failed && !self.agreed {
-            return outcome.map(|_| ());
-        }
-        for recorder in std::mem::take(&mut self.recorders) {
-            recorder.finish()?;
-        }
-        let settling = self.simulation.timers_mut().record(Phase::Output, started);
-        self.keeper.wait()?;
-        self.held_up(settling);
-        self.settle_replicas()?;
-        let started = Instant::now();
-        let mut results = Map::new();
-        for (name, measured) in self.simulation.diagnose() {
-            summary::add_result(&mut results, &name, measured);
-        }
-        let started = self.simulation.timers_mut().record_as("diagnostics", Phase::Output, started);
-        let state = self.simulation.state()?;
-        let started = self.simulation.timers_mut().record_as("state", Phase::Output, started);
-        let pictures = if outcome.is_ok() { self.pictures()? } else { vec![] };
-        self.simulation.timers_mut().record_as("pictures", Phase::Output, started);
-        let time = Report::gather(&self.comm, self.simulation.timers(), self.copy_gb_s);
-        let summary = self.summary(&outcome, wall, results, state, time);
-        let written = if self.comm.is_root() { summary.write(&self.options.output) } else { Ok(()) };
-        self.comm.agree(written)?;
-        self.keeper.record("end", self.simulation.steps(), &["summary.json".into()])?;
-        // Only now nothing in memory is needed any more; after a failure it may be all that there is.
-        if !outcome.as_ref().is_err_and(|e| e.kind() != Kind::Stopped) {
-            self.room.remove();
-        }
-        let traced = self.write_trace()?;
-        if self.comm.is_root() {
-            let text = summary.text();
-            if failed {
-                eprint!("{text}")
-            } else {
-                print!("{text}")
-            }
-            let dir = &self.options.output;
-            let files = self.file.output.iter().filter(|(_, s)| s.every != Cadence::Never);
-            let files = files.map(|(name, _)| dir.join(format!("{name}.h5")));
-            for path in files.filter(|p| p.exists()).chain(pictures).chain([dir.join("summary.json")]) {
-                println!("  {}", path.display());
-            }
-            traced.iter().for_each(|line| println!("  {line}"));
-            if outcome.is_ok() {
-                println!("state {}", summary.state);
-            }
-        }
-        outcome.map(|_| ())
+        other => other,
+    };
+    let outcome = match attempt.ownership.is_lost() {
+        true => outcome,
+        false => outcome.and_then(|how| attempt.ownership.check(&attempt.comm).map(|()| how)),
+    };
+    if attempt.ownership.is_lost() {
+        // Files of the same names belong to another attempt now: do not even remove temporary files.
+        attempt.streams.forget();
+        return outcome.map(|_| ());
     }
+    let failed = outcome.as_ref().is_err_and(|e| e.kind() == Kind::Failure);
+    if failed && !attempt.all_know {
+        return outcome.map(|_| ());
+    }
+    attempt.streams.finish()?;
+    let settling = attempt.simulation.timers_mut().record(Phase::Output, started);
+    attempt.checkpoints.wait()?;
+    attempt.checkpoints.paused(settling, attempt.simulation.timers_mut());
+    attempt.replication.wait()?;
+    let started = Instant::now();
+    let mut results = Map::new();
+    for (name, measured) in attempt.simulation.diagnose() {
+        add_result(&mut results, &name, measured);
+    }
+    let started = attempt.simulation.timers_mut().record_as("diagnostics", Phase::Output, started);
+    let state = attempt.simulation.state()?;
+    let started = attempt.simulation.timers_mut().record_as("state", Phase::Output, started);
+    let pictures = if outcome.is_ok() { draw(&attempt)? } else { vec![] };
+    attempt.simulation.timers_mut().record_as("pictures", Phase::Output, started);
+    let time = Report::gather(&attempt.comm, attempt.simulation.timers(), attempt.copy_gb_s);
+    let summary = summary(&attempt, &outcome, wall, results, state, time);
+    attempt.comm.agree(if is_root { summary.write(dir) } else { Ok(()) })?;
+    attempt.checkpoints.add_to_ledger("end", attempt.simulation.steps(), &["summary.json".into()])?;
+    // The state in memory is removed last, and kept after a failure, when it may be the only one.
+    if !outcome.as_ref().is_err_and(|e| e.kind() != Kind::Stopped) {
+        attempt.memory.remove();
+    }
+    let trace = write_trace(&attempt)?;
+    if is_root {
+        let text = summary.text();
+        if failed {
+            eprint!("{text}")
+        } else {
+            print!("{text}")
+        }
+        let files = attempt.file.output.iter().filter(|(_, s)| s.every != Cadence::Never);
+        let files = files.map(|(name, _)| dir.join(format!("{name}.h5")));
+        for path in files.filter(|p| p.exists()).chain(pictures).chain([dir.join("summary.json")]) {
+            println!("  {}", path.display());
+        }
+        trace.iter().for_each(|line| println!("  {line}"));
+        if outcome.is_ok() {
+            println!("state {}", summary.state);
+        }
+    }
+    outcome.map(|_| ())
+}
 
-    fn summary(
-        &self,
-        outcome: &Result<String>,
-        wall: f64,
-        results: Map<String, serde_json::Value>,
-        state: String,
-        time: Report,
-    ) -> Summary {
-        let simulation = &self.simulation;
-        let cells = simulation.fields().declared().grids.first().map_or(0, |g| g.total_cells()) as f64;
-        let (checkpoints, checkpoint_bytes) = self.keeper.written();
-        let (replicas, replica_bytes) = self.replicas.as_ref().map_or((0, 0), |replicas| replicas.kept());
-        let rate = (simulation.steps() - self.resumed.unwrap_or(0)) as f64 / wall;
-        Summary {
-            job: self.file.job.clone(),
-            outcome: outcome.as_ref().map_or_else(|e| e.what().to_owned(), Clone::clone),
-            ranks: self.comm.size(),
-            transport: self.comm.kind().into(),
-            threads: self.comm.threads().count(),
-            fusion: simulation.fusion(),
-            instruction_set: simulation.fields().declared().instructions.name().into(),
-            grid: self.file.grid.cells,
-            process_grid: simulation.domain().map_or([1; 3], |d| d.dims),
-            element: self.file.engine.element.element_type().name().into(),
-            steps: simulation.steps(),
-            resumed_from: self.resumed,
-            checkpoints,
-            checkpoint_bytes,
-            checkpoint_s: self.stalled[0],
-            replicas,
-            replica_bytes,
-            replica_s: self.stalled[1],
-            time_s: simulation.time(),
-            wall_s: wall,
-            cells_per_s: cells * rate,
-            t_eff_gb_s: simulation.moved() as f64 / wall / 1e9,
-            memory_bytes: simulation.memory() as u64,
-            messages: simulation.timers().messages,
-            sent_bytes: simulation.timers().sent,
-            seconds: Seconds::of(simulation.timers()),
-            time,
-            results,
-            state,
-        }
+fn summary(
+    attempt: &Attempt,
+    outcome: &Result<String>,
+    wall: f64,
+    results: Map<String, Value>,
+    state: String,
+    time: Report,
+) -> Summary {
+    let (simulation, file, comm) = (&attempt.simulation, attempt.file, &attempt.comm);
+    let cells = simulation.fields().declared().grids.first().map_or(0, |g| g.total_cells()) as f64;
+    let (checkpoints, checkpoint_bytes) = attempt.checkpoints.written();
+    let (replicas, replica_bytes) = attempt.replication.kept();
+    let rate = (simulation.steps() - attempt.resumed_from.unwrap_or(0)) as f64 / wall;
+    Summary {
+        job: file.job.clone(),
+        outcome: outcome.as_ref().map_or_else(|e| e.what().to_owned(), Clone::clone),
+        ranks: comm.size(),
+        transport: comm.kind().into(),
+        threads: comm.threads().count(),
+        fusion: simulation.fusion(),
+        instruction_set: simulation.fields().declared().instructions.name().into(),
+        grid: file.grid.cells,
+        process_grid: simulation.domain().map_or([1; 3], |d| d.dims),
+        element: file.engine.element.name().into(),
+        steps: simulation.steps(),
+        resumed_from: attempt.resumed_from,
+        checkpoints,
+        checkpoint_bytes,
+        checkpoint_s: attempt.checkpoints.paused_s(),
+        replicas,
+        replica_bytes,
+        replica_s: attempt.replication.paused_s(),
+        time_s: simulation.time(),
+        wall_s: wall,
+        cells_per_s: cells * rate,
+        t_eff_gb_s: simulation.moved() as f64 / wall / 1e9,
+        memory_bytes: simulation.memory() as u64,
+        messages: simulation.timers().messages,
+        sent_bytes: simulation.timers().sent,
+        seconds: Seconds::of(simulation.timers()),
+        time,
+        results,
+        state,
     }
+}
 
-    /// Writes what was traced, and says so. Collective.
-    fn write_trace(&self) -> Result<Option<String>> {
-        let Some(trace) = &self.simulation.timers().trace else { return Ok(None) };
-        let path = self.options.output.join("trace.json");
-        let full = trace::write(&self.comm, trace, &comm::node(), &path)?;
-        let until = full
-            .map_or(String::new(), |s| format!(", which ends after {s:.3} s: at most {MOST} spans of a rank are kept"));
-        Ok(Some(format!("{}{until}", path.display())))
-    }
+/// Writes `trace.json` if a trace was recorded, and returns the line that names it. Collective.
+fn write_trace(attempt: &Attempt) -> Result<Option<String>> {
+    let Some(trace) = &attempt.simulation.timers().trace else { return Ok(None) };
+    let path = attempt.options.output.join("trace.json");
+    let full = trace::write(&attempt.comm, trace, &comm::node(), &path)?;
+    let until =
+        full.map_or(String::new(), |s| format!(", which ends after {s:.3} s: at most {MOST} spans of a rank are kept"));
+    Ok(Some(format!("{}{until}", path.display())))
+}
 
-    /// Pictures of the fields at the end, for streams that ask for them. Collective.
-    fn pictures(&self) -> Result<Vec<PathBuf>> {
-        let mut paths = vec![];
-        for (name, stream) in self.file.output.iter().filter(|(_, s)| s.picture && s.points.is_none()) {
-            for (f, d) in self.simulation.fields().declared().fields.iter().enumerate() {
-                let wanted = stream.fields.as_ref().map_or(d.output && d.grid == 0, |names| names.contains(&d.name));
-                if !wanted {
-                    continue;
-                }
-                let path = self.options.output.join(format!("{name}-{}.png", d.name));
-                let when = format!("step {}", self.simulation.steps());
-                let cells = self.simulation.fields().declared().grids[0].cells();
-                let region = stream.region.as_ref().map_or(Region::of(cells), |r| r.within(cells));
-                if pictures::draw(&self.comm, self.simulation.fields(), f, region, &when, &path)? {
-                    paths.push(path);
-                }
+/// Draws the final fields of the streams that ask for pictures, and returns the paths. Collective.
+fn draw(attempt: &Attempt) -> Result<Vec<PathBuf>> {
+    let (store, mut paths) = (attempt.simulation.fields(), vec![]);
+    for (name, stream) in attempt.file.output.iter().filter(|(_, s)| s.picture && s.points.is_none()) {
+        for (f, d) in store.declared().fields.iter().enumerate() {
+            let wanted = stream.fields.as_ref().map_or(d.output && d.grid == 0, |names| names.contains(&d.name));
+            if !wanted {
+                continue;
+            }
+            let path = attempt.options.output.join(format!("{name}-{}.png", d.name));
+            let when = format!("step {}", attempt.simulation.steps());
+            let cells = store.declared().grids[0].cells();
+            let region = stream.region.as_ref().map_or(Region::of(cells), |r| r.within(cells));
+            if pictures::draw(&attempt.comm, store, f, region, &when, &path)? {
+                paths.push(path);
             }
         }
-        Ok(paths)
     }
+    Ok(paths)
 }

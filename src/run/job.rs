@@ -1,13 +1,12 @@
-//! Jobs: what a simulation is called, the type of its parameters, and how it declares its model.
+//! Jobs: the trait that a simulation implements, and the list of jobs of a program.
 use crate::base::{Error, Result};
-use crate::config::{Float, JobFile, Row, Source, check_parameters, describe, suggestion};
+use crate::config::{JobFile, KeyDescription, check_parameters, describe, suggestion};
 use crate::model::Model;
-use halocline_kernels::Real;
+use halocline_kernels::{ElementType, Real};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
-use toml::Table;
 
-/// A simulation. It is used as a type only, never as a value.
+/// A simulation: its name, its parameters, and the declaration of its model. A job is used as a type only, never as a value.
 ///
 /// ```
 /// use halocline::{Job, Model, Result, jobs};
@@ -17,7 +16,7 @@ use toml::Table;
 ///
 /// struct Heat;
 ///
-/// /// Each key has its meaning, its unit, its range and its default here, and nowhere else.
+/// /// The only definition of each key: meaning, unit, range and default.
 /// #[derive(Serialize, Deserialize, JsonSchema)]
 /// #[serde(default, deny_unknown_fields)]
 /// struct Parameters {
@@ -46,94 +45,98 @@ use toml::Table;
 /// assert_eq!((entry.name(), entry.describe()[0].name.as_str()), ("heat", "kappa"));
 /// ```
 pub trait Job: Send + Sync + 'static {
-    /// As it stands in a job file, `job = "…"`: lower case, digits and `_`.
+    /// The name in a job file, `job = "…"`: lower case, digits and `_`.
     const NAME: &'static str;
-    /// One line for `halocline list`.
+    /// A description in one line, for `halocline list`.
     const SUMMARY: &'static str;
     /// The `[parameters]` of its job files: a plain struct with `#[serde(default, deny_unknown_fields)]`.
-    type Parameters: Serialize + DeserializeOwned + JsonSchema + Default;
+    type Parameters: Serialize + DeserializeOwned + JsonSchema + Default + Send + Sync;
 
-    /// Declares fields and schedule, with the real numbers that the job file asks for. Grid, process grid and instruction
-    /// set of the model are those of the job file already.
+    /// Declares the fields and the schedule of `model`, in the real number type `R` of the job file. The grid, process grid
+    /// and instruction set of the job file are already set.
     ///
     /// # Errors
-    /// What is wrong with the parameters together, or with this grid: best as [`Error::input`], naming the key and a remedy.
+    /// If the parameters do not fit together or do not fit the grid: preferably an [`Error::input`] with the key and a remedy.
     fn build<R: Real>(parameters: &Self::Parameters, model: &mut Model) -> Result<()>;
 }
 
-/// A job whose type is forgotten, so that jobs fit in a list: see [`jobs!`](crate::jobs).
+/// A job in a list of jobs, without its type: see [`jobs!`](crate::jobs).
 #[derive(Clone, Copy, Debug)]
 pub struct JobEntry {
     name: &'static str,
     summary: &'static str,
-    describe: fn() -> Vec<Row>,
-    resolve: fn(&Table, &Source) -> Result<Table>,
-    build: fn(&JobFile, &mut Model) -> Result<()>,
+    describe: fn() -> Vec<KeyDescription>,
+    prepare: fn(JobFile) -> Result<PreparedJob>,
 }
 
 impl JobEntry {
-    /// The entry of a job.
+    /// The entry of the job `J`.
     pub const fn of<J: Job>() -> JobEntry {
-        JobEntry {
-            name: J::NAME,
-            summary: J::SUMMARY,
-            describe: describe::<J::Parameters>,
-            resolve: resolve::<J>,
-            build: build::<J>,
-        }
+        JobEntry { name: J::NAME, summary: J::SUMMARY, describe: describe::<J::Parameters>, prepare: prepare::<J> }
     }
 
-    /// As in a job file.
+    /// The name in a job file.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What it does, in a line.
+    /// The description in one line.
     pub fn summary(&self) -> &'static str {
         self.summary
     }
 
-    /// Its parameters, one row a key.
-    pub fn describe(&self) -> Vec<Row> {
+    /// The descriptions of the job's parameters, one per key.
+    pub fn describe(&self) -> Vec<KeyDescription> {
         (self.describe)()
     }
 
-    /// Checks the parameters of a job file and fills in their defaults.
+    /// Checks the parameters of a job file of this job and fills in their defaults.
     ///
     /// # Errors
-    /// An unknown key, a value of a wrong type or range: with its line in the job file.
-    pub fn check(&self, file: &mut JobFile) -> Result<()> {
-        file.parameters = (self.resolve)(&file.parameters, &file.source)?;
-        Ok(())
+    /// If a key is unknown, or a value has a wrong type or range; the message names its line in the job file.
+    pub fn prepare(&self, file: JobFile) -> Result<PreparedJob> {
+        (self.prepare)(file)
     }
 
-    /// Declares the model of a job file that was checked, with its parameters and element type.
+    /// The job called `name`.
     ///
     /// # Errors
-    /// What the job itself finds wrong with its parameters and this grid.
-    pub fn build(&self, file: &JobFile, model: &mut Model) -> Result<()> {
-        (self.build)(file, model)
-    }
-
-    /// The job of this name.
-    ///
-    /// # Errors
-    /// If there is none: with the nearest name.
+    /// If there is none; the message suggests the most similar name.
     pub fn find<'a>(jobs: &'a [JobEntry], name: &str) -> Result<&'a JobEntry> {
         jobs.iter().find(|entry| entry.name == name).ok_or_else(|| {
             let known: Vec<&str> = jobs.iter().map(JobEntry::name).collect();
-            Error::input(format!("no job is called `{name}`")).remedy(suggestion(name, &known, "there are"))
+            Error::input(format!("no job is called `{name}`")).remedy(suggestion(name, &known, "available jobs are"))
         })
     }
+}
 
-    /// The job of a job file, whose parameters it checks.
+/// A job file whose parameters were checked and parsed: all that is needed to declare the model.
+pub struct PreparedJob {
+    file: JobFile,
+    declare: Box<dyn Fn(&mut Model) -> Result<()> + Send + Sync>,
+}
+
+impl PreparedJob {
+    /// Finds the job of `file` in a list of jobs and prepares it.
     ///
     /// # Errors
-    /// As [`JobEntry::find`] and [`JobEntry::check`].
-    pub fn of_file<'a>(jobs: &'a [JobEntry], file: &mut JobFile) -> Result<&'a JobEntry> {
-        let entry = JobEntry::find(jobs, &file.job).map_err(|e| file.source.error("job", e, ""))?;
-        entry.check(file)?;
-        Ok(entry)
+    /// As [`JobEntry::find`] and [`JobEntry::prepare`].
+    pub fn of_file(jobs: &[JobEntry], file: JobFile) -> Result<PreparedJob> {
+        let entry = JobEntry::find(jobs, &file.job).map_err(|e| file.origins.error("job", e, ""))?;
+        entry.prepare(file)
+    }
+
+    /// The job file, with the defaults of all parameters filled in.
+    pub fn file(&self) -> &JobFile {
+        &self.file
+    }
+
+    /// Declares the fields and the schedule of the job on `model`.
+    ///
+    /// # Errors
+    /// If the job refuses its parameters or the grid.
+    pub fn declare(&self, model: &mut Model) -> Result<()> {
+        (self.declare)(model)
     }
 }
 
@@ -143,24 +146,20 @@ macro_rules! jobs {
     ($($job:ty),* $(,)?) => { &[$($crate::JobEntry::of::<$job>()),*] };
 }
 
-/// What the schema could not tell, serde says: a number too large for its type, a rule of the job's own.
-fn read<J: Job>(table: &Table, source: &Source) -> Result<J::Parameters> {
-    table.clone().try_into().map_err(|e: toml::de::Error| {
-        source.error("parameters", format!("`parameters`: {}", e.to_string().trim().replace('\n', ", ")), "")
-    })
-}
-
-fn resolve<J: Job>(table: &Table, source: &Source) -> Result<Table> {
-    check_parameters::<J::Parameters>(table, source)?;
-    let parameters = read::<J>(table, source)?;
-    Table::try_from(parameters)
-        .map_err(|e| Error::failure(format!("the parameters of `{}` cannot be written as TOML: {e}", J::NAME)))
-}
-
-fn build<J: Job>(file: &JobFile, model: &mut Model) -> Result<()> {
-    let parameters = read::<J>(&file.parameters, &file.source)?;
-    match file.engine.element {
-        Float::F32 => J::build::<f32>(&parameters, model),
-        Float::F64 => J::build::<f64>(&parameters, model),
-    }
+fn prepare<J: Job>(mut file: JobFile) -> Result<PreparedJob> {
+    check_parameters::<J::Parameters>(&file.parameters, &file.origins)?;
+    // Some errors only serde can find: a number too large for its type, a rule of the job's own.
+    let parsed = file.parameters.clone().try_into();
+    let parameters: J::Parameters = parsed.map_err(|e: toml::de::Error| {
+        let what = format!("`parameters`: {}", e.to_string().trim().replace('\n', ", "));
+        file.origins.error("parameters", what, "")
+    })?;
+    file.parameters = toml::Table::try_from(&parameters)
+        .map_err(|e| Error::failure(format!("the parameters of `{}` cannot be written as TOML: {e}", J::NAME)))?;
+    let declare: Box<dyn Fn(&mut Model) -> Result<()> + Send + Sync> = match file.engine.element {
+        ElementType::F32 => Box::new(move |model| J::build::<f32>(&parameters, model)),
+        ElementType::F64 => Box::new(move |model| J::build::<f64>(&parameters, model)),
+        other => return Err(file.origins.wrong("engine.element", other.name(), "must be \"f64\" or \"f32\"")),
+    };
+    Ok(PreparedJob { file, declare })
 }

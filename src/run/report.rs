@@ -1,4 +1,4 @@
-//! The time report: seconds by phase and stage over all ranks, and the speed of memory that they are measured against.
+//! [`Report`]: seconds by phase and stage over all ranks, and the measured bandwidth of memory.
 use crate::comm::{Comm, Reduce};
 use crate::engine::{Phase, Timers};
 use halocline_kernels::stream::{fence, stream};
@@ -6,51 +6,51 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::time::Instant;
 
-/// Bytes that each rank copies, and how often; fields that fit into caches are not measured against memory.
+/// Bytes that each rank copies to measure memory bandwidth, and the number of measurements.
 const BYTES: usize = 64 << 20;
 const TRIES: usize = 3;
 /// Bytes that a thread copies at a time.
-const PIECE: usize = 1 << 20;
+const CHUNK: usize = 1 << 20;
 
-/// Seconds over ranks.
+/// Seconds of a phase or stage, over all ranks.
 #[derive(Clone, Copy, Debug, Default, Serialize, PartialEq)]
 pub struct Spread {
     /// Mean over ranks.
     pub mean: f64,
-    /// The slowest rank.
+    /// Maximum over ranks.
     pub max: f64,
 }
 
-/// A stage in the report.
+/// The times of one stage.
 #[derive(Clone, Debug, Serialize, PartialEq)]
 pub struct StageReport {
-    /// Its name; steps that were fused stand together.
+    /// The name of the stage; fused steps count as one stage.
     pub name: String,
-    /// How often it was done.
+    /// Number of executions.
     pub calls: u64,
-    /// Seconds, halos and waiting included.
+    /// Seconds, with halo exchange and waiting.
     pub seconds: Spread,
-    /// Bytes that had to move, over the time of the slowest rank, in 10⁹ a second.
+    /// Bytes that must move, per second of the slowest rank, in 10⁹.
     pub gb_s: f64,
 }
 
-/// Where time went, over all ranks.
+/// Times by phase and stage, over all ranks.
 #[derive(Clone, Debug, Serialize, PartialEq)]
 pub struct Report {
-    /// By phase: compute, edges, halos, wait, reduce.
+    /// Seconds by phase: compute, edges, halos, wait, reduce.
     pub phases: Vec<(&'static str, Spread)>,
-    /// By stage.
+    /// Times by stage.
     pub stages: Vec<StageReport>,
-    /// The slowest rank's time for computing cells over the mean: 1 where work is even.
+    /// Load imbalance: the slowest rank's time for computing cells over the mean; 1 for an even load.
     pub imbalance: f64,
-    /// What memory can do: a copy past the caches on all ranks at once, in 10⁹ bytes read and written a second; absent where
-    /// the fields fit into caches.
+    /// Measured memory bandwidth: a copy that bypasses caches, on all ranks at once, in 10⁹ bytes read and written per second.
+    /// None if the fields fit in cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copy_gb_s: Option<f64>,
 }
 
 impl Report {
-    /// From what each rank has noted. Collective.
+    /// Reduces the timers of all ranks. Collective.
     pub fn gather(comm: &Comm, timers: &Timers, copy_gb_s: Option<f64>) -> Report {
         let (phases, stages) = (Phase::OF_STAGES, &timers.stages);
         let computed = timers.of(Phase::Compute) + timers.of(Phase::Edges);
@@ -75,7 +75,7 @@ impl Report {
         }
     }
 
-    /// A table for people.
+    /// The report as text: a table of stages and a line of phases.
     pub fn text(&self) -> String {
         let mut text = String::new();
         let all: f64 = self.stages.iter().map(|s| s.seconds.max).sum();
@@ -107,8 +107,8 @@ impl Report {
     }
 }
 
-/// Measures a copy past the caches on all ranks at once, if `memory`, the bytes of fields on the largest rank, outgrow
-/// caches: in 10⁹ bytes read and written a second, over all ranks. Collective.
+/// Measures the memory bandwidth of a copy that bypasses caches, on all ranks at once: 10⁹ bytes read and written per second,
+/// over all ranks. `memory` is the bytes of fields on this rank; fields that fit in cache are not measured. Collective.
 pub fn measure_copy(comm: &Comm, memory: usize) -> Option<f64> {
     let mut largest = [memory as i64];
     comm.reduce(Reduce::Max, &mut largest);
@@ -116,19 +116,19 @@ pub fn measure_copy(comm: &Comm, memory: usize) -> Option<f64> {
         return None;
     }
     let (from, to) = (crate::base::memory::Memory::zeroed(BYTES), crate::base::memory::Memory::zeroed(BYTES));
-    // Pages that were never written are all the same one, which stays in cache.
-    // SAFETY: there is room for all pieces, and each is one thread's.
-    comm.threads().for_each(BYTES / PIECE, |i| unsafe { from.at().add(i * PIECE).write_bytes(1, PIECE) });
+    // Untouched pages all map to one zero page, which would stay in cache: write every page once.
+    // SAFETY: `from` has room for all chunks, and each chunk is written by one thread.
+    comm.threads().for_each(BYTES / CHUNK, |i| unsafe { from.at().add(i * CHUNK).write_bytes(1, CHUNK) });
     let copy = |i: usize| {
-        // SAFETY: both have room for all pieces, begin on cache lines, and each piece is one thread's.
-        unsafe { stream(to.at().add(i * PIECE), from.at().add(i * PIECE), PIECE) }
+        // SAFETY: both buffers have room for all chunks and are aligned to cache lines; each chunk belongs to one thread.
+        unsafe { stream(to.at().add(i * CHUNK), from.at().add(i * CHUNK), CHUNK) }
         fence();
     };
     let mut best = f64::INFINITY;
     for _ in 0..TRIES {
         comm.barrier();
         let started = Instant::now();
-        comm.threads().for_each(BYTES / PIECE, copy);
+        comm.threads().for_each(BYTES / CHUNK, copy);
         best = best.min(started.elapsed().as_secs_f64());
     }
     let mut slowest = [(best * 1e9) as i64];

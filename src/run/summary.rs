@@ -1,4 +1,4 @@
-//! `summary.json`, and the same for people.
+//! [`Summary`]: the report at the end of a run, as `summary.json` and as text.
 use super::report::Report;
 use crate::base::{Error, Result};
 use crate::engine::{Measurement, Timers};
@@ -7,43 +7,43 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::path::Path;
 
-/// Where a run's time went, in seconds of rank 0.
+/// Seconds of rank 0 by phase.
 #[derive(Clone, Copy, Debug, Default, Serialize, PartialEq)]
 pub struct Seconds {
-    /// Declaring, allocating, filling, reading files.
+    /// Declaring the model, allocating and filling fields, reading files.
     pub setup: f64,
-    /// Cells computed that needed no message, or no longer.
+    /// Computing cells that need no message in progress.
     pub compute: f64,
-    /// Cells computed after messages had come.
+    /// Computing cells after their messages have arrived.
     pub edges: f64,
-    /// Packing, local copies, boundary conditions.
+    /// Packing and unpacking, local copies, boundary conditions.
     pub halos: f64,
     /// Waiting for messages.
     pub wait: f64,
     /// Reductions over ranks.
     pub reduce: f64,
-    /// Search for values that are not finite, and the pulse.
+    /// Search for non-finite values, and the consensus.
     pub watch: f64,
-    /// Writing.
+    /// Output, checkpoints and replicas.
     pub output: f64,
 }
 
 impl Seconds {
-    /// What a rank has noted.
+    /// The seconds that the timers of this rank have measured.
     pub fn of(timers: &Timers) -> Seconds {
         let [setup, compute, edges, halos, wait, reduce, watch, output] = timers.seconds;
         Seconds { setup, compute, edges, halos, wait, reduce, watch, output }
     }
 }
 
-/// All that a run reports.
+/// The report at the end of an attempt.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// The job's name.
+    /// The name of the job.
     pub job: String,
-    /// How it ended: `done`, `converged`, `stopped by SIGTERM`, ….
+    /// How the attempt ended: `done`, `converged`, `stopped by SIGTERM`, ….
     pub outcome: String,
-    /// Ranks.
+    /// Number of ranks.
     pub ranks: usize,
     /// `MPI` or `in-process`.
     pub transport: String,
@@ -51,38 +51,38 @@ pub struct Summary {
     pub threads: usize,
     /// Vector instructions of the kernels.
     pub instruction_set: String,
-    /// How steps are fused, or why they are not.
+    /// How steps were fused, or why they were not.
     pub fusion: String,
     /// Cells along z, y, x.
     pub grid: [usize; 3],
-    /// Parts along z, y, x.
+    /// Ranks along z, y, x.
     pub process_grid: [usize; 3],
-    /// The fields' numbers.
+    /// The element type of the job file.
     pub element: String,
-    /// Steps done.
+    /// Number of the last step.
     pub steps: u64,
-    /// The step from which this life of the run went on.
+    /// The step from which this attempt resumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed_from: Option<u64>,
-    /// Checkpoints that this life has written.
+    /// Checkpoints that this attempt has written.
     pub checkpoints: u64,
-    /// Their bytes.
+    /// Bytes of these checkpoints, on all ranks.
     pub checkpoint_bytes: u64,
-    /// Seconds for which they held rank 0 up: copying, naming, waiting at the end. Writing goes on beside the run.
+    /// Seconds for which checkpoints paused rank 0: the copy, the rename, the wait at the end. Writing overlaps with steps.
     pub checkpoint_s: f64,
-    /// How often this life has kept its state in the memory of nodes.
+    /// Replicas that this attempt has kept in the memory of the nodes.
     pub replicas: u64,
-    /// Bytes that rank 0 keeps of it, its own and those of other ranks; while a new state is being kept, twice as many.
+    /// Bytes of a replica on rank 0: its own part and the parts of other ranks. Twice as many while the next replica is made.
     pub replica_bytes: u64,
-    /// Seconds for which that held rank 0 up.
+    /// Seconds for which replicas paused rank 0.
     pub replica_s: f64,
     /// Simulated time in seconds.
     pub time_s: f64,
-    /// Seconds of stepping, without set-up and output.
+    /// Wall time of stepping in seconds, without set-up and output.
     pub wall_s: f64,
     /// Cell updates per second of stepping.
     pub cells_per_s: f64,
-    /// Bytes that must move per second of stepping, in 10⁹.
+    /// T_eff: bytes that must move per second of stepping, in 10⁹.
     pub t_eff_gb_s: f64,
     /// Bytes of fields on rank 0.
     pub memory_bytes: u64,
@@ -92,15 +92,15 @@ pub struct Summary {
     pub sent_bytes: u64,
     /// Seconds by phase.
     pub seconds: Seconds,
-    /// Where time went, over all ranks.
+    /// Times by phase and stage, over all ranks.
     pub time: Report,
-    /// The job's diagnostics by name.
+    /// The diagnostics of the job, by name.
     pub results: Map<String, Value>,
     /// The hash of the final state.
     pub state: String,
 }
 
-/// Adds a diagnostic: its value and, for a largest or smallest one, its place.
+/// Adds a diagnostic to `results`: its value and, for a maximum or minimum, the index of its cell as `NAME at`.
 pub fn add_result(results: &mut Map<String, Value>, name: &str, measured: Measurement) {
     // JSON has no NaN or infinity: they are written as text.
     let number = |v: f64| serde_json::Number::from_f64(v).map_or_else(|| json!(v.to_string()), Value::Number);
@@ -111,10 +111,10 @@ pub fn add_result(results: &mut Map<String, Value>, name: &str, measured: Measur
 }
 
 impl Summary {
-    /// Writes `DIR/summary.json`, beside and renamed.
+    /// Writes `DIR/summary.json`: to a temporary file, which is then renamed.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the file cannot be written.
     pub fn write(&self, dir: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(|e| Error::failure(format!("summary.json: {e}")))?;
         crate::files::replace(&dir.join("summary.json"), |path| {
@@ -122,12 +122,12 @@ impl Summary {
         })
     }
 
-    /// A few lines for people; the state is not among them.
+    /// The summary as text, without the hash of the state.
     pub fn text(&self) -> String {
         let [z, y, x] = self.grid;
         let mut text = String::new();
         let ranks = format!("{} {} rank{}", self.ranks, self.transport, if self.ranks == 1 { "" } else { "s" });
-        let from = self.resumed_from.map_or(String::new(), |step| format!(" (from {step} on)"));
+        let from = self.resumed_from.map_or(String::new(), |step| format!(" (resumed from {step})"));
         let threads = format!("{} thread{}", self.threads, if self.threads == 1 { "" } else { "s" });
         let _ = writeln!(
             text,
@@ -147,17 +147,14 @@ impl Summary {
             let s = if self.checkpoints == 1 { "" } else { "s" };
             let size = indicatif::DecimalBytes(self.checkpoint_bytes / self.checkpoints);
             let each = self.checkpoint_s / self.checkpoints as f64;
-            let _ = writeln!(text, "  {} checkpoint{s} of {size} held it up for {each:.3} s each", self.checkpoints);
+            let _ = writeln!(text, "  {} checkpoint{s} of {size}, {each:.3} s pause each", self.checkpoints);
         }
         if self.replicas > 0 {
             let s = if self.replicas == 1 { "" } else { "s" };
             let size = indicatif::DecimalBytes(self.replica_bytes);
             let each = self.replica_s / self.replicas as f64;
-            let _ = writeln!(
-                text,
-                "  {} replica{s} in memory, {size} with rank 0, held it up for {each:.3} s each",
-                self.replicas
-            );
+            let _ =
+                writeln!(text, "  {} replica{s} in memory, {size} on rank 0, {each:.3} s pause each", self.replicas);
         }
         text += &self.time.text();
         if self.messages > 0 {

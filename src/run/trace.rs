@@ -1,4 +1,4 @@
-//! `trace.json`: what each rank did when, as Perfetto and chrome://tracing show it.
+//! `trace.json`: what each rank did when, in the format of Perfetto and chrome://tracing.
 use crate::base::{Error, Result};
 use crate::comm::{Comm, Reduce};
 use crate::engine::trace::{Kind, Span, Trace};
@@ -8,11 +8,11 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Barriers by which ranks agree on a time to count from: where there are more ranks than cores, some leave one late.
+/// Barriers that synchronise the clocks of ranks. With more ranks than cores some ranks leave a barrier late: the median counts.
 const BARRIERS: usize = 9;
 
-/// The time at which rank 0 called this, by this rank's clock: ranks leave a barrier together, most of them most times.
-/// Collective.
+/// The time at which rank 0 called this function, on the clock of this rank. Assumes that ranks leave most barriers
+/// together. Collective.
 pub fn origin(comm: &Comm) -> Instant {
     let begun = Instant::now();
     let mine = [(); BARRIERS].map(|()| {
@@ -28,8 +28,8 @@ pub fn origin(comm: &Comm) -> Instant {
     if later < 0 { begun - between } else { begun + between }
 }
 
-/// Writes the traces of all ranks, one after the other, so that rank 0 holds one at a time. Returns when the first of them
-/// was full, in seconds, if one was. Collective.
+/// Writes the traces of all ranks, one after the other, so that rank 0 holds only one at a time. Returns the time in seconds
+/// at which the first trace was full; none if all are complete. Collective.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -45,7 +45,7 @@ pub fn write(comm: &Comm, trace: &Trace, host: &str, path: &Path) -> Result<Opti
         filled.map_err(|e| Error::file("write", part, e))
     };
     let written = if comm.is_root() { crate::files::replace(path, write) } else { Ok(()) };
-    // Whoever did not hear all of them hears the others now: the ranks do this together.
+    // After a failed write, gather the remaining texts too: the other ranks take part in every gather.
     texts.for_each(drop);
     comm.agree(written)?;
     let mut full = [trace.ended().map_or(i64::MAX, |at| at as i64)];
@@ -63,7 +63,7 @@ fn fill(path: &Path, texts: impl Iterator<Item = Vec<u8>>) -> std::io::Result<()
     file.write_all(b"\n]}\n")
 }
 
-/// The events of a rank, one a line: names, spans, and where there was no room left.
+/// The events of a rank as JSON, one per line: names, spans, and the end of a trace that was full.
 fn events(trace: &Trace, rank: usize, host: &str) -> String {
     let about = |what: &str, name: Value| json!({"ph": "M", "pid": rank, "tid": 1, "name": what, "args": name});
     let names = [
@@ -117,12 +117,12 @@ mod tests {
     #[test]
     fn ranks_count_from_the_same_time() {
         let late = Duration::from_millis(300);
-        for who in 0..3 {
+        for slow in 0..3 {
             let origins = ranks(3, 1, |comm| {
-                std::thread::sleep(if comm.rank() == who { late } else { Duration::ZERO });
+                std::thread::sleep(if comm.rank() == slow { late } else { Duration::ZERO });
                 origin(&comm)
             });
-            // Ranks of one process have one clock.
+            // Ranks in one process share a clock.
             let origins = origins.unwrap();
             let apart = origins.iter().max().unwrap().duration_since(*origins.iter().min().unwrap());
             assert!(apart < late / 2, "{apart:?}");

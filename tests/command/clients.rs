@@ -2,7 +2,7 @@
 mod support;
 use halocline::config::JobFile;
 use halocline::prelude::*;
-use halocline::{JobEntry, jobs, run};
+use halocline::{jobs, run};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
@@ -107,9 +107,8 @@ fn staggered_fields_and_points_have_coordinates_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let text = "job = 'staggered'\ngrid.cells = [4, 6]\ngrid.length = [4.0, 6.0]\ntime.end = '2 step'\n\
                 output.fields.every = '1 step'\noutput.stations = { every = '1 step', points = [[0.5, 1.5], [3.5, 5.5]] }";
-    let mut file = JobFile::parse("staggered.toml", text, &[]).unwrap();
-    let all: &[JobEntry] = jobs![Staggered];
-    let entry = JobEntry::of_file(all, &mut file).unwrap();
+    let file = JobFile::parse("staggered.toml", text, &[]).unwrap();
+    let job = run::PreparedJob::of_file(jobs![Staggered], file).unwrap();
     let one = NonZeroUsize::new(1);
     let options = run::Options {
         ranks: one,
@@ -119,7 +118,7 @@ fn staggered_fields_and_points_have_coordinates_of_their_own() {
         resume: None,
         trace: false,
     };
-    assert_eq!(run::run(entry, file, options), 0);
+    assert_eq!(run::run(&job, options), 0);
     let Some(text) = ncdump(&["-v", "x,x_face,y_face,u,v"], &folder.path().join("run/fields.h5")) else { return };
     has(
         &text,

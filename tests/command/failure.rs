@@ -4,7 +4,7 @@
 mod support;
 use halocline::config::JobFile;
 use halocline::prelude::*;
-use halocline::{JobEntry, jobs, run};
+use halocline::{jobs, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -334,12 +334,11 @@ fn faulty_program() {
                 output.fields = { every = '10 step', seal = '0 s' }";
     let keys: Vec<String> = std::env::var("HALOCLINE_TEST_KEYS").unwrap().split(' ').map(str::to_owned).collect();
     let ranks = std::env::var("HALOCLINE_TEST_RANKS").ok().and_then(|n| n.parse().ok());
-    let mut file = JobFile::parse("faulty.toml", text, &keys).unwrap();
-    let all: &[JobEntry] = jobs![Faulty];
-    let entry = JobEntry::of_file(all, &mut file).unwrap();
+    let file = JobFile::parse("faulty.toml", text, &keys).unwrap();
+    let job = run::PreparedJob::of_file(jobs![Faulty], file).unwrap();
     let threads = std::num::NonZeroUsize::new(1);
     let options = run::Options { ranks, threads, output: output.into(), force: false, resume: None, trace: false };
-    std::process::exit(run::run(entry, file, options).into());
+    std::process::exit(run::run(&job, options).into());
 }
 
 #[test]

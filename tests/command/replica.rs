@@ -119,9 +119,9 @@ fn every_job_goes_on_after_the_loss_of_a_node() {
             nodes.lose("n1");
         }
         let ended = nodes.on(ranks(3), 2, 0, &["resume", output]).with("replica.every=200 step").ends();
-        let from = ended.err.lines().find_map(|line| line.strip_prefix("going on from the state after step "));
+        let from = ended.err.lines().find_map(|line| line.strip_prefix("resuming from the state after step "));
         let from = from.unwrap_or_else(|| panic!("{job}: {}", ended.err));
-        assert!(from.ends_with(" in the memory of nodes"), "{job}: {from}");
+        assert!(from.ends_with(" in the memory of the nodes"), "{job}: {from}");
         let step: u64 = from.split(' ').next().unwrap().parse().unwrap();
         assert!(step > 0 && step.is_multiple_of(2), "{job}: {step}");
         assert_eq!(ended.state(), expected, "{job} from step {step}");
@@ -152,16 +152,16 @@ fn nothing_is_lost_while_one_copy_is_left() {
         std::thread::sleep(takes.mul_f64(random.f64()) + Duration::from_millis(50));
         let all = running.ranks(on);
         let ended = if all.is_empty() { running.ends() } else { kill(running, &all, random.usize(..9)) };
-        let from = ended.err.lines().find_map(|line| line.strip_prefix("going on from the state after step "));
+        let from = ended.err.lines().find_map(|line| line.strip_prefix("resuming from the state after step "));
         if let Some(step) = from.and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok()) {
             assert!(step >= last, "{step} after {last}: {}", ended.err);
             last = step;
         } else {
-            assert!(last == 0 || !ended.err.contains("begins anew"), "{last}: {}", ended.err);
+            assert!(last == 0 || !ended.err.contains("starts from the beginning"), "{last}: {}", ended.err);
         }
         if ended.status.success() {
             // The life before may have been killed when all was done.
-            assert!(ended.out.starts_with("it is done already") || ended.state() == expected);
+            assert!(ended.out.starts_with("the run is already complete") || ended.state() == expected);
             fs::remove_dir_all(&output).unwrap();
             (last, ended_by_itself, lost_in) = (0, ended_by_itself + 1, BTreeSet::new());
             must_hit(killed, ended_by_itself);
@@ -210,7 +210,7 @@ fn without_a_copy_the_disk_is_fallen_back_to() {
         .with_all(["time.end=1500 step", "output.mean.every=500 step"])
         .ends();
     assert!(ended.err.contains("in the memory of nodes, the pieces of ranks [1] are lost"), "{}", ended.err);
-    assert!(ended.err.contains(&format!("going on from the checkpoint after step {saved}")), "{}", ended.err);
+    assert!(ended.err.contains(&format!("resuming from the checkpoint after step {saved}")), "{}", ended.err);
     if saved < 1500 {
         assert_eq!(ended.state(), expected);
     }

@@ -137,7 +137,7 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
         let ended = running.ends();
         if ended.status.success() {
             // It came to its end, or the attempt before did and was killed then: once more from the beginning.
-            assert!(ended.out.starts_with("it is done already") || ended.state() == expected);
+            assert!(ended.out.starts_with("the run is already complete") || ended.state() == expected);
             missed += 1;
             must_hit(killed, missed);
             fs::remove_dir_all(&output).unwrap();
@@ -187,7 +187,7 @@ fn damage_is_named_and_the_checkpoint_before_is_taken() {
         "{}",
         ended.err
     );
-    assert!(ended.err.contains("going on from the checkpoint after step 400"), "{}", ended.err);
+    assert!(ended.err.contains("resuming from the checkpoint after step 400"), "{}", ended.err);
     assert_eq!(ended.state(), expected);
     same_output(&whole, &output);
 
@@ -294,7 +294,7 @@ fn without_a_checkpoint_a_run_begins_anew() {
     fs::write(output.join("ledger.jsonl"), "{}").unwrap();
     let ended = resume(Threads(3), &output).ends();
     assert!(ended.err.contains("ledger.jsonl: line 1 is not a line of a ledger; a new one"), "{}", ended.err);
-    assert!(ended.err.contains("has no checkpoint: the run begins anew"), "{}", ended.err);
+    assert!(ended.err.contains("has no checkpoint: the run starts from the beginning"), "{}", ended.err);
     assert_eq!(ended.state(), expected);
     same_output(&whole, &output);
     assert!(verified(&output).0);
@@ -306,7 +306,7 @@ fn what_would_change_results_is_refused_and_noted_if_forced() {
     let output = top.path().join("run");
     run(Threads(1), &smoke("diffusion"), &output).with("checkpoint.every=10 step").ends().state();
     let done = resume(Threads(1), &output).ends();
-    assert!(done.status.success() && done.out.starts_with("it is done already"), "{}{}", done.out, done.err);
+    assert!(done.status.success() && done.out.starts_with("the run is already complete"), "{}{}", done.out, done.err);
     let other = "parameters.kappa=0.02";
     resume(Threads(1), &output).with(other).ends().fails(2, &["`parameters.kappa` was", "--force"]);
     let longer = "time.end=60 step";

@@ -132,7 +132,7 @@ fn jobs_that_are_cut_short_go_on_by_themselves() {
     cluster.until("checkpoint", || checkpoints(&output) > 0);
     cluster.ask("scancel", &["--signal=USR1", &job]);
     cluster.until("second life", || cluster.logs().contains("life 1 ended with 75: queued again"));
-    cluster.until("going on", || cluster.logs().contains("going on from the checkpoint after step"));
+    cluster.until("going on", || cluster.logs().contains("resuming from the checkpoint after step"));
     // A rank dies: the run goes on within the job.
     let saved = checkpoints(&output);
     cluster.until("checkpoint", || checkpoints(&output) > saved);
@@ -141,7 +141,7 @@ fn jobs_that_are_cut_short_go_on_by_themselves() {
     let last: u32 = ranks.lines().last().expect("a rank").parse().unwrap();
     support::signal("KILL", &[last]);
     cluster.until_over(&job);
-    assert!(cluster.logs().contains("supervise: life 1 was cut short"), "{}", cluster.logs());
+    assert!(cluster.logs().contains("supervise: attempt 1 was interrupted"), "{}", cluster.logs());
     assert_eq!(state(&output), expected, "{}", cluster.logs());
     assert!(verified(&output).0);
 }
@@ -170,7 +170,7 @@ fn a_spare_node_takes_the_place_of_another_from_memory() {
     cluster.until_over(&job);
     let logs = cluster.logs();
     assert!(logs.contains("supervise: no answer from node2"), "{logs}");
-    assert!(logs.contains("in the memory of nodes"), "{logs}");
+    assert!(logs.contains("in the memory of the nodes"), "{logs}");
     assert_eq!(state(&output), expected, "{logs}");
     assert_eq!(checkpoints(&output), 0);
     assert!(verified(&output).0);

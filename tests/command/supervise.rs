@@ -44,7 +44,7 @@ fn a_life_that_stalls_is_ended_and_the_next_one_begins() {
     assert!(!silent.is_empty(), "a supervisor without ranks");
     signal("STOP", &silent);
     let ended = running.ends();
-    assert!(ended.err.contains("supervise: no step for a long time"), "{}", ended.err);
+    assert!(ended.err.contains("supervise: no heartbeat for a long time"), "{}", ended.err);
     assert_eq!(ended.state(), expected);
     same_output(&whole, &output);
     signal("KILL", &silent);
@@ -64,7 +64,7 @@ fn a_supervised_run_outlives_its_ranks_and_changes_their_number() {
     fs::write(output.join("control"), "ranks = 3").unwrap();
     let ended = running.ends();
     assert!(
-        ended.err.contains("supervise: life 1 was ") && ended.err.contains("goes on with 3 ranks"),
+        ended.err.contains("supervise: attempt 1 was ") && ended.err.contains("to continue on 3 ranks"),
         "{}",
         ended.err
     );

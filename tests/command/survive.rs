@@ -73,8 +73,8 @@ fn every_job_goes_on_when_a_rank_dies() {
         assert!(left.iter().all(|process| all.contains(process)), "{job}: {left:?} of {all:?}");
         let ended = running.ends();
         assert_eq!(state(&ended), expected, "{job}: {}", ended.err);
-        assert!(ended.err.contains("ranks have died: of 4, "), "{job}: {}", ended.err);
-        assert!(ended.err.contains("in the memory of nodes"), "{job}: {}", ended.err);
+        assert!(ended.err.contains(" of 4 ranks survive and continue"), "{job}: {}", ended.err);
+        assert!(ended.err.contains("in the memory of the nodes"), "{job}: {}", ended.err);
         same_output(&whole, &parts);
         let (good, said) = verified(&parts);
         assert!(good, "{job}: {said}");
@@ -119,10 +119,10 @@ fn ranks_die_at_random() {
         same_output(&whole, &parts);
         let (good, said) = verified(&parts);
         assert!(good, "{said}");
-        let lives = ended.err.lines().filter(|line| line.starts_with("supervise: life ")).count();
+        let lives = ended.err.lines().filter(|line| line.starts_with("supervise: attempt ")).count();
         (runs, restarted) = (runs + 1, restarted + lives);
         must_hit(killed, runs);
-        went_on += ended.err.matches("ranks have died").count();
+        went_on += ended.err.matches("ranks survive and continue").count();
         fs::remove_dir_all(&parts).unwrap();
     }
     println!(
@@ -145,7 +145,7 @@ fn those_that_are_left_go_on_from_disk_or_begin_anew() {
     kill(first(&running));
     let ended = running.ends();
     assert_eq!(state(&ended), expected);
-    assert!(ended.err.contains("going on from the checkpoint after step "), "{}", ended.err);
+    assert!(ended.err.contains("resuming from the checkpoint after step "), "{}", ended.err);
     same_output(&whole, &parts);
     let mut running = supervised(3, &fresh, &["--patience", "10 s"])
         .with("checkpoint.every=never")
@@ -155,7 +155,7 @@ fn those_that_are_left_go_on_from_disk_or_begin_anew() {
     kill(first(&running));
     let ended = running.ends();
     assert_eq!(state(&ended), expected);
-    assert!(ended.err.contains("has no checkpoint: the run begins anew"), "{}", ended.err);
+    assert!(ended.err.contains("has no checkpoint: the run starts from the beginning"), "{}", ended.err);
     same_output(&whole, &fresh);
 }
 

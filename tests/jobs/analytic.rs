@@ -195,9 +195,9 @@ fn energy_is_conserved_between_layers_and_walls() {
 }
 
 fn job(text: &str, comm: Comm) -> Result<Simulation> {
-    let mut file = JobFile::parse("test.toml", text, &[])?;
-    let entry = halocline::JobEntry::of_file(halocline_jobs::all(), &mut file)?;
-    halocline::run::model(entry, &file, comm)?.compile()
+    let file = JobFile::parse("test.toml", text, &[])?;
+    let job = halocline::run::PreparedJob::of_file(halocline_jobs::all(), file)?;
+    halocline::run::model(&job, comm)?.compile()
 }
 
 /// p(r, t) = A/r · ricker(t − r/c) until the first echo; afterwards the sponge has swallowed almost all.

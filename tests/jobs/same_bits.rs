@@ -2,25 +2,25 @@
 //! finds the jobs by itself: each has a `smoke.toml` in the folder of its name.
 use halocline::comm::ranks;
 use halocline::config::JobFile;
-use halocline::{Comm, JobEntry, Result, run};
+use halocline::run::{self, PreparedJob};
+use halocline::{Comm, JobEntry, Result};
 use halocline_jobs::all;
 use halocline_kernels::InstructionSet;
 use std::path::PathBuf;
 
 const JOBS: &str = env!("CARGO_MANIFEST_DIR");
 
-fn smoke(entry: &JobEntry, set: &[String]) -> JobFile {
+fn smoke(entry: &JobEntry, set: &[String]) -> PreparedJob {
     let path = PathBuf::from(JOBS).join(entry.name()).join("smoke.toml");
-    let mut file = JobFile::read(path, set).expect("a smoke file without errors");
-    entry.check(&mut file).expect("parameters without errors");
+    let file = JobFile::read(path, set).expect("a smoke file without errors");
     assert_eq!(file.job, entry.name());
-    file
+    entry.prepare(file).expect("parameters without errors")
 }
 
 /// The hash of the state after a few steps, on every rank; `fuse` steps at a time, or as many as the engine likes.
-fn state(entry: &JobEntry, file: &JobFile, n: usize, threads: usize, fuse: Option<usize>) -> Result<String> {
+fn state(job: &PreparedJob, n: usize, threads: usize, fuse: Option<usize>) -> Result<String> {
     let run = |comm: Comm| {
-        let mut model = run::model(entry, file, comm)?;
+        let mut model = run::model(job, comm)?;
         fuse.into_iter().for_each(|steps| model.fuse(steps));
         if n.is_multiple_of(2) {
             // These grids are small: halos would all be packed.
@@ -37,11 +37,11 @@ fn state(entry: &JobEntry, file: &JobFile, n: usize, threads: usize, fuse: Optio
             }
         }
         let last = run.state()?;
-        assert_ne!(first, last, "nothing happens in `{}`", entry.name());
+        assert_ne!(first, last, "nothing happens in `{}`", job.file().job);
         Ok(last)
     };
     let states = ranks(n, threads, run).expect("no rank panics").into_iter().collect::<Result<Vec<_>>>()?;
-    assert!(states.iter().all(|s| *s == states[0]), "ranks disagree about the state of `{}`", entry.name());
+    assert!(states.iter().all(|s| *s == states[0]), "ranks disagree about the state of `{}`", job.file().job);
     Ok(states[0].clone())
 }
 
@@ -60,15 +60,14 @@ fn ranks_threads_and_instruction_sets_do_not_show() {
                 let keys = [format!("engine.element={element}"), format!("engine.instruction_set={}", set.name())];
                 smoke(entry, &keys)
             };
-            let alone = state(entry, &file(InstructionSet::Baseline), 1, 1, Some(0)).expect("one rank runs");
+            let alone = state(&file(InstructionSet::Baseline), 1, 1, Some(0)).expect("one rank runs");
             let mut turn = 0;
             for &set in &sets {
                 for n in RANKS {
                     for threads in [1, 2] {
                         turn += 1;
                         let fuse = FUSE[turn % FUSE.len()];
-                        let here =
-                            state(entry, &file(set), n, threads, fuse).expect("as many ranks as a smoke file allows");
+                        let here = state(&file(set), n, threads, fuse).expect("as many ranks as a smoke file allows");
                         let how =
                             format!("{n} ranks of {threads} threads with {} and {fuse:?} steps fused", set.name());
                         assert_eq!(here, alone, "{} in {element} on {how}", entry.name());
@@ -88,11 +87,10 @@ fn cuts_along_any_axis_and_flat_axes_do_not_show() {
             ("[1, 1, 26]", &[[1, 1, 2], [1, 1, 5]]),
         ] {
             let cells = format!("grid.cells={cells}");
-            let alone =
-                state(entry, &smoke(entry, std::slice::from_ref(&cells)), 1, 1, Some(0)).expect("one rank runs");
+            let alone = state(&smoke(entry, std::slice::from_ref(&cells)), 1, 1, Some(0)).expect("one rank runs");
             for (split, fuse) in splits.iter().flat_map(|split| [Some(0), Some(4)].map(|fuse| (split, fuse))) {
                 let keys = [cells.clone(), format!("parallel.ranks={split:?}")];
-                let here = state(entry, &smoke(entry, &keys), split.iter().product(), 1, fuse).expect("a legal split");
+                let here = state(&smoke(entry, &keys), split.iter().product(), 1, fuse).expect("a legal split");
                 assert_eq!(here, alone, "{} with {keys:?}, {fuse:?} steps fused", entry.name());
             }
         }
@@ -115,16 +113,19 @@ fn every_job_has_its_folder_and_every_folder_its_job() {
 
 #[test]
 fn all_job_files_have_no_errors_and_smoke_files_write_three_instants() {
-    use halocline::config::{Cadence, Span};
+    use halocline::config::{Cadence, SimulatedDuration};
     for entry in all() {
         for path in std::fs::read_dir(PathBuf::from(JOBS).join(entry.name())).expect("the job's folder") {
             let path = path.expect("an entry").path();
-            let mut file = JobFile::read(&path, &[]).expect("a job file without errors");
-            entry.check(&mut file).expect("parameters without errors");
-            let model = run::model(entry, &file, Comm::alone()).expect("a model without errors");
-            run::check_streams(&file, &model).expect("streams without errors");
+            let file = JobFile::read(&path, &[]).expect("a job file without errors");
+            let job = entry.prepare(file).expect("parameters without errors");
+            let file = job.file();
+            let model = run::model(&job, Comm::alone()).expect("a model without errors");
+            run::check_streams(file, &model).expect("streams without errors");
             if path.ends_with("smoke.toml") {
-                let Span::Steps(end) = file.time.end else { panic!("{}: an end in steps", path.display()) };
+                let SimulatedDuration::Steps(end) = file.time.end else {
+                    panic!("{}: an end in steps", path.display())
+                };
                 let instants = |every: &Cadence| if let Cadence::Steps(n) = every { end / n + 1 } else { 0 };
                 assert!(instants(&file.output["fields"].every) >= 3, "{}", path.display());
             }

@@ -1,4 +1,4 @@
-//! Times with their unit, as they stand in a job file: `"40 step"`, `"5 day"`, `"never"`.
+//! Durations and cadences of a job file, each a string with a unit: `"40 step"`, `"5 day"`, `"never"`.
 //!
 //! | unit | also | seconds |
 //! |---|---|---|
@@ -15,25 +15,25 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How long something lasts, in steps or in seconds of simulated time.
+/// A duration in steps or in seconds of simulated time.
 ///
 /// ```
-/// use halocline::config::Span;
-/// assert_eq!("40 step".parse(), Ok(Span::Steps(40)));
-/// assert_eq!("1.5 day".parse(), Ok(Span::Seconds(129_600.0)));
-/// assert_eq!(Span::Seconds(129_600.0).to_string(), "36 h");
-/// assert_eq!("5 parsec".parse::<Span>().unwrap_err(), "unknown unit `parsec`\n  units are step, ns, us, ms, s, min, h, day, year");
+/// use halocline::config::SimulatedDuration;
+/// assert_eq!("40 step".parse(), Ok(SimulatedDuration::Steps(40)));
+/// assert_eq!("1.5 day".parse(), Ok(SimulatedDuration::Seconds(129_600.0)));
+/// assert_eq!(SimulatedDuration::Seconds(129_600.0).to_string(), "36 h");
+/// assert_eq!("5 parsec".parse::<SimulatedDuration>().unwrap_err(), "unknown unit `parsec`\n  units are step, ns, us, ms, s, min, h, day, year");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub enum Span {
+pub enum SimulatedDuration {
     /// A number of time steps.
     Steps(u64),
     /// Seconds of simulated time, finite and not negative.
     Seconds(f64),
 }
 
-/// How often something is done, in steps or in seconds of simulated time.
+/// How often an action is repeated, in steps or in seconds of simulated time.
 ///
 /// ```
 /// use halocline::config::Cadence;
@@ -44,28 +44,28 @@ pub enum Span {
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Cadence {
-    /// Not at all.
+    /// Never.
     #[default]
     Never,
-    /// Each time that so many steps are done, at least 1.
+    /// After every multiple of this number of steps; at least 1.
     Steps(u64),
-    /// Each time that so many seconds of simulated time have passed, more than 0.
+    /// After every multiple of this number of seconds of simulated time; more than 0.
     Seconds(f64),
 }
 
-/// A wall time: what a clock in the room shows.
+/// A duration in wall time.
 ///
 /// ```
-/// use halocline::config::Wall;
+/// use halocline::config::WallTime;
 /// use std::time::Duration;
-/// assert_eq!("1 minute".parse(), Ok(Wall(Duration::from_secs(60))));
-/// assert_eq!("3 step".parse::<Wall>().unwrap_err(), "is a wall time, which has no steps\n  such as \"1 minute\" or \"0 s\"");
+/// assert_eq!("1 minute".parse(), Ok(WallTime(Duration::from_secs(60))));
+/// assert_eq!("3 step".parse::<WallTime>().unwrap_err(), "must be a wall time, which cannot be given in steps\n  such as \"1 minute\" or \"0 s\"");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct Wall(pub Duration);
+pub struct WallTime(pub Duration);
 
-/// How often something is done, by a clock in the room.
+/// How often an action is repeated, in wall time.
 ///
 /// ```
 /// use halocline::config::WallCadence;
@@ -76,14 +76,14 @@ pub struct Wall(pub Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum WallCadence {
-    /// Not at all.
+    /// Never.
     Never,
-    /// Each time that so much time has passed.
+    /// Each time this much wall time has passed.
     Every(Duration),
 }
 
-/// Longest first, so that the first unit that divides a time is the one to print it in. `Per` keeps decimal fractions of
-/// a second exact: 0.1 ms is 0.1 / 1000, which is correctly rounded, and not 0.1 · 0.001.
+/// The units, longest first: a duration is printed in the first unit that divides it. `Per` keeps decimal fractions of a
+/// second exact: 0.1 ms is 0.1 / 1000, which is correctly rounded, unlike 0.1 · 0.001.
 const UNITS: [(&[&str], Size); 8] = [
     (&["year", "years"], Size::Times(31_557_600.0)),
     (&["day", "days", "d"], Size::Times(86_400.0)),
@@ -102,17 +102,17 @@ enum Size {
     Per(f64),
 }
 
-impl FromStr for Span {
-    /// What is wrong, and on a second line the remedy.
+impl FromStr for SimulatedDuration {
+    /// What is wrong; the remedy, if any, stands on a second line.
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Span, String> {
+    fn from_str(text: &str) -> Result<SimulatedDuration, String> {
         let text = text.trim();
         let number = text.trim_end_matches(char::is_alphabetic).trim_end();
         let unit = text[number.len()..].trim_start();
         let value: f64 = match number.parse() {
             Ok(value) => value,
-            Err(_) => return Err("is not a number and a unit\n  such as \"40 step\" or \"5 day\"".into()),
+            Err(_) => return Err("must be a number and a unit\n  such as \"40 step\" or \"5 day\"".into()),
         };
         if !value.is_finite() || value < 0.0 {
             return Err("must be finite and not negative".into());
@@ -120,26 +120,26 @@ impl FromStr for Span {
         if matches!(unit, "step" | "steps") {
             let whole = value.fract() == 0.0 && value <= (1u64 << 53) as f64;
             let steps = number.parse().ok().or(whole.then_some(value as u64));
-            return steps.map(Span::Steps).ok_or("steps are whole numbers".into());
+            return steps.map(SimulatedDuration::Steps).ok_or("the number of steps must be whole".into());
         }
         if unit.is_empty() {
             return Err(format!("has no unit\n  units are {UNIT_NAMES}"));
         }
         match UNITS.iter().find(|(names, _)| names.contains(&unit)) {
-            Some((_, Size::Times(seconds))) => Some(Span::Seconds(value * seconds)),
-            Some((_, Size::Per(second))) => Some(Span::Seconds(value / second)),
+            Some((_, Size::Times(seconds))) => Some(SimulatedDuration::Seconds(value * seconds)),
+            Some((_, Size::Per(second))) => Some(SimulatedDuration::Seconds(value / second)),
             None => return Err(format!("unknown unit `{unit}`\n  units are {UNIT_NAMES}")),
         }
-        .filter(|span| matches!(span, Span::Seconds(s) if s.is_finite()))
+        .filter(|duration| matches!(duration, SimulatedDuration::Seconds(s) if s.is_finite()))
         .ok_or("is too long".into())
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for SimulatedDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Span::Steps(n) => write!(f, "{n} step"),
-            Span::Seconds(seconds) => {
+            SimulatedDuration::Steps(n) => write!(f, "{n} step"),
+            SimulatedDuration::Seconds(seconds) => {
                 let whole = UNITS.iter().find_map(|(names, size)| match *size {
                     Size::Times(unit) => {
                         let n = (seconds / unit).round();
@@ -156,6 +156,17 @@ impl fmt::Display for Span {
     }
 }
 
+impl Cadence {
+    /// True if the action is due after a step that took `dt` seconds and ended at step `step` and time `time`.
+    pub fn is_due(self, step: u64, time: f64, dt: f64) -> bool {
+        match self {
+            Cadence::Never => false,
+            Cadence::Steps(n) => step.is_multiple_of(n),
+            Cadence::Seconds(s) => (time / s).floor() > ((time - dt) / s).floor(),
+        }
+    }
+}
+
 impl FromStr for Cadence {
     type Err = String;
 
@@ -164,9 +175,11 @@ impl FromStr for Cadence {
             return Ok(Cadence::Never);
         }
         match text.parse()? {
-            Span::Steps(0) | Span::Seconds(0.0) => Err("must be more than 0; \"never\" turns it off".into()),
-            Span::Steps(n) => Ok(Cadence::Steps(n)),
-            Span::Seconds(s) => Ok(Cadence::Seconds(s)),
+            SimulatedDuration::Steps(0) | SimulatedDuration::Seconds(0.0) => {
+                Err("must be more than 0; \"never\" turns it off".into())
+            }
+            SimulatedDuration::Steps(n) => Ok(Cadence::Steps(n)),
+            SimulatedDuration::Seconds(s) => Ok(Cadence::Seconds(s)),
         }
     }
 }
@@ -175,26 +188,30 @@ impl fmt::Display for Cadence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Cadence::Never => f.write_str("never"),
-            Cadence::Steps(n) => Span::Steps(n).fmt(f),
-            Cadence::Seconds(s) => Span::Seconds(s).fmt(f),
+            Cadence::Steps(n) => SimulatedDuration::Steps(n).fmt(f),
+            Cadence::Seconds(s) => SimulatedDuration::Seconds(s).fmt(f),
         }
     }
 }
 
-impl FromStr for Wall {
+impl FromStr for WallTime {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Wall, String> {
+    fn from_str(text: &str) -> Result<WallTime, String> {
         match text.parse()? {
-            Span::Seconds(s) => Duration::try_from_secs_f64(s).map(Wall).map_err(|_| "is too long".into()),
-            Span::Steps(_) => Err("is a wall time, which has no steps\n  such as \"1 minute\" or \"0 s\"".into()),
+            SimulatedDuration::Seconds(s) => {
+                Duration::try_from_secs_f64(s).map(WallTime).map_err(|_| "is too long".into())
+            }
+            SimulatedDuration::Steps(_) => {
+                Err("must be a wall time, which cannot be given in steps\n  such as \"1 minute\" or \"0 s\"".into())
+            }
         }
     }
 }
 
-impl fmt::Display for Wall {
+impl fmt::Display for WallTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Span::Seconds(self.0.as_secs_f64()).fmt(f)
+        SimulatedDuration::Seconds(self.0.as_secs_f64()).fmt(f)
     }
 }
 
@@ -205,7 +222,7 @@ impl FromStr for WallCadence {
         if text.trim() == "never" {
             return Ok(WallCadence::Never);
         }
-        text.parse().map(|Wall(every)| WallCadence::Every(every))
+        text.parse().map(|WallTime(every)| WallCadence::Every(every))
     }
 }
 
@@ -213,13 +230,13 @@ impl fmt::Display for WallCadence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             WallCadence::Never => f.write_str("never"),
-            WallCadence::Every(every) => Wall(every).fmt(f),
+            WallCadence::Every(every) => WallTime(every).fmt(f),
         }
     }
 }
 
-/// In a file each is a text; `format` tells the checks which one.
-macro_rules! text {
+/// Converts from and to strings. The schema of each type is a string whose `format` tells the checks which type to parse.
+macro_rules! string {
     ($($type:ident = $format:literal),+) => {$(
         impl From<$type> for String {
             fn from(value: $type) -> String { value.to_string() }
@@ -236,7 +253,7 @@ macro_rules! text {
         }
     )+};
 }
-text!(Span = "span", Cadence = "cadence", Wall = "wall", WallCadence = "wall-cadence");
+string!(SimulatedDuration = "duration", Cadence = "cadence", WallTime = "wall", WallCadence = "wall-cadence");
 
 #[cfg(test)]
 mod tests {
@@ -259,47 +276,47 @@ mod tests {
             ("7 ns", 7e-9),
             (" 0  s ", 0.0),
         ] {
-            assert_eq!(text.parse(), Ok(Span::Seconds(seconds)), "{text}");
+            assert_eq!(text.parse(), Ok(SimulatedDuration::Seconds(seconds)), "{text}");
         }
-        assert_eq!("1e3 steps".parse(), Ok(Span::Steps(1000)));
-        assert_eq!("18446744073709551615 step".parse(), Ok(Span::Steps(u64::MAX)));
+        assert_eq!("1e3 steps".parse(), Ok(SimulatedDuration::Steps(1000)));
+        assert_eq!("18446744073709551615 step".parse(), Ok(SimulatedDuration::Steps(u64::MAX)));
     }
 
     #[test]
     fn bad_times_say_why() {
         for (text, why) in [
             ("5", "has no unit"),
-            ("soon", "is not a number and a unit"),
-            ("", "is not a number and a unit"),
-            ("1.5 step", "steps are whole numbers"),
-            ("1e30 step", "steps are whole numbers"),
+            ("soon", "must be a number and a unit"),
+            ("", "must be a number and a unit"),
+            ("1.5 step", "the number of steps must be whole"),
+            ("1e30 step", "the number of steps must be whole"),
             ("-1 s", "must be finite and not negative"),
             ("inf s", "must be finite and not negative"),
             ("nan day", "must be finite and not negative"),
             ("1e308 year", "is too long"),
             ("1 Step", "unknown unit `Step`"),
         ] {
-            let message = text.parse::<Span>().unwrap_err();
+            let message = text.parse::<SimulatedDuration>().unwrap_err();
             assert_eq!(message.lines().next(), Some(why), "{text}");
         }
         assert!("0 s".parse::<Cadence>().is_err());
-        assert!("1e30 s".parse::<Wall>().is_err());
+        assert!("1e30 s".parse::<WallTime>().is_err());
     }
 
     #[test]
     fn times_print_in_the_longest_unit_that_divides_them() {
         for text in ["5 day", "1 year", "90 s", "25 h", "2 min", "0.25 s", "0.0 s", "40 step", "1e-9 s"] {
-            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<SimulatedDuration>().unwrap().to_string(), text);
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_printed_reads_back(seconds in 0.0..1e300f64, n in 1u64.., whole in 0u32.., nanos in 0u64..1 << 50) {
-            for span in [Span::Seconds(seconds), Span::Seconds(f64::from(whole) * 60.0), Span::Steps(n)] {
-                prop_assert_eq!(span.to_string().parse(), Ok(span));
+        fn a_printed_duration_reads_back(seconds in 0.0..1e300f64, n in 1u64.., whole in 0u32.., nanos in 0u64..1 << 50) {
+            for duration in [SimulatedDuration::Seconds(seconds), SimulatedDuration::Seconds(f64::from(whole) * 60.0), SimulatedDuration::Steps(n)] {
+                prop_assert_eq!(duration.to_string().parse(), Ok(duration));
             }
-            let wall = Wall(Duration::from_nanos(nanos));
+            let wall = WallTime(Duration::from_nanos(nanos));
             prop_assert_eq!(wall.to_string().parse(), Ok(wall));
         }
     }

@@ -1,18 +1,18 @@
-//! Which keys of a job file may change when a run goes on from a checkpoint: those that do not change what it computes.
-use super::JobFile;
+//! The keys of a job file that may change when a run is resumed: those that do not affect its results.
+use super::job_file::JobFile;
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
-/// Keys, and sections with all of their keys, that a run may change on its way: when it ends, how it is computed and
-/// on what, when it writes.
+/// Keys, and whole sections, that may change when a run is resumed: when it ends, how and on how many ranks it is computed,
+/// when it saves its state.
 const FREE: [&str; 7] =
     ["time.end", "engine.fuse", "engine.instruction_set", "engine.check_every", "parallel", "checkpoint", "replica"];
-/// Keys of an output stream that may change; the others would change what its file holds.
+/// Keys of an output stream that may change; the other keys determine the contents of its file.
 const FREE_OF_STREAMS: [&str; 3] = ["every", "seal", "picture"];
 
 impl JobFile {
-    /// Keys whose values differ from those of an earlier file, as they stand in a file: before, after. First all; second
-    /// only those that change what the run computes or what its files hold.
+    /// Compares this file with an earlier one. First: all keys whose values differ, with the values `[before, after]` as TOML.
+    /// Second: the keys among them that change the results of the run or the contents of its output files.
     pub fn changed_since(&self, earlier: &JobFile) -> (BTreeMap<String, [String; 2]>, Vec<String>) {
         let (before, after) = (flat(earlier), flat(self));
         let shown = |keys: &BTreeMap<String, String>, key: &String| keys.get(key).cloned().unwrap_or("none".into());
@@ -20,23 +20,23 @@ impl JobFile {
         let changed: BTreeMap<_, _> =
             keys.map(|key| (key.clone(), [shown(&before, key), shown(&after, key)])).collect();
         let of_physics = |key: &&String| match key.strip_prefix("output.").and_then(|rest| rest.split_once('.')) {
-            // A stream may begin on the way, or not go on.
+            // A resumed run may add or drop a stream.
             Some((stream, key)) => {
-                let goes_on = [earlier, self].iter().all(|file| file.output.contains_key(stream));
-                goes_on && !FREE_OF_STREAMS.contains(&key)
+                let in_both = [earlier, self].iter().all(|file| file.output.contains_key(stream));
+                in_both && !FREE_OF_STREAMS.contains(&key)
             }
-            None => !FREE.iter().any(|free| is_of(key, free)),
+            None => !FREE.iter().any(|free| is_within(key, free)),
         };
         let physics = changed.keys().filter(of_physics).cloned().collect();
         (changed, physics)
     }
 }
 
-fn is_of(key: &str, section: &str) -> bool {
+fn is_within(key: &str, section: &str) -> bool {
     key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// All keys with their values as in TOML.
+/// All keys of a file by their dotted paths, with their values as TOML.
 fn flat(file: &JobFile) -> BTreeMap<String, String> {
     fn add(prefix: &str, table: &Table, keys: &mut BTreeMap<String, String>) {
         for (name, value) in table {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changes_results_is_told_from_what_does_not() {
+    fn keys_that_change_results_are_told_apart() {
         let text = "job = 'x'\ngrid.cells = [8, 16]\ntime.end = '4 step'\nparameters.kappa = 2.0\n\
                     output.a = {every = '1 step', fields = ['t']}";
         let file = |set: &[&str]| {

@@ -1,4 +1,4 @@
-//! The state from which a run goes on: the latest that is whole, in the memory of nodes or on disk.
+//! The state from which a run resumes: the latest complete one, in the memory of the nodes or on disk.
 use crate::base::{Kind, Result};
 use crate::comm::Comm;
 use crate::engine::Saved;
@@ -7,24 +7,24 @@ use crate::saved::checkpoint;
 use crate::saved::replica::{self, MemorySegment, ReplicatedState};
 use std::path::Path;
 
-/// A state from which a run can go on.
-pub(super) struct Latest {
+/// A state from which a run can resume.
+pub(super) struct ResumeState {
     pub saved: Box<dyn Saved>,
-    /// When it was kept, if it is in memory.
+    /// For a state in memory, the attempt and step that kept it.
     pub in_memory: Option<TimeLevel>,
 }
 
-/// The latest state of the run in a folder, if it has left any. Collective.
+/// The latest complete state of the run in `dir`; none if the run has saved none. Collective.
 ///
 /// # Errors
-/// If there are checkpoints, but none is whole, and nothing is in memory.
-pub(super) fn latest(comm: &Comm, dir: &Path) -> Result<Option<Latest>> {
+/// If there are checkpoints, but none is complete, and no state is in memory.
+pub(super) fn find_resume_state(comm: &Comm, dir: &Path) -> Result<Option<ResumeState>> {
     let on_root = comm.is_root().then(|| (last_attempt(dir), checkpoint::newest_step(dir)));
     let (last, newest) = comm.share(on_root);
     let kept = last.and_then(|last| replica::find(comm, &MemorySegment::new(comm, &last.run, dir), &last));
-    let of_disk = |saved| Latest { saved: Box::new(saved), in_memory: None };
-    let Some(kept) = kept else { return Ok(checkpoint::newest(comm, dir)?.map(of_disk)) };
-    // What lies on disk is read only if it is later.
+    let from_disk = |saved| ResumeState { saved: Box::new(saved), in_memory: None };
+    let Some(kept) = kept else { return Ok(checkpoint::newest(comm, dir)?.map(from_disk)) };
+    // A checkpoint on disk is read only if it is later than the state in memory.
     let on_disk = match newest > Some(kept.step()) {
         false => None,
         true => match checkpoint::newest(comm, dir) {
@@ -32,9 +32,9 @@ pub(super) fn latest(comm: &Comm, dir: &Path) -> Result<Option<Latest>> {
             found => found.ok().flatten(),
         },
     };
-    let in_memory = |kept: ReplicatedState| Latest { in_memory: Some(kept.time_level), saved: Box::new(kept) };
+    let in_memory = |kept: ReplicatedState| ResumeState { in_memory: Some(kept.time_level), saved: Box::new(kept) };
     Ok(Some(match on_disk.filter(|saved| saved.step() > kept.step()) {
-        Some(saved) => of_disk(saved),
+        Some(saved) => from_disk(saved),
         None => in_memory(kept),
     }))
 }

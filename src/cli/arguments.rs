@@ -1,0 +1,178 @@
+//! The arguments of the command line. The doc comments are the help texts.
+use crate::config::WallTime;
+use clap::{Args, Parser, Subcommand};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+const ABOUT: &str = "Batch simulations whose results are the same bits on any number of ranks";
+
+const MANUAL: &str = "\
+A job file is TOML. `halocline describe` lists its keys, `halocline describe JOB` the keys of a job's [parameters].
+Exit codes: 0 done, 75 stopped cleanly before the end (run again to continue), 2 bad input, 1 failure.
+
+  halocline run heat.toml                                on one rank
+  halocline run heat.toml --ranks 4 time.end=\"40 step\"   on four ranks, threads of this process
+  mpirun -n 8 halocline run heat.toml --output runs/a    on eight MPI ranks
+  mpirun -n 6 halocline resume runs/a                    continues from the latest state, with the same bits";
+
+#[derive(Parser)]
+#[command(name = "halocline", version, about = ABOUT, after_help = MANUAL, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Run a job file
+    Run(RunArguments),
+    /// Continue a run from its latest state, in memory or on disk, on any number of ranks
+    Resume(ResumeArguments),
+    /// Verify that the files of a run are unchanged since they were written
+    Verify {
+        /// The run directory
+        dir: PathBuf,
+        /// Public Ed25519 key that must have signed the ledger (runs sign with the secret key that HALOCLINE_SIGNING_KEY names)
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Start a run, and start it again after each interruption, until it is complete
+    ///
+    /// The file DIR/control can request another number of ranks: `ranks = 6`.
+    Supervise(SuperviseArguments),
+    /// Write, print and submit a Slurm batch script, which requeues itself until the run is complete
+    Submit(SubmitArguments),
+    /// List the jobs, one per line
+    List,
+    /// Describe the parameters of a job, or the keys of a job file
+    Describe {
+        /// A job of `halocline list`; without it, describe the keys that all job files have
+        job: Option<String>,
+    },
+    /// Check a job file completely without running it, and print the cost of the run
+    Check {
+        #[command(flatten)]
+        job: JobArguments,
+        /// Number of ranks to plan for [default: the product of parallel.ranks, or 1]
+        #[arg(long, value_name = "N")]
+        ranks: Option<NonZeroUsize>,
+    },
+    /// Pack each output stream of a run into one plain HDF5 file
+    Pack {
+        /// The run directory
+        dir: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct JobArguments {
+    /// The job file
+    pub file: PathBuf,
+    /// Set a key of the job file. A value is TOML, otherwise a string: grid.cells=[64,64] or time.end="40 step"
+    #[arg(value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub job: JobArguments,
+    #[command(flatten)]
+    pub machine: Machine,
+    /// Run directory for the results [default: runs/ and the name of the job file]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Overwrite the results of an earlier run; other files are never touched
+    #[arg(long)]
+    pub force: bool,
+    /// Continue the run in the directory, if there is one: for batch scripts that are queued again
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ResumeArguments {
+    /// The run directory
+    pub dir: PathBuf,
+    /// Set a key of the job file, such as time.end="80 step"
+    #[arg(value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    #[command(flatten)]
+    pub machine: Machine,
+    /// Accept changes of keys that affect the results; the ledger records the previous values
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Args)]
+pub(super) struct SuperviseArguments {
+    /// The run directory [default: as in the command]
+    pub dir: Option<PathBuf>,
+    /// Ranks of the first attempt, for {ranks} in the command
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub ranks: NonZeroUsize,
+    /// Hosts, for {hosts} in the command: the first that are up are used
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    pub hosts: Vec<String>,
+    /// Number of hosts in use, the others are spare [default: all]
+    #[arg(long, value_name = "N", requires = "hosts")]
+    pub nodes: Option<NonZeroUsize>,
+    /// Shell command that exits with 0 if a host is up
+    #[arg(long, value_name = "COMMAND", default_value = "ssh -o BatchMode=yes -o ConnectTimeout=10 {host} true")]
+    pub probe: String,
+    /// Stop an attempt that has completed no step for this time, as after an unnoticed loss of a node
+    #[arg(long, value_name = "TIME", default_value = "10 min")]
+    pub patience: WallTime,
+    /// Command that starts an attempt, without --resume: mpirun -n {ranks} halocline run FILE
+    #[arg(last = true, required = true)]
+    pub command: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct SubmitArguments {
+    #[command(flatten)]
+    pub job: JobArguments,
+    /// Number of nodes
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub nodes: NonZeroUsize,
+    /// Number of spare nodes, used when another node fails
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub spare: usize,
+    /// Ranks on each node
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub ranks_per_node: NonZeroUsize,
+    /// Cores of each rank
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub cores_per_rank: NonZeroUsize,
+    /// Time limit of one attempt, as Slurm writes it: 01:30:00 or 90 (minutes)
+    #[arg(long, value_name = "TIME")]
+    pub time: String,
+    /// Seconds before the time limit at which the run saves its state; Slurm may be half a minute late or early
+    #[arg(long, value_name = "SECONDS", default_value = "120")]
+    pub margin: u32,
+    /// Submit a job array, one job for each value of a key: parameters.kappa=0.1,0.2,0.4
+    #[arg(long, value_name = "KEY=A,B,C")]
+    pub array: Option<String>,
+    /// Run directory for the results [default: runs/ and the name of the job file]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Only print the script
+    #[arg(long)]
+    pub look: bool,
+    /// Site-specific options for sbatch, passed on unchanged: -- --partition=long --account=a1
+    #[arg(last = true)]
+    pub site: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct Machine {
+    /// Ranks as threads of this process, without an MPI launcher [default: 1]
+    #[arg(long, value_name = "N")]
+    pub ranks: Option<NonZeroUsize>,
+    /// Threads of each rank [default: the cores that the launcher assigns to it]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Write trace.json: what each rank did when, for ui.perfetto.dev or chrome://tracing; a short run is enough
+    #[arg(long)]
+    pub trace: bool,
+}

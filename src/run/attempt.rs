@@ -1,0 +1,272 @@
+//! [`Attempt`]: one start of a run, on one rank. It steps the simulation, writes output, saves the state, and stops when the
+//! ranks have agreed to.
+use super::checkpoints::Checkpoints;
+use super::consensus::{Agreed, Consensus, Decision, Vote};
+use super::control::Control;
+use super::finite::FiniteCheck;
+use super::heartbeat::Heartbeat;
+use super::options::Options;
+use super::ownership::Ownership;
+use super::progress::Progress;
+use super::replication::Replication;
+use super::requests::Requests;
+use super::setup;
+use super::streams::Streams;
+use crate::base::{Error, Result};
+use crate::comm::Comm;
+use crate::config::{Cadence, JobFile, SimulatedDuration};
+use crate::engine::{Phase, Simulation};
+use crate::saved::replica::MemorySegment;
+use crate::saved::run_directory;
+use std::path::Path;
+use std::time::Instant;
+
+/// Most steps in one block: the ranks communicate their votes once per block.
+const MAX_BLOCK: u64 = 64;
+
+/// One attempt of a run, on one rank.
+pub(super) struct Attempt<'a> {
+    pub file: &'a JobFile,
+    pub options: &'a Options,
+    pub comm: Comm,
+    pub simulation: Simulation,
+    pub streams: Streams,
+    pub consensus: Consensus,
+    pub finite: FiniteCheck,
+    /// When the run ends; in steps wherever the number of steps is known.
+    pub end: SimulatedDuration,
+    /// Measured memory bandwidth of a copy, in 10⁹ bytes a second; none for small fields.
+    pub copy_gb_s: Option<f64>,
+    /// True once all ranks know that the run has failed: they may still communicate.
+    pub all_know: bool,
+    pub checkpoints: Checkpoints,
+    /// On rank 0: requests of users and of the batch system.
+    pub control: Option<Control>,
+    pub ownership: Ownership,
+    /// The step of the state from which the attempt resumed.
+    pub resumed_from: Option<u64>,
+    /// The run's directory in the memory of the nodes.
+    pub memory: MemorySegment,
+    pub replication: Replication,
+}
+
+/// The remedy of a run that stopped before its end.
+pub(super) fn how_to_continue(dir: &Path) -> String {
+    format!("the state is saved: continue with `halocline resume {}`", dir.display())
+}
+
+impl Attempt<'_> {
+    /// Steps to the end of the run and returns its outcome, `done` or `converged`. Collective.
+    pub fn step_to_end(&mut self) -> Result<String> {
+        let from = (self.simulation.steps(), self.simulation.time());
+        let mut progress = Progress::new(self.comm.is_root(), self.end, self.simulation.bytes_per_step(), from);
+        self.simulation.start()?;
+        if self.resumed_from.is_none() {
+            self.write_output(0, false)?;
+        }
+        self.replicate(from.0)?;
+        loop {
+            let (step, time) = (self.simulation.steps(), self.simulation.time());
+            let done = match self.end {
+                SimulatedDuration::Steps(n) => step >= n,
+                SimulatedDuration::Seconds(end) => time >= end,
+            };
+            if done || self.simulation.is_finished() {
+                progress.finish();
+                self.check_at_end(step)?;
+                return Ok(if done { "done".into() } else { "converged".into() });
+            }
+            self.simulation.advance(self.block_length(step))?;
+            let step = self.simulation.steps();
+            let after = self.simulation.time();
+            if let SimulatedDuration::Seconds(_) = self.end
+                && (after.is_nan() || after <= time)
+            {
+                return Err(setup::no_progress(time, after - time));
+            }
+            let agreed = self.vote(step)?;
+            self.write_output(step, agreed.requests.output)?;
+            self.save_and_stop(step, agreed.requests)?;
+            self.replicate_if_due(step, agreed.requests.replica)?;
+            if let Decision::Stop(signal) = agreed.decision {
+                self.stop(step, signal.name(), 0)?;
+            }
+            progress.step(step, after);
+        }
+    }
+
+    /// The number of steps of the next block: at most until the next step with output, a check or a saved state.
+    fn block_length(&self, step: u64) -> u64 {
+        let SimulatedDuration::Steps(end) = self.end else { return 1 };
+        let most = (end - step).clamp(1, MAX_BLOCK);
+        let dt = self.simulation.last_step();
+        let is_due = |n: &u64| {
+            let (step, time) = (step + n, self.simulation.time_after(*n));
+            self.checkpoints.is_due(step, time, dt)
+                || self.replication.is_due(step, time, dt)
+                || self.file.engine.check_every.is_due(step, time, dt)
+                || self.streams.want(step, time)
+        };
+        self.simulation.steps_at_once((1..most).find(is_due).unwrap_or(most))
+    }
+
+    /// Searches for non-finite values if a search is due, votes, and acts on what all ranks voted one block ago. Collective.
+    fn vote(&mut self, step: u64) -> Result<Agreed> {
+        let started = Instant::now();
+        let (time, dt) = (self.simulation.time(), self.simulation.last_step());
+        if self.file.engine.check_every.is_due(step, time, dt) {
+            self.finite.search(&self.simulation, step);
+        }
+        let (longest, may_seal) = (self.checkpoints.longest(), self.streams.may_seal());
+        let requests = self.control.as_mut().map_or(Requests::default(), |control| control.poll(longest, may_seal));
+        let vote = self.vote_of_this_rank(requests);
+        let agreed = self.consensus.vote(&self.comm, vote);
+        self.simulation.timers_mut().record(Phase::Watch, started);
+        if agreed.decision == Decision::NotFinite {
+            return Err(self.not_finite());
+        }
+        let [checkpoint, replica] = agreed.rounds;
+        let written = self.checkpoints.advance(checkpoint, self.simulation.timers_mut());
+        self.note(written)?;
+        let kept = self.replication.advance(replica, self.simulation.timers_mut());
+        self.note(kept)?;
+        Ok(agreed)
+    }
+
+    fn vote_of_this_rank(&mut self, requests: Requests) -> Vote {
+        let rounds = [self.checkpoints.rounds(), self.replication.rounds()];
+        Vote { not_finite: self.finite.has_found(), requests, rounds }
+    }
+
+    /// Completes the last vote before the run ends. A stop request that arrives after the last step is ignored. Collective.
+    fn check_at_end(&mut self, step: u64) -> Result<()> {
+        if self.file.engine.check_every != Cadence::Never {
+            self.finite.search(&self.simulation, step);
+        }
+        let vote = self.vote_of_this_rank(Requests::default());
+        let before = self.consensus.vote(&self.comm, vote).decision;
+        match [before, self.consensus.complete().decision].contains(&Decision::NotFinite) {
+            true => Err(self.not_finite()),
+            false => Ok(()),
+        }
+    }
+
+    /// The error for the first non-finite value on any rank. Collective.
+    fn not_finite(&mut self) -> Error {
+        self.all_know = true;
+        self.finite.error(&self.simulation)
+    }
+
+    /// Checks that all values on all ranks are finite and that the run directory still belongs to this attempt. Collective.
+    fn check_before_writing(&mut self, step: u64) -> Result<()> {
+        if !self.finite.all_finite(&self.comm, &self.simulation, step) {
+            return Err(self.not_finite());
+        }
+        self.ownership.check(&self.comm)
+    }
+
+    /// Writes the output that is due after a step or `requested`. Collective.
+    ///
+    /// # Errors
+    /// If values are not finite, if another run owns the directory, or if a file cannot be written.
+    fn write_output(&mut self, step: u64, requested: bool) -> Result<()> {
+        let started = Instant::now();
+        let time = self.simulation.time();
+        if requested || self.streams.are_due(step, time) {
+            self.check_before_writing(step)?;
+        }
+        let written = self.streams.step(self.simulation.fields(), step, time, requested);
+        self.note(written)?;
+        self.simulation.timers_mut().record(Phase::Output, started);
+        Ok(())
+    }
+
+    /// Starts a checkpoint if one is due or requested, then stops if that was requested. Collective.
+    fn save_and_stop(&mut self, step: u64, requests: Requests) -> Result<()> {
+        let (time, dt) = (self.simulation.time(), self.simulation.last_step());
+        if requests.checkpoint || self.checkpoints.is_due(step, time, dt) {
+            self.save(step)?;
+        }
+        if requests.stop || requests.ranks > 0 {
+            return self.stop(step, "the control file", requests.ranks);
+        }
+        if requests.time_up {
+            return self.stop(step, "the time limit", 0);
+        }
+        Ok(())
+    }
+
+    /// Starts a checkpoint of this step, unless there is one already. Collective.
+    ///
+    /// # Errors
+    /// As [`Attempt::prepare_to_save`], or if the checkpoint cannot be written.
+    pub fn save(&mut self, step: u64) -> Result<()> {
+        if self.checkpoints.last() == Some(step) {
+            return Ok(());
+        }
+        let started = Instant::now();
+        self.prepare_to_save(step)?;
+        let (simulation, streams) = (&self.simulation, &self.streams);
+        let saved = self.checkpoints.save(step, |older| streams.snapshot(simulation, older));
+        self.note(saved)?;
+        self.control.iter_mut().for_each(Control::restart_checkpoint_timer);
+        self.checkpoints.paused(started, self.simulation.timers_mut());
+        Ok(())
+    }
+
+    /// Checks that the state may be saved, and seals the output up to this step, which belongs to the state. Collective.
+    ///
+    /// # Errors
+    /// If values are not finite, if another run owns the directory, or if output cannot be sealed.
+    fn prepare_to_save(&mut self, step: u64) -> Result<()> {
+        self.check_before_writing(step)?;
+        let sealed = self.streams.seal();
+        self.note(sealed)
+    }
+
+    /// Keeps the state in memory if a replica is due or requested. Collective.
+    fn replicate_if_due(&mut self, step: u64, requested: bool) -> Result<()> {
+        let (time, dt) = (self.simulation.time(), self.simulation.last_step());
+        if requested || self.replication.is_due(step, time, dt) { self.replicate(step) } else { Ok(()) }
+    }
+
+    /// Keeps the state in the memory of the nodes, if replication is on. Collective.
+    ///
+    /// # Errors
+    /// As [`Attempt::prepare_to_save`] and [`Replication::keep`].
+    fn replicate(&mut self, step: u64) -> Result<()> {
+        if !self.replication.is_on() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        self.prepare_to_save(step)?;
+        let (simulation, streams) = (&self.simulation, &self.streams);
+        let kept = self.replication.keep(&self.comm, |older| streams.snapshot(simulation, older));
+        self.note(kept)?;
+        self.control.iter_mut().for_each(Control::restart_replica_timer);
+        self.replication.paused(started, self.simulation.timers_mut());
+        Ok(())
+    }
+
+    /// Saves the state, waits until it is on disk, and returns the error that ends the attempt. The next attempt continues,
+    /// on `ranks` ranks if that is not 0. Collective.
+    fn stop(&mut self, step: u64, by: &str, ranks: u32) -> Result<()> {
+        let dir = &self.options.output;
+        let _heartbeat = self.comm.is_root().then(|| Heartbeat::start(dir));
+        self.save(step)?;
+        let written = self.checkpoints.wait();
+        self.note(written)?;
+        if ranks > 0 {
+            let noted =
+                self.comm.agree(if self.comm.is_root() { run_directory::request_ranks(dir, ranks) } else { Ok(()) });
+            self.note(noted)?;
+        }
+        Err(Error::stopped(format!("stopped by {by} after step {step}")).remedy(how_to_continue(dir)))
+    }
+
+    /// Passes on the result of a collective operation, and notes a failure: all ranks know of it.
+    pub fn note<T>(&mut self, result: Result<T>) -> Result<T> {
+        self.all_know |= result.is_err();
+        result
+    }
+}

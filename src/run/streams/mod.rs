@@ -1,0 +1,10 @@
+//! Output streams of a run: which values of the fields are written to which file, and when.
+mod accumulator;
+mod cells;
+mod check;
+mod layout;
+mod stream;
+mod streams;
+
+pub use check::check_streams;
+pub(super) use streams::Streams;
