@@ -1,5 +1,5 @@
-//! Draws a plane of a variable of any HDF5 or NetCDF file: `draw FILE VARIABLE OUT.png [INDEX …]`, one index for each
-//! dimension before the last two.
+//! Draws a plane of a variable of an HDF5 or NetCDF file: `draw FILE VARIABLE OUT.png [INDEX …]`, with one index for each
+//! dimension except the last two.
 use halocline::files::{self, input};
 use halocline::{Error, Result};
 use ndarray::ArrayView2;
@@ -32,7 +32,7 @@ fn draw(arguments: &[String]) -> Result<()> {
     let plane = ArrayView2::from_shape((*ny, *nx), &values).map_err(|e| Error::failure(e.to_string()))?;
     let title = if info.long_name.is_empty() { name } else { &info.long_name };
     let axis = |dim: &str, n: usize| match input::read(file, dim, &[0], &[n]) {
-        // The edges lie half a cell outside.
+        // The edges are half a cell outside of the outermost centres.
         Ok(c) if n > 1 => {
             let unit = input::variable(file, dim).map(|v| v.unit).unwrap_or_default();
             (format!("{dim} ({unit})"), c[0] - (c[1] - c[0]) / 2.0, c[n - 1] + (c[n - 1] - c[n - 2]) / 2.0)

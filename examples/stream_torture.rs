@@ -1,9 +1,9 @@
-//! Kills a program that writes a stream, again and again, and counts what is left to read.
+//! Repeatedly kills a program that writes a stream, and counts the instants that can still be read.
 //!
-//! `stream_torture kill DIR [TRIES [RANKS [mpirun]]]` starts `stream_torture write`, which ends itself with SIGKILL at a
-//! random moment (with `mpirun`: a random one of its ranks does); then it opens `DIR/fields.h5` and counts the instants
-//! in it, all of which must be complete and in order. Every other try goes on with the stream that the last one left.
-//! It prints one line a try and exits with 1 at the first that is broken.
+//! `stream_torture kill DIR [TRIES [RANKS [mpirun]]]` starts `stream_torture write`, which kills itself with SIGKILL
+//! at a random time (with `mpirun`: one random rank does); then it opens `DIR/fields.h5` and counts the instants, all of
+//! which must be complete and in order. Every second try continues the stream of the try before.
+//! It prints one line per try and exits with 1 at the first broken file.
 use halocline::comm::{Comm, Launch};
 use halocline::files::{Axis, Hyperslab, Layout, Seal, Stream, Variable};
 use halocline::{Error, Result, files::input};
@@ -62,32 +62,33 @@ fn layout() -> Layout {
     }
 }
 
-/// Writes instants from where the stream ends. With a seed, one rank is killed at a random moment.
+/// Appends instants to the stream. With a seed, one rank is killed at a random time.
 fn write(dir: &Path, size: usize, instants: usize, seed: usize) -> ExitCode {
     let code = Launch { ranks: Some(size), threads: Some(1) }.run(|comm| {
         if seed > 0 && seed % comm.size() == comm.rank() {
             std::thread::spawn(move || {
                 std::thread::sleep(Duration::from_micros(seed as u64 % 300_000));
-                // No program `kill`: small machines have none, and a writer that is not killed fills the disk.
+                // Not with the program `kill`, which may be missing: a writer that is not killed fills the disk.
                 signal_hook::low_level::raise(signal_hook::consts::SIGKILL).expect("a process may kill itself");
             });
         }
         let last = if dir.join("fields.h5").exists() { Some(last_step(dir)?) } else { None };
-        // Every rank must have looked before one of them begins.
+        // All ranks must have read the last step before a rank changes the files.
         comm.barrier();
         let seal = Seal { bytes: 3 * layout().bytes_per_instant(), seconds: f64::MAX };
         let mut stream = Stream::resume(&comm, dir, layout(), seal, last)?;
         let first = last.map_or(0, |s| s + 1);
         for step in (first..).take(instants) {
-            stream.write(step, step as f64, slabs(&comm, step))?;
+            stream.write(step, step as f64, hyperslabs(&comm, step))?;
         }
         stream.finish()
     });
     ExitCode::from(code)
 }
 
-/// The volume in uneven parts along x, each in two pieces along z; with more than three ranks, nothing on the first.
-fn slabs(comm: &Comm, step: u64) -> Vec<Vec<Hyperslab>> {
+/// The hyperslabs of this rank: uneven parts of the volume along x, each in two boxes along z. With more than three ranks,
+/// rank 0 has none.
+fn hyperslabs(comm: &Comm, step: u64) -> Vec<Vec<Hyperslab>> {
     let mut out = vec![vec![]; 2];
     let [nz, ny, nx] = SHAPE;
     let spare = (comm.size() > 3) as usize;
@@ -159,7 +160,7 @@ fn kill(dir: &Path, tries: usize, size: usize, launcher: Option<&String>) -> Res
         let output = command.output().map_err(|e| Error::failure(format!("cannot start the writer: {e}")))?;
         let complete = count(dir)?;
         let text = String::from_utf8_lossy(&output.stderr);
-        // Launchers say it in their own ways.
+        // Launchers report the signal in different ways.
         let killed = matches!(output.status.code(), None | Some(9 | 137)) || text.contains("signal 9");
         println!("try {i:3}: {:3} complete instants ({})", complete, output.status);
         if !killed {

@@ -1,11 +1,12 @@
-//! Streams written by whole programs: under MPI the same files as in one process, and after a kill only whole instants.
+//! Streams written by separate programs: MPI ranks write the same files as one process, and a kill leaves complete instants
+//! only.
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// `examples/stream_torture`, which cargo builds beside the suites.
 fn torture() -> PathBuf {
     let suite = std::env::current_exe().expect("a path");
-    let profile = suite.ancestors().nth(2).expect("deps lies in the profile's folder");
+    let profile = suite.ancestors().nth(2).expect("the directory of the profile");
     let program = profile.join("examples/stream_torture");
     assert!(program.is_file(), "build it first: cargo build --example stream_torture (cargo test does)");
     program
@@ -59,14 +60,14 @@ fn mpi_ranks_write_what_threads_write() {
 }
 
 #[test]
-fn a_kill_leaves_whole_instants() {
+fn a_kill_leaves_complete_instants() {
     let dir = tempfile::tempdir().expect("a folder");
     let (good, text) = run(Command::new(torture()).arg("kill").arg(dir.path().join("a")).args(["10", "3"]));
     assert!(good, "{text}");
 }
 
 #[test]
-fn a_killed_mpi_rank_leaves_whole_instants() {
+fn a_killed_mpi_rank_leaves_complete_instants() {
     if !cfg!(feature = "mpi") || !has("mpirun") {
         return;
     }

@@ -107,8 +107,8 @@ pub(super) fn chunk(shape: &[usize], size: usize) -> Vec<usize> {
     for axis in (0..shape.len()).rev() {
         let limit = if axis + 1 == shape.len() { LONGEST_ROW } else { TARGET };
         // As few chunks as the limit permits, of equal size.
-        let pieces = (shape[axis] * bytes).div_ceil(limit).min(shape[axis]);
-        chunk[axis] = shape[axis].div_ceil(pieces);
+        let chunks = (shape[axis] * bytes).div_ceil(limit).min(shape[axis]);
+        chunk[axis] = shape[axis].div_ceil(chunks);
         bytes *= chunk[axis];
     }
     [vec![(SMALL / bytes).max(1)], chunk].concat()

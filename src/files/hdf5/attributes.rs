@@ -39,7 +39,7 @@ pub(crate) fn text(at: &Location, name: &str) -> Option<String> {
         TypeDescriptor::VarLenAscii => attribute.read_raw::<VarLenAscii>().ok()?.first().map(|s| s.to_string()),
         TypeDescriptor::FixedAscii(_) | TypeDescriptor::FixedUnicode(_) => {
             let mut bytes = vec![0u8; kind.size() * attribute.size().max(1)];
-            // SAFETY: both ids are alive, and `bytes` has room for all values of the attribute's own type.
+            // SAFETY: both ids are alive, and `bytes` is large enough for all values of the attribute's own type.
             check(sync(|| unsafe { h5a::H5Aread(attribute.id(), kind.id(), bytes.as_mut_ptr().cast()) })).ok()?;
             let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
             Some(String::from_utf8_lossy(&bytes[..end]).trim_end().to_string())

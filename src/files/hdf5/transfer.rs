@@ -27,7 +27,7 @@ pub(crate) fn read(dataset: &Dataset, selection: &Selection) -> Result<Vec<f64>>
     let kind = ::hdf5::Datatype::from_type::<f64>()?;
     let (memory, place) = select(dataset, std::slice::from_ref(selection))?;
     let mut values = vec![0.0f64; memory.selection_size()];
-    // SAFETY: all ids are alive, and `values` has room for as many doubles as `memory` selects.
+    // SAFETY: all ids are alive, and `values` is large enough for the doubles that `memory` selects.
     let status = sync(|| unsafe {
         h5d::H5Dread(dataset.id(), kind.id(), memory.id(), place.id(), h5p::H5P_DEFAULT, values.as_mut_ptr().cast())
     });
@@ -39,7 +39,7 @@ pub(crate) fn read_bytes(dataset: &Dataset, selection: &Selection) -> Result<Vec
     let kind = dataset.dtype()?;
     let (memory, place) = select(dataset, std::slice::from_ref(selection))?;
     let mut bytes = vec![0u8; memory.selection_size() * kind.size()];
-    // SAFETY: all ids are alive, and `bytes` has room for as many numbers of the dataset's own type as `memory` selects.
+    // SAFETY: all ids are alive, and `bytes` is large enough for the numbers of the dataset's own type that `memory` selects.
     let status = sync(|| unsafe {
         h5d::H5Dread(dataset.id(), kind.id(), memory.id(), place.id(), h5p::H5P_DEFAULT, bytes.as_mut_ptr().cast())
     });

@@ -35,7 +35,7 @@ pub fn read(path: impl AsRef<Path>, name: &str, start: &[usize], count: &[usize]
 /// Reads the cells of a region of a variable that covers the whole grid; the file may omit axes of one cell.
 ///
 /// # Errors
-/// As [`read`], and if the shape of the variable is not that of the grid.
+/// As [`read`], and if the shapes of the variable and the grid differ.
 pub fn field(path: impl AsRef<Path>, name: &str, cells: [usize; 3], region: &Region) -> Result<Vec<f64>> {
     let path = path.as_ref();
     let shape: Vec<usize> = variable(path, name)?.dims.iter().map(|d| d.1).collect();

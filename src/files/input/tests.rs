@@ -1,4 +1,4 @@
-//! Both formats, against files made here byte by byte and against files of Debian's `ferret-datasets`.
+//! Both formats: files built byte by byte, and files of Debian's `ferret-datasets`.
 use super::*;
 use crate::Comm;
 use crate::files::{Axis, Hyperslab, Layout, Seal, Stream, Variable};

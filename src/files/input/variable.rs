@@ -38,7 +38,7 @@ impl Packing {
     }
 }
 
-/// The error for a variable that is not in the file; `available` lists those that are.
+/// The error for a variable that is not in the file; `available` lists the variables of the file.
 pub(super) fn no_such_variable(path: &Path, name: &str, mut available: Vec<String>) -> Error {
     available.sort();
     let list = if available.is_empty() { "it has none".into() } else { format!("it has {}", available.join(", ")) };
