@@ -4,7 +4,6 @@
 //! What lies between such cells in memory, the ends of rows and rows beyond y, travels with them. On both sides this is
 //! halo, and where it arrives it lies beyond a corner of the patch. So no other message may come there at the same time,
 //! what is packed is unpacked afterwards, and corners that an earlier exchange has left there are stale.
-use super::Arrays;
 use crate::base::Array;
 use crate::base::Region;
 use crate::comm::{Comm, Direct, RawMessage};
@@ -32,7 +31,7 @@ impl Planes {
     /// # Safety
     /// Until [`Planes::finish`] the arrays stay where they are, nobody writes to planes that are sent (halos in them
     /// included), and nobody touches those that are received.
-    pub unsafe fn start(&mut self, from: &Arrays, to: &Arrays) {
+    pub unsafe fn start(&mut self, from: &[Vec<Array>], to: &[Vec<Array>]) {
         let [sends, receives] = &mut self.spans;
         sends.clear();
         sends.extend(

@@ -1,5 +1,5 @@
 //! The number types of the classic format.
-use super::header::invalid;
+use super::invalid::invalid;
 use std::io;
 
 /// An external type (`nc_type`), in the order of the format's type codes.

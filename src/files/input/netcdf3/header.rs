@@ -1,5 +1,6 @@
 //! The header: dimensions, attributes and the position of each variable.
 use super::external_type::ExternalType;
+use super::invalid::invalid;
 use std::io::{self, ErrorKind, Read};
 
 /// The format's version (1, 2 or 5) from the first bytes of a file; `None` if it is not a classic NetCDF file.
@@ -171,8 +172,4 @@ impl<R: Read> Parser<R> {
         self.input.read_exact(&mut bytes)?;
         Ok(u64::from_be_bytes(bytes))
     }
-}
-
-pub(super) fn invalid(what: String) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, format!("not a valid NetCDF-3 header: {what}"))
 }

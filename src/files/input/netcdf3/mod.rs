@@ -8,6 +8,7 @@
 //! file is allocated.
 mod external_type;
 mod header;
+mod invalid;
 mod variable;
 
 #[cfg(test)]

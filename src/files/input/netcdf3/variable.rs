@@ -1,6 +1,7 @@
 //! Reading boxes of a variable.
 use super::external_type::ExternalType;
-use super::header::{Attribute, Header, VariableHeader, invalid};
+use super::header::{Attribute, Header, VariableHeader};
+use super::invalid::invalid;
 use crate::base::{Error, Result};
 use crate::files::input::variable::{InputVariable, Packing, VariableInfo, no_such_variable};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
