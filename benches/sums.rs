@@ -2,7 +2,7 @@
 //!
 //! A plain timing loop rather than a harness: the four take turns, so that a noisy minute hits all of them, and what is
 //! reported is the ratio of medians.
-use halocline::engine::sums::{ExactSum, Extreme};
+use halocline::engine::sums::{ArgExtreme, ExactSum};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -51,7 +51,7 @@ fn main() {
         };
         let (a, b): (Vec<f64>, Vec<f64>) = (0..n).map(|_| (draw(), draw())).unzip();
         let repeat = ((1 << 21) / n).max(1);
-        let (mut exact, mut products, mut largest) = (ExactSum::new(), ExactSum::new(), Extreme::largest());
+        let (mut exact, mut products, mut largest) = (ExactSum::new(), ExactSum::new(), ArgExtreme::largest());
         #[allow(unused_unsafe)]
         let mut runs: [Run; 5] = [
             // SAFETY: the assertion above has seen AVX2 on this CPU.

@@ -110,7 +110,7 @@ impl Kernel<f64> for OutOfLine {
 fn main() {
     fn rows<T: Element, K: Kernel<T>>(kernel: K) {
         let kernel = Arc::new(kernel);
-        for set in InstructionSet::ALL.into_iter().filter(|set| set.is_here()) {
+        for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
             std::hint::black_box(erase::<T, K>(&kernel, set));
         }
     }

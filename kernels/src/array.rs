@@ -1,5 +1,5 @@
 //! A kernel alone on ndarray arrays: no grid, no ranks, no engine.
-use crate::cell::{MAX_ROWS, Table};
+use crate::cell::{MAX_ROWS, RowPointers};
 use crate::element::Element;
 use crate::extent::Extent;
 use crate::instruction_set::InstructionSet;
@@ -121,7 +121,7 @@ where
     let row = erase::<T, K>(&Arc::new(kernel), InstructionSet::best());
     for z in range(0) {
         for y in range(1) {
-            let (mut table, mut slot): (Table, usize) = ([std::ptr::null(); MAX_ROWS], 0);
+            let (mut table, mut slot): (RowPointers, usize) = ([std::ptr::null(); MAX_ROWS], 0);
             for (i, argument) in arguments.iter().enumerate() {
                 let own = [[0, 0]];
                 let rows = if let Argument::Field { rows, .. } = argument { rows.as_slice() } else { &own };

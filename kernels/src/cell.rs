@@ -11,10 +11,10 @@ pub const MAX_ROWS: usize = 96;
 
 /// Pointers to the first cell of every row that a kernel reads. Passed by reference, hence `noalias readonly` to the
 /// compiler, which keeps them in registers.
-pub type Table = [*const u8; MAX_ROWS];
+pub type RowPointers = [*const u8; MAX_ROWS];
 
 /// One field of numbers `U`, as seen from one cell through the shape `S`. Offsets are const parameters: a read outside
-/// the declared reach does not compile.
+/// the declared stencil does not compile.
 ///
 /// ```compile_fail
 /// use halocline_kernels::prelude::*;
@@ -29,7 +29,7 @@ pub type Table = [*const u8; MAX_ROWS];
 /// let _ = halocline_kernels::row::erase::<f64, _>(&std::sync::Arc::new(TooFar), InstructionSet::Baseline);
 /// ```
 pub struct Cell<'a, U, S> {
-    table: &'a Table,
+    table: &'a RowPointers,
     first: usize,
     i: usize,
     of: PhantomData<(U, S)>,
@@ -45,7 +45,7 @@ impl<U, S> Copy for Cell<'_, U, S> {}
 
 impl<'a, U: Element, S> Cell<'a, U, S> {
     #[inline(always)]
-    pub(crate) fn new(table: &'a Table, first: usize, i: usize) -> Self {
+    pub(crate) fn new(table: &'a RowPointers, first: usize, i: usize) -> Self {
         Cell { table, first, i, of: PhantomData }
     }
 
@@ -59,7 +59,7 @@ impl<'a, U: Element, S> Cell<'a, U, S> {
 
 /// The position of an offset along an arm in the list of rows; fails to compile outside the arm.
 const fn arm(d: isize, low: usize, high: usize, skip: usize) -> usize {
-    assert!(-(low as isize) <= d && d <= high as isize, "the kernel reads outside its declared reach");
+    assert!(-(low as isize) <= d && d <= high as isize, "the kernel reads outside its declared stencil");
     if d == 0 {
         0
     } else if d < 0 {
@@ -110,8 +110,8 @@ impl<U: Element, const R: usize> Cell<'_, U, Cube<R>> {
     pub fn at<const Z: isize, const Y: isize, const X: isize>(&self) -> U {
         let row = const {
             let r = R as isize;
-            assert!(-r <= Z && Z <= r && -r <= Y && Y <= r, "the kernel reads outside its declared reach");
-            assert!(-r <= X && X <= r, "the kernel reads outside its declared reach");
+            assert!(-r <= Z && Z <= r && -r <= Y && Y <= r, "the kernel reads outside its declared stencil");
+            assert!(-r <= X && X <= r, "the kernel reads outside its declared stencil");
             ((Z + r) * (2 * r + 1) + Y + r) as usize
         };
         self.load(row, X)
@@ -130,7 +130,7 @@ pub const PROFILE_EXTENT: usize = 8;
 
 impl<'a, R: Element, const AXIS: usize> Profile<'a, R, AXIS> {
     #[inline(always)]
-    pub(crate) fn new(table: &'a Table, first: usize, i: usize) -> Self {
+    pub(crate) fn new(table: &'a RowPointers, first: usize, i: usize) -> Self {
         Profile { row: table[first], i: if AXIS == 2 { i } else { 0 }, of: PhantomData }
     }
 
@@ -170,7 +170,7 @@ pub struct CellPosition<'a> {
 
 impl<'a> CellPosition<'a> {
     #[inline(always)]
-    pub(crate) fn new(table: &'a Table, first: usize, i: usize) -> Self {
+    pub(crate) fn new(table: &'a RowPointers, first: usize, i: usize) -> Self {
         // SAFETY: whoever built the table put a `Place` there, since the kernel declares the argument `Position`.
         CellPosition { place: unsafe { &*(table[first] as *const RowPosition) }, i }
     }

@@ -55,7 +55,7 @@ impl Extent {
 }
 
 /// A reach as a type. Rows are named by their offset (dz, dy), in the order of the pointers that the engine gives.
-pub trait Shape: Sealed + Send + Sync + 'static {
+pub trait Stencil: Sealed + Send + Sync + 'static {
     /// The reach as data.
     const EXTENT: Extent;
     /// How many rows are touched.
@@ -86,7 +86,7 @@ pub type ArmsZ<const L: usize, const H: usize> = Arms<L, H, 0, 0, 0, 0>;
 /// `R` cells every way, with all corners.
 pub struct Cube<const R: usize>;
 
-impl<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const XL: usize, const XH: usize> Shape
+impl<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const XL: usize, const XH: usize> Stencil
     for Arms<ZL, ZH, YL, YH, XL, XH>
 {
     const EXTENT: Extent = Extent { below: [ZL, YL, XL], above: [ZH, YH, XH], corners: false };
@@ -98,7 +98,7 @@ impl<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const X
     }
 }
 
-impl<const R: usize> Shape for Cube<R> {
+impl<const R: usize> Stencil for Cube<R> {
     const EXTENT: Extent = Extent::cube(R);
     const ROWS: usize = (2 * R + 1) * (2 * R + 1);
     fn rows() -> Vec<[isize; 2]> {

@@ -18,11 +18,11 @@ impl InstructionSet {
 
     /// The widest of this machine.
     pub fn best() -> InstructionSet {
-        Self::ALL.into_iter().rev().find(|i| i.is_here()).unwrap_or(InstructionSet::Baseline)
+        Self::ALL.into_iter().rev().find(|i| i.is_available()).unwrap_or(InstructionSet::Baseline)
     }
 
     /// True if this machine has it.
-    pub fn is_here(self) -> bool {
+    pub fn is_available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         return match self {
             InstructionSet::Baseline => true,

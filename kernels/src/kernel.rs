@@ -1,7 +1,7 @@
 //! A kernel: the new values of one cell from its neighbourhood.
-use crate::cell::{Cell, CellPosition, Profile, Table};
+use crate::cell::{Cell, CellPosition, Profile, RowPointers};
 use crate::element::{Element, ElementType};
-use crate::extent::{Arms, Cube, Extent, Shape};
+use crate::extent::{Arms, Cube, Extent, Stencil};
 use crate::sealed::Sealed;
 use std::marker::PhantomData;
 
@@ -84,7 +84,7 @@ pub trait Arg<T: Element>: Sealed + 'static {
     ///
     /// # Safety
     /// The table has in these slots the pointers that [`Arg::argument`] asks for, readable over the stencil around the cell.
-    unsafe fn view(table: &Table, first: usize, i: usize) -> Self::View<'_>;
+    unsafe fn view(table: &RowPointers, first: usize, i: usize) -> Self::View<'_>;
     /// The argument as data.
     fn argument() -> Argument;
 }
@@ -99,13 +99,13 @@ macro_rules! field_arg {
     ([$($generics:tt)*] $shape:ty) => {
         impl<T: Element, $($generics)*> Arg<T> for $shape {
             type View<'a> = Cell<'a, T, $shape>;
-            const ROWS: usize = <$shape as Shape>::ROWS;
+            const ROWS: usize = <$shape as Stencil>::ROWS;
             #[inline(always)]
-            unsafe fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
+            unsafe fn view(table: &RowPointers, first: usize, i: usize) -> Self::View<'_> {
                 Cell::new(table, first, i)
             }
             fn argument() -> Argument {
-                Argument::Field { element: T::TYPE, extent: <$shape as Shape>::EXTENT, rows: <$shape as Shape>::rows() }
+                Argument::Field { element: T::TYPE, extent: <$shape as Stencil>::EXTENT, rows: <$shape as Stencil>::rows() }
             }
         }
         impl<T: Element, $($generics)*> FieldArg<T> for $shape {
@@ -117,18 +117,18 @@ field_arg!([const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, 
     Arms<ZL, ZH, YL, YH, XL, XH>);
 field_arg!([const R: usize] Cube<R>);
 
-impl<T: Element, U: Element, S: Shape> Arg<T> for As<U, S> {
+impl<T: Element, U: Element, S: Stencil> Arg<T> for As<U, S> {
     type View<'a> = Cell<'a, U, S>;
     const ROWS: usize = S::ROWS;
     #[inline(always)]
-    unsafe fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
+    unsafe fn view(table: &RowPointers, first: usize, i: usize) -> Self::View<'_> {
         Cell::new(table, first, i)
     }
     fn argument() -> Argument {
         Argument::Field { element: U::TYPE, extent: S::EXTENT, rows: S::rows() }
     }
 }
-impl<T: Element, U: Element, S: Shape> FieldArg<T> for As<U, S> {
+impl<T: Element, U: Element, S: Stencil> FieldArg<T> for As<U, S> {
     type Element = U;
 }
 
@@ -136,7 +136,7 @@ impl<T: Element> Arg<T> for Uniform {
     type View<'a> = T::Real;
     const ROWS: usize = 1;
     #[inline(always)]
-    unsafe fn view(table: &Table, first: usize, _: usize) -> T::Real {
+    unsafe fn view(table: &RowPointers, first: usize, _: usize) -> T::Real {
         // SAFETY: by the contract of `view`, the slot points to one number of this type.
         unsafe { *(table[first] as *const T::Real) }
     }
@@ -149,7 +149,7 @@ impl<T: Element, const AXIS: usize> Arg<T> for Along<AXIS> {
     type View<'a> = Profile<'a, T::Real, AXIS>;
     const ROWS: usize = 1;
     #[inline(always)]
-    unsafe fn view(table: &Table, first: usize, i: usize) -> Self::View<'_> {
+    unsafe fn view(table: &RowPointers, first: usize, i: usize) -> Self::View<'_> {
         const { assert!(AXIS < 3, "axes are 0 (z), 1 (y), 2 (x)") };
         Profile::new(table, first, i)
     }
@@ -162,7 +162,7 @@ impl<T: Element> Arg<T> for Position {
     type View<'a> = CellPosition<'a>;
     const ROWS: usize = 1;
     #[inline(always)]
-    unsafe fn view(table: &Table, first: usize, i: usize) -> CellPosition<'_> {
+    unsafe fn view(table: &RowPointers, first: usize, i: usize) -> CellPosition<'_> {
         CellPosition::new(table, first, i)
     }
     fn argument() -> Argument {
@@ -180,7 +180,7 @@ pub trait Args<T: Element>: Sealed + 'static {
     ///
     /// # Safety
     /// As [`Arg::view`], for all arguments in their order.
-    unsafe fn views(table: &Table, i: usize) -> Self::Views<'_>;
+    unsafe fn views(table: &RowPointers, i: usize) -> Self::Views<'_>;
     /// The arguments as data.
     fn arguments() -> Vec<Argument>;
 }
@@ -191,7 +191,7 @@ macro_rules! args {
             const ROWS: usize = 0 $(+ $A::ROWS)*;
             #[inline(always)]
             #[allow(unused_assignments, unused_mut, unused_variables, clippy::unused_unit)]
-            unsafe fn views(table: &Table, i: usize) -> Self::Views<'_> {
+            unsafe fn views(table: &RowPointers, i: usize) -> Self::Views<'_> {
                 let mut first = 0;
                 ($({
                     // SAFETY: the caller's contract, for this argument's slots.

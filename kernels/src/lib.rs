@@ -22,7 +22,7 @@ pub mod wave;
 
 pub use array::apply;
 pub use element::{Element, ElementType, Real};
-pub use extent::{Arms, ArmsX, ArmsY, ArmsZ, Backward, Cube, Extent, Forward, Pointwise, Shape, Star};
+pub use extent::{Arms, ArmsX, ArmsY, ArmsZ, Backward, Cube, Extent, Forward, Pointwise, Star, Stencil};
 pub use instruction_set::InstructionSet;
 pub use kernel::{Along, Args, As, Kernel, Near, Outputs, Position, Uniform};
 

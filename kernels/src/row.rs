@@ -1,5 +1,5 @@
 //! Rows of cells: a kernel compiled into a loop for each instruction set, and erased into a function of bytes.
-use crate::cell::Table;
+use crate::cell::RowPointers;
 use crate::element::Element;
 use crate::instruction_set::InstructionSet;
 use crate::kernel::{Args, Kernel, MAX_OUT, Outputs};
@@ -13,26 +13,26 @@ use std::sync::Arc;
 pub type Rows = [*mut u8; MAX_OUT];
 
 /// A kernel as a function of rows of bytes.
-pub trait Row: Send + Sync {
+pub trait RowKernel: Send + Sync {
     /// Computes the cells `cells` of a row.
     ///
     /// # Safety
     /// The table has the pointers that the kernel's arguments ask for, in their order, aligned and readable over the
     /// stencil around these cells. The written rows hold the cells, are aligned for their elements, and overlap neither
     /// each other nor any row read.
-    unsafe fn compute(&self, table: &Table, out: &Rows, cells: Range<usize>);
+    unsafe fn compute(&self, table: &RowPointers, out: &Rows, cells: Range<usize>);
 
-    /// Computes the cells like [`Row::compute`], and writes whole cache lines of the new values to the rows `to` by
+    /// Computes the cells like [`RowKernel::compute`], and writes whole cache lines of the new values to the rows `to` by
     /// non-temporal stores (no store where the pointer is null). The rest of a last cache line is not copied.
     ///
     /// # Safety
-    /// As [`Row::compute`], with the same contract for `to`; in these rows and in `out` the first of the cells begins a
+    /// As [`RowKernel::compute`], with the same contract for `to`; in these rows and in `out` the first of the cells begins a
     /// cache line.
-    unsafe fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, cells: Range<usize>);
+    unsafe fn compute_and_stream(&self, table: &RowPointers, out: &Rows, to: &Rows, cells: Range<usize>);
 }
 
 /// A kernel, compiled and erased.
-pub type RowFn = Arc<dyn Row>;
+pub type RowFn = Arc<dyn RowKernel>;
 
 /// Computes cells of a row from one on: table, written rows, the first cell, how many.
 struct Compiled<F> {
@@ -57,12 +57,12 @@ impl<F> Compiled<F> {
     }
 }
 
-impl<F: Fn(&Table, &Rows, usize, usize) + Send + Sync> Row for Compiled<F> {
-    unsafe fn compute(&self, table: &Table, out: &Rows, cells: Range<usize>) {
+impl<F: Fn(&RowPointers, &Rows, usize, usize) + Send + Sync> RowKernel for Compiled<F> {
+    unsafe fn compute(&self, table: &RowPointers, out: &Rows, cells: Range<usize>) {
         (self.cells)(table, &self.from(out, cells.start), cells.start, cells.len())
     }
 
-    unsafe fn compute_and_stream(&self, table: &Table, out: &Rows, to: &Rows, cells: Range<usize>) {
+    unsafe fn compute_and_stream(&self, table: &RowPointers, out: &Rows, to: &Rows, cells: Range<usize>) {
         let piece = PIECE / self.size;
         for first in cells.clone().step_by(piece) {
             let cells = piece.min(cells.end - first);
@@ -79,12 +79,12 @@ impl<F: Fn(&Table, &Rows, usize, usize) + Send + Sync> Row for Compiled<F> {
 /// The loop over the cells of a row. Absent outputs are `()`, whose rows take no room and no time.
 ///
 /// # Safety
-/// As [`Row::compute`]; all slices have the length of `a`.
+/// As [`RowKernel::compute`]; all slices have the length of `a`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn row_loop<T: Element, K: Kernel<T>>(
     kernel: &K,
-    table: &Table,
+    table: &RowPointers,
     first: usize,
     a: &mut [<K::Writes as Outputs>::A],
     b: &mut [<K::Writes as Outputs>::B],
@@ -128,7 +128,7 @@ macro_rules! row_for {
         #[allow(clippy::too_many_arguments)]
         unsafe fn $name<T: Element, K: Kernel<T>>(
             kernel: &K,
-            table: &Table,
+            table: &RowPointers,
             first: usize,
             a: &mut [<K::Writes as Outputs>::A],
             b: &mut [<K::Writes as Outputs>::B],
@@ -163,14 +163,14 @@ unsafe fn written<'a, N>(at: *mut u8, n: usize) -> &'a mut [N] {
 /// If this machine does not have the instruction set.
 pub fn erase<T: Element, K: Kernel<T>>(kernel: &Arc<K>, instructions: InstructionSet) -> RowFn {
     const { assert!(K::Reads::ROWS <= crate::cell::MAX_ROWS, "the kernel reads too many rows") };
-    assert!(instructions.is_here(), "this machine has no {}", instructions.name());
+    assert!(instructions.is_available(), "this machine has no {}", instructions.name());
     let kernel = kernel.clone();
     let size = size_of::<T>();
     let written_sizes = K::Writes::elements().into_iter().map(|e| e.size()).collect();
     macro_rules! erased {
         ($row:ident) => {{
             // SAFETY: the instruction set was found above; the rest is the promise of whoever calls a `RowFn`.
-            let cells = move |table: &Table, &[a, b, c, d, e, f]: &Rows, first: usize, n: usize| unsafe {
+            let cells = move |table: &RowPointers, &[a, b, c, d, e, f]: &Rows, first: usize, n: usize| unsafe {
                 $row(
                     &*kernel,
                     table,
@@ -214,12 +214,12 @@ mod tests {
     }
 
     fn rows_of_any_length<T: Element>() {
-        for set in InstructionSet::ALL.into_iter().filter(|set| set.is_here()) {
+        for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
             let row = erase::<T, _>(&Arc::new(Mix), set);
             for n in 0..70 {
                 let t: Vec<T> = (0..n + 2).map(|i| T::from_parts([i as f64 / 7.0, 1.0 / (i + 1) as f64])).collect();
                 let mut new = [vec![T::of(-1.0); n + 1], vec![T::of(-1.0); n + 1]];
-                let (mut table, mut out): (Table, Rows) = ([null(); MAX_ROWS], [std::ptr::null_mut(); MAX_OUT]);
+                let (mut table, mut out): (RowPointers, Rows) = ([null(); MAX_ROWS], [std::ptr::null_mut(); MAX_OUT]);
                 table[0] = t[1..].as_ptr().cast();
                 (out[0], out[1]) = (new[0].as_mut_ptr().cast(), new[1].as_mut_ptr().cast());
                 // SAFETY: one row with a cell before and after it is read, two rows of `n + 1` cells are written.

@@ -10,11 +10,11 @@
 //!     fn split(self) -> ([f64; 64], (), (), (), (), ()) { ([1.0; 64], (), (), (), (), ()) }
 //! }
 //! ```
-//! The rows that a stencil touches come from [`crate::Shape`]:
+//! The rows that a stencil touches come from [`crate::Stencil`]:
 //! ```compile_fail,E0277
-//! use halocline_kernels::{Extent, Shape};
+//! use halocline_kernels::{Extent, Stencil};
 //! struct Liar;
-//! impl Shape for Liar {
+//! impl Stencil for Liar {
 //!     const EXTENT: Extent = Extent::POINTWISE;
 //!     const ROWS: usize = 2;
 //!     fn rows() -> Vec<[isize; 2]> { vec![[0, 0]] }

@@ -21,7 +21,7 @@ macro_rules! compiled_for_each_set {
             fn avx2($($arg: $type),*) -> $result {
                 $body($($arg),*)
             }
-            assert!($set.is_here(), "this machine has no {}", $set.name());
+            assert!($set.is_available(), "this machine has no {}", $set.name());
             match $set {
                 // SAFETY: the machine has these features, as was just asserted.
                 #[cfg(target_arch = "x86_64")]

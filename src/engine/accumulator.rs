@@ -1,6 +1,6 @@
 //! Partial results of reductions, and how the partial results of all threads and ranks become one number.
 use crate::comm::Comm;
-use crate::engine::sums::{ExactSum, Extreme, all_extreme, all_sum};
+use crate::engine::sums::{ArgExtreme, ExactSum, all_arg_extreme, all_sum};
 use crate::model::grid::Grid;
 use crate::model::reduction_op::Op;
 
@@ -20,7 +20,7 @@ pub struct Measurement {
 pub(super) struct Accumulator {
     op: Op,
     sum: ExactSum,
-    extreme: Extreme,
+    extreme: ArgExtreme,
     /// Numbers of cells that are not yet in the sum, and how many.
     line: Vec<f64>,
     filled: usize,
@@ -29,12 +29,12 @@ pub(super) struct Accumulator {
 impl Accumulator {
     /// Nothing found yet.
     pub fn new(op: Op) -> Accumulator {
-        let extreme = if op == Op::Max { Extreme::largest() } else { Extreme::smallest() };
+        let extreme = if op == Op::Max { ArgExtreme::largest() } else { ArgExtreme::smallest() };
         Accumulator { op, sum: ExactSum::new(), extreme, line: vec![], filled: 0 }
     }
 
     /// Where the kernel puts the numbers of the next `n` cells.
-    pub fn room(&mut self, n: usize) -> *mut u8 {
+    pub fn row_buffer(&mut self, n: usize) -> *mut u8 {
         if self.filled + n > self.line.len() {
             self.flush();
             self.line.resize(n.max(CHUNK), 0.0);
@@ -43,7 +43,7 @@ impl Accumulator {
     }
 
     /// Takes these numbers into account, of cells whose keys follow each other from `key` on.
-    pub fn take(&mut self, n: usize, key: impl FnOnce() -> u64) {
+    pub fn add_row(&mut self, n: usize, key: impl FnOnce() -> u64) {
         if self.op.has_position() {
             self.extreme.add_row(key(), &self.line[..n]);
         } else {
@@ -65,7 +65,7 @@ impl Accumulator {
 
     /// What reductions have found on all ranks, each on its grid. All sums travel together, and so do all extremes.
     /// Collective; every rank brings the same reductions.
-    pub fn conclude(comm: &Comm, accumulators: Vec<(Accumulator, &Grid)>) -> Vec<Measurement> {
+    pub fn reduce_all(comm: &Comm, accumulators: Vec<(Accumulator, &Grid)>) -> Vec<Measurement> {
         let (mut sums, mut extremes) = (vec![], vec![]);
         let mut ops = vec![];
         for (mut accumulator, grid) in accumulators {
@@ -77,12 +77,12 @@ impl Accumulator {
             all_sum(comm, &mut sums);
         }
         if !extremes.is_empty() {
-            all_extreme(comm, &mut extremes);
+            all_arg_extreme(comm, &mut extremes);
         }
         let (mut sums, mut extremes) = (sums.iter().map(ExactSum::value), extremes.iter());
         let measured = |(op, grid): (Op, &Grid)| {
             if op.has_position() {
-                let (value, key) = extremes.next().and_then(Extreme::get).unwrap_or((f64::NAN, 0));
+                let (value, key) = extremes.next().and_then(ArgExtreme::get).unwrap_or((f64::NAN, 0));
                 return Measurement { value, at: Some(grid.cell_of(key)) };
             }
             let (sum, count) = (sums.next().unwrap_or(0.0), grid.total_cells() as f64);

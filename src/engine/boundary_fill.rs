@@ -1,8 +1,8 @@
 //! Filling in what lies on and beyond physical boundaries: whole planes of an array, or single rows of fused sweeps, by the same
 //! function of a row and its mirror image.
 use crate::base::{Array, Region};
+use crate::engine::periodic_row::PeriodicRow;
 use crate::engine::with_element;
-use crate::engine::wrap::Wrap;
 use crate::model::boundary::{Boundaries, Boundary, Point};
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{Adjacent, Grid, Location};
@@ -22,18 +22,18 @@ pub(super) fn fill(
     extent: &Extent,
     time: f64,
 ) {
-    for_walls(grid, patch, |axis, side| {
+    for_boundary_faces(grid, patch, |axis, side| {
         let depth = [extent.below, extent.above][side][axis];
         if depth > 0 {
             let condition = &sides[axis][side];
-            let wall = Wall { grid, block: patch.block, axis, side, location, condition, time };
-            wall.fill_array(array, extent, depth);
+            let face = BoundaryFace { grid, block: patch.block, axis, side, location, condition, time };
+            face.fill_array(array, extent, depth);
         }
     });
 }
 
 /// Sets the values that lie on walls, for fields on the faces across the axis: done whenever the field is written.
-pub(super) fn set_walls(
+pub(super) fn set_boundary_faces(
     array: &mut Array,
     grid: &Grid,
     patch: &Patch,
@@ -41,17 +41,17 @@ pub(super) fn set_walls(
     sides: &Boundaries,
     time: f64,
 ) {
-    for_walls(grid, patch, |axis, side| {
+    for_boundary_faces(grid, patch, |axis, side| {
         if location.axis() == Some(axis) && side == 0 {
             let condition = &sides[axis][side];
-            let wall = Wall { grid, block: patch.block, axis, side, location, condition, time };
+            let face = BoundaryFace { grid, block: patch.block, axis, side, location, condition, time };
             let owned = array.owned();
-            wall.set(array, owned.with(axis, 0, 1));
+            face.set(array, owned.with(axis, 0, 1));
         }
     });
 }
 
-fn for_walls(grid: &Grid, patch: &Patch, mut action: impl FnMut(usize, usize)) {
+fn for_boundary_faces(grid: &Grid, patch: &Patch, mut action: impl FnMut(usize, usize)) {
     let block = grid.block(patch.block);
     for axis in 0..3 {
         for side in 0..2 {
@@ -64,7 +64,7 @@ fn for_walls(grid: &Grid, patch: &Patch, mut action: impl FnMut(usize, usize)) {
 }
 
 /// A wall of a block, and what a field does there.
-pub(super) struct Wall<'a> {
+pub(super) struct BoundaryFace<'a> {
     pub(super) grid: &'a Grid,
     pub(super) block: usize,
     pub(super) axis: usize,
@@ -76,7 +76,7 @@ pub(super) struct Wall<'a> {
     pub(super) time: f64,
 }
 
-impl Wall<'_> {
+impl BoundaryFace<'_> {
     fn fill_array(&self, array: &mut Array, extent: &Extent, depth: usize) {
         let (axis, n) = (self.axis, self.grid.block(self.block).cells[self.axis] as isize);
         let owned = array.owned();
@@ -95,7 +95,7 @@ impl Wall<'_> {
     }
 
     fn set_as<T: Element>(&self, array: &mut Array, plane: Region) {
-        let (mirror, _) = self.mirror(plane.low[self.axis]);
+        let (mirror, _) = self.mirror_index(plane.low[self.axis]);
         let (at, from) = (plane.low, plane.with(self.axis, mirror, mirror + 1));
         let mirrored = array.view::<T>(&from);
         // SAFETY: the mirror image is another plane, since the wall or the middle between two cells lies between them.
@@ -111,7 +111,7 @@ impl Wall<'_> {
     }
 
     /// The index that the value of this index (on the wall or beyond it) is mirrored from, and whether it lies on the wall.
-    pub(super) fn mirror(&self, index: isize) -> (isize, bool) {
+    pub(super) fn mirror_index(&self, index: isize) -> (isize, bool) {
         let n = self.grid.block(self.block).cells[self.axis] as isize;
         match (self.location.axis() == Some(self.axis), self.side) {
             (false, 0) => (-1 - index, false),
@@ -125,28 +125,28 @@ impl Wall<'_> {
     /// cell.
     pub(super) fn row<T: Element>(&self, first: [isize; 3], to: &mut [T], mirrored: &[T]) {
         let axis = self.axis;
-        let (mirror, on_wall) = self.mirror(first[axis]);
+        let (mirror, on_boundary) = self.mirror_index(first[axis]);
         let on_faces = self.location.axis() == Some(axis);
         let two = T::of(2.0);
-        let at_wall = |v: T, inside: T| if on_wall { v } else { two * v - inside };
+        let at_boundary = |v: T, inside: T| if on_boundary { v } else { two * v - inside };
         match self.condition {
             Boundary::Value(v) => {
                 let v = T::of(*v);
-                to.iter_mut().zip(mirrored).for_each(|(t, m)| *t = at_wall(v, *m));
+                to.iter_mut().zip(mirrored).for_each(|(t, m)| *t = at_boundary(v, *m));
             }
             Boundary::Gradient(g) => {
                 let distance = (first[axis] - mirror) as f64 * self.grid.block(self.block).cell_length(axis);
                 let rise = T::of(g * distance);
                 to.iter_mut().zip(mirrored).for_each(|(t, m)| *t = *m + rise);
             }
-            Boundary::Reflecting if on_faces && on_wall => to.fill(T::default()),
+            Boundary::Reflecting if on_faces && on_boundary => to.fill(T::default()),
             Boundary::Reflecting if on_faces => to.iter_mut().zip(mirrored).for_each(|(t, m)| *t = -*m),
             Boundary::Reflecting => to.copy_from_slice(mirrored),
             Boundary::Outside(v) => to.fill(T::of(*v)),
             Boundary::Function(f) => {
                 for (i, (t, m)) in to.iter_mut().zip(mirrored).enumerate() {
                     let at = self.place([first[0], first[1], first[2] + i as isize]);
-                    *t = at_wall(T::of(f(at, self.time)), *m);
+                    *t = at_boundary(T::of(f(at, self.time)), *m);
                 }
             }
         }
@@ -167,46 +167,46 @@ impl Wall<'_> {
 }
 
 /// The edges of one field on a grid of one block.
-pub(super) struct Edges<'a> {
+pub(super) struct RowEdges<'a> {
     grid: &'a Grid,
     declaration: &'a FieldDeclaration,
     /// Cells of a row.
     cells: isize,
     /// Cells of halo before and behind a row.
     extent: [isize; 2],
-    wrap: Option<Wrap>,
+    wrap: Option<PeriodicRow>,
     /// The axis across which it lies on walls.
-    on_walls: Option<usize>,
+    boundary_axis: Option<usize>,
 }
 
-impl<'a> Edges<'a> {
+impl<'a> RowEdges<'a> {
     /// Of a field that is read as far as `reach`.
-    pub fn new(grid: &'a Grid, declaration: &'a FieldDeclaration, extent: &Extent) -> Edges<'a> {
+    pub fn new(grid: &'a Grid, declaration: &'a FieldDeclaration, extent: &Extent) -> RowEdges<'a> {
         let cells = grid.cells()[2] as isize;
         let extent = [extent.below[2] as isize, extent.above[2] as isize];
         let wraps = !grid.is_bounded(2) && extent != [0, 0];
-        let wrap = wraps.then(|| Wrap::new(cells, extent, declaration.element.size()));
-        let on_walls = declaration.location.axis().filter(|&axis| grid.is_bounded(axis));
-        Edges { grid, declaration, cells, extent, wrap, on_walls }
+        let wrap = wraps.then(|| PeriodicRow::new(cells, extent, declaration.element.size()));
+        let boundary_axis = declaration.location.axis().filter(|&axis| grid.is_bounded(axis));
+        RowEdges { grid, declaration, cells, extent, wrap, boundary_axis }
     }
 
-    fn wall(&self, axis: usize, side: usize, time: f64) -> Wall<'a> {
+    fn face(&self, axis: usize, side: usize, time: f64) -> BoundaryFace<'a> {
         let condition = &self.declaration.boundaries[axis][side];
-        Wall { grid: self.grid, block: 0, axis, side, location: self.declaration.location, condition, time }
+        BoundaryFace { grid: self.grid, block: 0, axis, side, location: self.declaration.location, condition, time }
     }
 
     /// Sets cells on or beyond a wall from their mirror image, in a row that begins with cell `first`.
-    unsafe fn set(&self, wall: &Wall, first: [isize; 3], to: *mut u8, mirrored: *const u8, cells: usize) {
+    unsafe fn set(&self, face: &BoundaryFace, first: [isize; 3], to: *mut u8, mirrored: *const u8, cells: usize) {
         with_element!(self.declaration.element, T => {
             // SAFETY: the caller's promise: two pieces of rows, apart from each other.
             let (to, mirrored) = unsafe { (from_raw_parts_mut(to.cast::<T>(), cells), from_raw_parts(mirrored.cast::<T>(), cells)) };
-            wall.row(first, to, mirrored);
+            face.row(first, to, mirrored);
         });
     }
 
     /// True if some of its values lie on walls.
-    pub fn lies_on_walls(&self) -> bool {
-        self.on_walls.is_some()
+    pub fn has_boundary_values(&self) -> bool {
+        self.boundary_axis.is_some()
     }
 
     /// Sets values that lie on walls, in a row of owned cells that has just been computed.
@@ -214,17 +214,17 @@ impl<'a> Edges<'a> {
     /// # Safety
     /// `row` must be the first of the row's cells, all valid, and nobody else may look at them.
     #[inline]
-    pub unsafe fn on_walls(&self, index: [isize; 3], row: *mut u8) {
-        let Some(axis) = self.on_walls else { return };
+    pub unsafe fn set_boundary_values(&self, index: [isize; 3], row: *mut u8) {
+        let Some(axis) = self.boundary_axis else { return };
         if index[axis] == 0 {
             // What such a wall holds does not follow from other cells (see `fusible`), so any will do as mirror image.
             with_element!(self.declaration.element, T => {
-                let wall = self.wall(axis, 0, 0.0);
+                let face = self.face(axis, 0, 0.0);
                 // SAFETY: the caller's promise.
                 let row = |n: usize| unsafe { from_raw_parts_mut(row.cast::<T>(), n) };
                 match self.cells as usize {
-                    _ if axis == 2 => wall.row(index, row(1), &[T::default()]),
-                    n => wall.row(index, row(n), &vec![T::default(); n]),
+                    _ if axis == 2 => face.row(index, row(1), &[T::default()]),
+                    n => face.row(index, row(n), &vec![T::default(); n]),
                 }
             });
         }
@@ -233,29 +233,29 @@ impl<'a> Edges<'a> {
     /// Sets the halo cells before and behind a row.
     ///
     /// # Safety
-    /// As [`Edges::on_walls`], and the halo cells must be valid.
+    /// As [`RowEdges::set_boundary_values`], and the halo cells must be valid.
     #[inline(always)]
-    pub unsafe fn ends(&self, index: [isize; 3], row: *mut u8, time: f64) {
+    pub unsafe fn fill_ends(&self, index: [isize; 3], row: *mut u8, time: f64) {
         // SAFETY: the caller's promise.
         unsafe {
             match &self.wrap {
-                Some(wrap) => wrap.row(row, 0, self.cells),
-                None if self.extent != [0, 0] => self.walls_of_row(index, row, time),
+                Some(wrap) => wrap.fill_halo(row, 0, self.cells),
+                None if self.extent != [0, 0] => self.fill_bounded_ends(index, row, time),
                 None => {}
             }
         }
     }
 
-    unsafe fn walls_of_row(&self, index: [isize; 3], row: *mut u8, time: f64) {
+    unsafe fn fill_bounded_ends(&self, index: [isize; 3], row: *mut u8, time: f64) {
         let size = self.declaration.element.size() as isize;
         for side in 0..2 {
-            let wall = self.wall(2, side, time);
+            let face = self.face(2, side, time);
             for k in 0..self.extent[side] {
                 let x = if side == 0 { -1 - k } else { self.cells + k };
-                let (mirror, _) = wall.mirror(x);
+                let (mirror, _) = face.mirror_index(x);
                 let first = [index[0], index[1], x];
                 // SAFETY: both cells lie in the row and its halo, and are not the same.
-                unsafe { self.set(&wall, first, row.wrapping_offset(x * size), row.wrapping_offset(mirror * size), 1) }
+                unsafe { self.set(&face, first, row.wrapping_offset(x * size), row.wrapping_offset(mirror * size), 1) }
             }
         }
     }
@@ -270,15 +270,15 @@ impl<'a> Edges<'a> {
         let n = self.grid.cells()[axis] as isize;
         let depth = [extent.below, extent.above][side][axis] as isize;
         let depth = if self.grid.is_bounded(axis) { depth } else { 0 };
-        let wall = self.wall(axis, side, 0.0);
-        (0..depth).map(move |k| if side == 0 { -1 - k } else { n + k }).map(move |i| (i, wall.mirror(i).0))
+        let face = self.face(axis, side, 0.0);
+        (0..depth).map(move |k| if side == 0 { -1 - k } else { n + k }).map(move |i| (i, face.mirror_index(i).0))
     }
 
     /// Makes a row beyond the wall across z or y from its mirror image, with its ends.
     ///
     /// # Safety
-    /// As [`Edges::ends`]; `mirrored` is another such row.
-    pub unsafe fn mirror(
+    /// As [`RowEdges::fill_ends`]; `mirrored` is another such row.
+    pub unsafe fn set_from_mirror(
         &self,
         axis: usize,
         side: usize,
@@ -289,8 +289,8 @@ impl<'a> Edges<'a> {
     ) {
         // SAFETY: the caller's promise.
         unsafe {
-            self.set(&self.wall(axis, side, time), index, row, mirrored, self.cells as usize);
-            self.ends(index, row, time);
+            self.set(&self.face(axis, side, time), index, row, mirrored, self.cells as usize);
+            self.fill_ends(index, row, time);
         }
     }
 }

@@ -3,15 +3,15 @@ use crate::base::{Array, Lines, Region};
 use crate::engine::coefficients::Scalars;
 use crate::engine::core::Core;
 use crate::engine::fields::Fields;
-use crate::engine::own_memory::{stream_ends, with_memory};
+use crate::engine::periodic_row::PeriodicRow;
 use crate::engine::row_table::{PlaneRows, RowTable};
+use crate::engine::scratch::{stream_ends, with_scratch};
 use crate::engine::tiles;
-use crate::engine::wrap::Wrap;
 use crate::model::argument::BoundArgument;
 use crate::model::field::FieldDeclaration;
 use crate::model::stage::{Stage, StageId, TileFn};
 use halocline_kernels::Extent;
-use halocline_kernels::cell::{RowPosition, Table};
+use halocline_kernels::cell::{RowPointers, RowPosition};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::Rows;
 use halocline_kernels::stream::fence;
@@ -22,16 +22,16 @@ struct Written {
     at: *mut u8,
     row: isize,
     plane: isize,
-    wrap: Option<Wrap>,
+    periodic: Option<PeriodicRow>,
     lines: Lines,
     /// Bytes of a cell.
     size: usize,
 }
 
 impl Written {
-    fn of(array: &Array, low: [isize; 3], wrap: Option<Wrap>) -> Written {
+    fn of(array: &Array, low: [isize; 3], periodic: Option<PeriodicRow>) -> Written {
         let (row, plane) = (array.row_stride(), array.plane_stride());
-        Written { at: array.cell_mut(low), row, plane, wrap, lines: array.lines(), size: array.element().size() }
+        Written { at: array.cell_mut(low), row, plane, periodic, lines: array.lines(), size: array.element().size() }
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn for_rows(
     field: usize,
     patch: usize,
     tile: &Region,
-    mut row: impl FnMut(&Table, [isize; 3]),
+    mut row: impl FnMut(&RowPointers, [isize; 3]),
 ) {
     let FieldDeclaration { grid, location, .. } = fields.declared().fields[field];
     let block = fields.patches(field)[patch].block;
@@ -97,13 +97,13 @@ pub(super) fn run(core: &mut Core, id: StageId) {
         threads.for_each(tiles.len(), |t| {
             let (patch, tile) = tiles[t];
             let (low, n) = (tile.low, tile.size()[2]);
-            let written = |(arrays, &f): (&&[Array], &usize)| Written::of(&arrays[patch], low, fields.wraps[f]);
+            let written = |(arrays, &f): (&&[Array], &usize)| Written::of(&arrays[patch], low, fields.periodic_rows[f]);
             let written: Vec<Written> = targets.iter().zip(&stage.writes).map(written).collect();
             // Whole rows are computed in a thread's own memory, and streamed from there with their halos.
             let whole = fields.patches(first)[patch].region.size()[2] == n;
             let room = |rows: &Written| rows.lines.stride();
             let own = if streams && whole { written.iter().map(room).sum() } else { 0 };
-            with_memory(own, |mut own_rows| {
+            with_scratch(own, |mut own_rows| {
                 let mut own_row = |rows: &Written| {
                     let at = own_rows.wrapping_add(rows.lines.left);
                     own_rows = own_rows.wrapping_add(room(rows));
@@ -131,9 +131,9 @@ pub(super) fn run(core: &mut Core, id: StageId) {
                         }
                     }
                     for (at, rows) in out.iter().zip(&written) {
-                        if let Some(wrap) = &rows.wrap {
+                        if let Some(periodic) = &rows.periodic {
                             // SAFETY: the cells were just written; their images in the row's halo belong to this tile alone.
-                            unsafe { wrap.row(*at, x, n as isize) }
+                            unsafe { periodic.fill_halo(*at, x, n as isize) }
                         }
                     }
                     for (at, rows) in own_rows.iter().zip(&written) {
@@ -148,7 +148,7 @@ pub(super) fn run(core: &mut Core, id: StageId) {
     });
     core.swap(stage);
     for &f in &stage.writes {
-        core.halos.valid[f].extend(core.fields.wraps[f].map(|wrap| wrap.extent()));
+        core.halos.valid[f].extend(core.fields.periodic_rows[f].map(|periodic| periodic.extent()));
     }
 }
 

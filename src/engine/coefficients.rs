@@ -7,20 +7,20 @@ use std::collections::BTreeMap;
 
 /// A number in the precision that an argument asks for.
 #[derive(Clone, Copy)]
-pub(super) union Number {
+pub(super) union ScalarValue {
     single: f32,
     double: f64,
 }
 
 /// The scalars that the arguments of a stage read; one entry for each argument.
-pub(super) struct Scalars(Vec<Number>);
+pub(super) struct Scalars(Vec<ScalarValue>);
 
 impl Scalars {
     pub fn of(arguments: &[BoundArgument], values: &[f64]) -> Scalars {
         let number = |argument: &BoundArgument| match argument {
-            BoundArgument::Scalar { id, element: ElementType::F32 } => Number { single: values[*id] as f32 },
-            BoundArgument::Scalar { id, .. } => Number { double: values[*id] },
-            _ => Number { double: 0.0 },
+            BoundArgument::Scalar { id, element: ElementType::F32 } => ScalarValue { single: values[*id] as f32 },
+            BoundArgument::Scalar { id, .. } => ScalarValue { double: values[*id] },
+            _ => ScalarValue { double: 0.0 },
         };
         Scalars(arguments.iter().map(number).collect())
     }
@@ -32,7 +32,7 @@ impl Scalars {
 }
 
 /// Coefficients along an axis of a block, in both precisions, with room beyond the block for kernels that read neighbours.
-struct Table {
+struct ProfileTable {
     single: Vec<f32>,
     double: Vec<f64>,
 }
@@ -40,7 +40,7 @@ struct Table {
 /// The coefficients of all profiles on all blocks of all grids.
 pub(super) struct Coefficients {
     /// By profile, grid and block.
-    tables: BTreeMap<(usize, usize, usize), Table>,
+    tables: BTreeMap<(usize, usize, usize), ProfileTable>,
 }
 
 /// Coefficients beyond the block on each side.
@@ -56,7 +56,7 @@ impl Coefficients {
                     let position = |i| block.coordinate(profile.axis, i, profile.location);
                     let double: Vec<f64> = places.map(|i| (profile.value)(position(i))).collect();
                     let single = double.iter().map(|v| *v as f32).collect();
-                    tables.insert((p, g, b), Table { single, double });
+                    tables.insert((p, g, b), ProfileTable { single, double });
                 }
             }
         }

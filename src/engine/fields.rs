@@ -3,9 +3,9 @@ use crate::base::{Array, Region, Result};
 use crate::comm::Threads;
 use crate::engine::boundary_fill;
 use crate::engine::coefficients::Coefficients;
+use crate::engine::periodic_row::PeriodicRow;
 use crate::engine::tiles;
 use crate::engine::with_element;
-use crate::engine::wrap::Wrap;
 use crate::model::declarations::{Clock, Declarations};
 use crate::model::field::{At, Initial};
 use crate::model::grid::{Grid, Location};
@@ -33,7 +33,7 @@ pub(crate) struct Fields {
     /// Positions of cells along axes, by grid, block, location.
     pub(super) coordinates: BTreeMap<(usize, usize, Location), [Vec<f64>; 3]>,
     /// By field, how its rows wrap around by themselves.
-    pub(super) wraps: Vec<Option<Wrap>>,
+    pub(super) periodic_rows: Vec<Option<PeriodicRow>>,
     /// Bytes of cache that a thread may count on.
     pub(super) cache: usize,
     /// The end of the run in seconds, which an adaptive time step does not go beyond.
@@ -62,7 +62,7 @@ impl Fields {
             scalars: declared.scalars.iter().map(|s| s.1).collect(),
             coefficients: Coefficients::of(declared),
             coordinates: coordinates(declared),
-            wraps: Wrap::of(&program),
+            periodic_rows: PeriodicRow::of(&program),
             cache: tiles::cache(),
             end: f64::INFINITY,
             patches,
@@ -120,7 +120,7 @@ impl Fields {
                     })
                 }
             }
-            boundary_fill::set_walls(array, grid, patch, d.location, &d.boundaries, 0.0);
+            boundary_fill::set_boundary_faces(array, grid, patch, d.location, &d.boundaries, 0.0);
         }
         Ok(())
     }

@@ -138,7 +138,7 @@ impl Halos {
             if d.location != Location::Center {
                 for (array, patch) in now[f].iter_mut().zip(&patches[f]) {
                     let grid = program.grid_of(f);
-                    boundary_fill::set_walls(array, grid, patch, d.location, &d.boundaries, scalars[TIME]);
+                    boundary_fill::set_boundary_faces(array, grid, patch, d.location, &d.boundaries, scalars[TIME]);
                 }
             }
         }

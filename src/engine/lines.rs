@@ -39,17 +39,17 @@ pub(super) fn run(core: &mut Core, stage: &Stage, axis: usize, lines: &TileFn, b
     }
     let buffers = buffers.get_or_insert_with(|| TransposeBuffers::new(&core.comm, &program, stage, home, layout));
     let Core { comm, fields, timers, .. } = core;
-    let started = carry(comm, timers, &mut buffers.there, &fields.now, &buffers.inputs);
+    let started = run_exchange(comm, timers, &mut buffers.there, &fields.now, &buffers.inputs);
     let inputs: Vec<&[Array]> = buffers.inputs.iter().map(Vec::as_slice).collect();
     let outputs: Vec<&[Array]> = buffers.outputs.iter().map(Vec::as_slice).collect();
     sweep(comm.threads(), axis, &inputs, &outputs, lines);
     timers.record(Phase::Compute, started);
-    carry(comm, timers, &mut buffers.back, &buffers.outputs, &fields.now);
+    run_exchange(comm, timers, &mut buffers.back, &buffers.outputs, &fields.now);
     core.written(&stage.writes);
 }
 
 /// Makes an exchange from start to end. Returns when it ended.
-pub(super) fn carry(
+pub(super) fn run_exchange(
     comm: &Comm,
     timers: &mut Timers,
     exchange: &mut Exchange,

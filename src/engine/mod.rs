@@ -13,7 +13,7 @@ mod halos;
 mod lines;
 mod non_finite;
 mod observe;
-mod own_memory;
+mod scratch;
 mod phase;
 mod points;
 mod records;
@@ -29,7 +29,7 @@ mod timers;
 pub(crate) mod trace;
 mod transpose;
 mod with_element;
-mod wrap;
+mod periodic_row;
 
 pub use accumulator::Measurement;
 pub(crate) use fields::Fields;

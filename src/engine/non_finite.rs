@@ -48,8 +48,8 @@ impl Simulation {
                     }
                 }
             }
-            if let Some((_, finding)) = first {
-                return Some(finding);
+            if let Some((_, found)) = first {
+                return Some(found);
             }
         }
         None
@@ -57,7 +57,7 @@ impl Simulation {
 
     /// The first of all ranks' findings: that of the earliest step and, among those, of the first field and cell. The same
     /// on every rank. Collective.
-    pub fn first_finding(&self, mine: Option<(u64, NonFinite)>) -> Option<(u64, NonFinite)> {
+    pub fn first_non_finite(&self, mine: Option<(u64, NonFinite)>) -> Option<(u64, NonFinite)> {
         let order = |f: &NonFinite| {
             let field = self.core.fields.declared().fields.iter().position(|d| d.name == f.field).unwrap_or(0);
             (field, self.core.fields.grid_of(field).key(f.block, f.index.map(|i| i as isize)))

@@ -53,7 +53,7 @@ impl RecordStore {
     }
 
     /// Replaces the records of a set on this rank.
-    pub(crate) fn refill(&mut self, records: usize, bytes: &[u8]) {
+    pub(crate) fn replace(&mut self, records: usize, bytes: &[u8]) {
         let (mine, declared) = &mut self.sets[records];
         *mine = (declared.empty)();
         (declared.append)(mine, bytes);

@@ -31,17 +31,17 @@ pub(super) fn run(core: &mut Core, stage: &Stage, kernel: &RowFn, op: Op) -> Mea
             let mut accumulator = Accumulator::new(op);
             for_rows(fields, arguments, &scalars, field, patch, &tile, |table, index| {
                 let mut out: Rows = [null_mut(); MAX_OUT];
-                out[0] = accumulator.room(n);
+                out[0] = accumulator.row_buffer(n);
                 // SAFETY: as for kernels on all cells; the written row has room for `n` numbers and is this thread's own.
                 unsafe { kernel.compute(table, &out, 0..n) };
-                accumulator.take(n, || grid.key(blocks[patch], index));
+                accumulator.add_row(n, || grid.key(blocks[patch], index));
             });
             accumulator
         });
         found.into_iter().for_each(|accumulator| all.merge(accumulator));
     });
     let started = Instant::now();
-    let measured = Accumulator::conclude(&core.comm, vec![(all, core.fields.grid_of(field))]);
+    let measured = Accumulator::reduce_all(&core.comm, vec![(all, core.fields.grid_of(field))]);
     core.timers.record(Phase::Reduce, started);
     measured[0]
 }

@@ -5,7 +5,7 @@
 use crate::engine::coefficients::Scalars;
 use crate::model::argument::BoundArgument;
 use halocline_kernels::ElementType;
-use halocline_kernels::cell::{MAX_ROWS, RowPosition, Table};
+use halocline_kernels::cell::{MAX_ROWS, RowPointers, RowPosition};
 use std::cell::Cell;
 use std::ptr::null;
 
@@ -38,7 +38,7 @@ struct Wrapping {
 pub(super) struct RowTable {
     moving: Vec<Moving>,
     wrapping: Vec<Wrapping>,
-    table: Box<Table>,
+    table: Box<RowPointers>,
     /// The position of the row, for kernels that ask: the table points to it.
     position: Box<Cell<RowPosition>>,
     asks_position: bool,
@@ -101,7 +101,7 @@ impl RowTable {
         r: isize,
         wrapped: impl Fn(isize) -> isize,
         position: impl FnOnce() -> RowPosition,
-    ) -> &Table {
+    ) -> &RowPointers {
         for (entry, moving) in self.table.iter_mut().zip(&self.moving) {
             *entry = moving.at.wrapping_offset(i * moving.stride);
         }

@@ -12,7 +12,7 @@ use crate::engine::phase::Phase;
 use crate::engine::points;
 use crate::engine::records::RecordStore;
 use crate::engine::reduce;
-use crate::engine::sources::{self, Taken};
+use crate::engine::sources::{self, SourceProgress};
 use crate::engine::timers::Timers;
 use crate::engine::transpose;
 use crate::model::builder::Model;
@@ -39,7 +39,7 @@ pub struct Simulation {
     pub(super) records: RecordStore,
     pub(super) sources: Vec<Option<Box<dyn Source>>>,
     /// By source: what it has given so far.
-    pub(super) taken: Vec<Taken>,
+    pub(super) taken: Vec<SourceProgress>,
     /// By list that is done the first time only: whether it was.
     pub(super) once: Vec<bool>,
     pub(super) started: bool,
@@ -77,7 +77,7 @@ impl Simulation {
             lines: none().map(|_: Option<()>| None).collect(),
             transposes: none().map(|_: Option<()>| None).collect(),
             records,
-            taken: vec![Taken::default(); sources.len()],
+            taken: vec![SourceProgress::default(); sources.len()],
             sources,
             once: vec![false; program.once],
             started: false,
@@ -111,14 +111,14 @@ impl Simulation {
         let mut done = Ok(());
         while left > 0 && done.is_ok() {
             let most = usize::try_from(left).unwrap_or(usize::MAX);
-            done = self.some_steps(most).map(|steps| left -= steps as u64);
+            done = self.advance_some(most).map(|steps| left -= steps as u64);
         }
         crate::comm::clear_current_stage();
         done
     }
 
     /// Does some steps, at most so many, and returns how many.
-    fn some_steps(&mut self, most: usize) -> Result<usize> {
+    fn advance_some(&mut self, most: usize) -> Result<usize> {
         let program = self.core.program();
         let first = program.once_in_step.iter().any(|&list| !self.once[list]);
         if program.depths.most == 0 || first {
@@ -243,7 +243,7 @@ impl Simulation {
                 let until = self.time();
                 let arrivals = sources::take(&self.core.comm, self.sources[*source].as_mut(), until)?;
                 let given = self.taken[*source].given + arrivals.len() as u64;
-                self.taken[*source] = Taken { given, until };
+                self.taken[*source] = SourceProgress { given, until };
                 for r in &arrivals {
                     points::update(&mut self.core, stage.writes[0], r.block, r.index, r.value, update)?;
                 }

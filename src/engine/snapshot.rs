@@ -10,7 +10,7 @@ use crate::base::hyperslab::{Hyperslab, Selection};
 use crate::base::{Error, Result};
 use crate::engine::extract::{Extract, extract_into, insert};
 use crate::engine::simulation::Simulation;
-use crate::engine::sources::Taken;
+use crate::engine::sources::SourceProgress;
 use crate::engine::state_hash::state_hash;
 use crate::model::field::FieldDeclaration;
 use crate::model::handle::TIME;
@@ -173,12 +173,12 @@ impl Simulation {
             let record = (number(format!("bags/{name}/record bytes")) as usize).max(1);
             let cut = |rank: usize| shape[0] / record * rank / ranks * record;
             let mine = (vec![cut(rank)], vec![cut(rank + 1) - cut(rank)]);
-            self.records.refill(set, &saved.read(&part, &[mine])?[0]);
+            self.records.replace(set, &saved.read(&part, &[mine])?[0]);
         }
         for (i, (name, open)) in program.declared.sources.iter().enumerate() {
             let given = number(format!("source/{name}/given"));
             let until = f64::from_bits(number(format!("source/{name}/until")));
-            self.taken[i] = Taken { given, until };
+            self.taken[i] = SourceProgress { given, until };
             // On the rank that has it: from its beginning.
             let Some(source) = self.sources[i].as_mut() else { continue };
             *source = open()?;

@@ -5,7 +5,7 @@ use crate::model::source::{Arrival, Source};
 
 /// What a source has given so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Taken {
+pub(crate) struct SourceProgress {
     /// How many records.
     pub given: u64,
     /// Up to which time in seconds.

@@ -69,7 +69,7 @@ pub(super) fn tiles(
 
 /// Cuts a box into tiles of about so many rows along the axis that is not `sweep`, and into as many as there are threads,
 /// first along this axis.
-pub(super) fn wide(cells: &Region, sweep: usize, rows: usize, threads: usize) -> Vec<Region> {
+pub(super) fn overlapping_tiles(cells: &Region, sweep: usize, rows: usize, threads: usize) -> Vec<Region> {
     let (size, across) = (cells.size(), 1 - sweep);
     let mut count = size[across].div_ceil(rows.max(1)).max(threads.min(size[across].div_ceil(LEAST_ROWS)));
     if count > threads && size[across] >= count.next_multiple_of(threads) {

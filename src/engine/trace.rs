@@ -15,7 +15,7 @@ pub struct Trace {
     /// The time from which all ranks count.
     origin: Instant,
     most: usize,
-    spans: Vec<Span>,
+    spans: Vec<TraceSpan>,
     /// When there was no room left, in nanoseconds.
     ended: Option<u64>,
     /// Bytes that had been sent by the end of the last phase.
@@ -24,16 +24,16 @@ pub struct Trace {
 
 /// A stretch of time, in nanoseconds from the origin.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Span {
+pub struct TraceSpan {
     pub name: Cow<'static, str>,
     pub start: u64,
     pub end: u64,
-    pub kind: Kind,
+    pub kind: SpanKind,
 }
 
 /// What lasted.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum SpanKind {
     /// A call of a stage, or steps that were fused: how many steps had been done before, and the bytes of all ranks that had
     /// to move.
     Stage { step: u64, bytes: u64 },
@@ -48,7 +48,7 @@ impl Trace {
     }
 
     /// What was noted.
-    pub fn spans(&self) -> &[Span] {
+    pub fn spans(&self) -> &[TraceSpan] {
         &self.spans
     }
 
@@ -62,17 +62,17 @@ impl Trace {
         let sent = sent - std::mem::replace(&mut self.sent, sent);
         let (start, end) = (self.nanoseconds(from), self.nanoseconds(to));
         if end - start >= SHORTEST {
-            self.note(Span { name: name.into(), start, end, kind: Kind::Phase { phase, sent } });
+            self.note(TraceSpan { name: name.into(), start, end, kind: SpanKind::Phase { phase, sent } });
         }
     }
 
     /// Notes a call of a stage.
     pub(super) fn stage(&mut self, name: &str, from: Instant, to: Instant, step: u64, bytes: u64) {
         let (start, end) = (self.nanoseconds(from), self.nanoseconds(to));
-        self.note(Span { name: name.to_owned().into(), start, end, kind: Kind::Stage { step, bytes } });
+        self.note(TraceSpan { name: name.to_owned().into(), start, end, kind: SpanKind::Stage { step, bytes } });
     }
 
-    fn note(&mut self, span: Span) {
+    fn note(&mut self, span: TraceSpan) {
         match self.ended {
             None if self.spans.len() < self.most => self.spans.push(span),
             None => self.ended = Some(span.start),
@@ -98,10 +98,10 @@ mod tests {
         trace.phase(Phase::Halos, "halos", at(1_000), at(3_000), 64);
         trace.phase(Phase::Wait, "wait", at(3_000), at(3_999), 64);
         trace.stage("smooth", at(500), at(600), 7, 8);
-        let halos = Kind::Phase { phase: Phase::Halos, sent: 64 };
+        let halos = SpanKind::Phase { phase: Phase::Halos, sent: 64 };
         let expected = [
-            Span { name: "halos".into(), start: 1_000, end: 3_000, kind: halos },
-            Span { name: "smooth".into(), start: 500, end: 600, kind: Kind::Stage { step: 7, bytes: 8 } },
+            TraceSpan { name: "halos".into(), start: 1_000, end: 3_000, kind: halos },
+            TraceSpan { name: "smooth".into(), start: 500, end: 600, kind: SpanKind::Stage { step: 7, bytes: 8 } },
         ];
         assert_eq!((trace.spans(), trace.ended()), (&expected[..], None));
         for more in [5_000, 6_000] {

@@ -3,7 +3,7 @@ use crate::base::index_transform::IndexTransform;
 use crate::comm::Comm;
 use crate::engine::core::Core;
 use crate::engine::exchange::Exchange;
-use crate::engine::lines::carry;
+use crate::engine::lines::run_exchange;
 use crate::model::stage::Stage;
 use crate::program::Program;
 use crate::program::copies;
@@ -15,7 +15,7 @@ pub(super) fn run(core: &mut Core, stage: &Stage, transform: IndexTransform, exc
     let program = core.program();
     let exchange = exchange.get_or_insert_with(|| plan(&core.comm, &program, stage, transform));
     let Core { comm, fields, timers, .. } = core;
-    carry(comm, timers, exchange, &fields.now, &fields.now);
+    run_exchange(comm, timers, exchange, &fields.now, &fields.now);
     core.written(&stage.writes);
 }
 

@@ -34,7 +34,7 @@ impl FiniteCheck {
 
     /// The error for the first non-finite value that any rank has found, the same on all ranks. Collective.
     pub fn error(&self, simulation: &Simulation) -> Error {
-        let Some((step, NonFinite { field, block, index, value })) = simulation.first_finding(self.found.clone())
+        let Some((step, NonFinite { field, block, index, value })) = simulation.first_non_finite(self.found.clone())
         else {
             return Error::failure("a value is not finite, but no rank knows its cell");
         };

@@ -47,10 +47,10 @@ fn instruction_set(file: &JobFile) -> Result<InstructionSet> {
         InstructionSetChoice::Avx2 => InstructionSet::Avx2,
         InstructionSetChoice::Avx512 => InstructionSet::Avx512,
     };
-    if set.is_here() {
+    if set.is_available() {
         return Ok(set);
     }
-    let here: Vec<&str> = InstructionSet::ALL.iter().filter(|s| s.is_here()).map(|s| s.name()).collect();
+    let here: Vec<&str> = InstructionSet::ALL.iter().filter(|s| s.is_available()).map(|s| s.name()).collect();
     Err(file.origins.error(
         "engine.instruction_set",
         format!("this machine does not have {}", set.name()),

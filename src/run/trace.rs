@@ -1,7 +1,7 @@
 //! `trace.json`: what each rank did when, in the format of Perfetto and chrome://tracing.
 use crate::base::{Error, Result};
 use crate::comm::{Comm, Reduce};
-use crate::engine::trace::{Kind, Span, Trace};
+use crate::engine::trace::{SpanKind, Trace, TraceSpan};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Write;
@@ -84,11 +84,11 @@ fn events(trace: &Trace, rank: usize, host: &str) -> String {
     text
 }
 
-fn event(span: &Span, rank: usize) -> Value {
+fn event(span: &TraceSpan, rank: usize) -> Value {
     let (category, arguments) = match span.kind {
-        Kind::Stage { step, bytes } => ("stage", json!({"step": step, "bytes to move": bytes})),
-        Kind::Phase { phase, sent: 0 } => (phase.name(), json!({})),
-        Kind::Phase { phase, sent } => (phase.name(), json!({"bytes sent": sent})),
+        SpanKind::Stage { step, bytes } => ("stage", json!({"step": step, "bytes to move": bytes})),
+        SpanKind::Phase { phase, sent: 0 } => (phase.name(), json!({})),
+        SpanKind::Phase { phase, sent } => (phase.name(), json!({"bytes sent": sent})),
     };
     let (start, duration) = (microseconds(span.start), microseconds(span.end - span.start));
     json!({

@@ -38,7 +38,7 @@ fn allowed(ranks: Ranks) -> bool {
 
 /// Runs of each job on each number of ranks, in both types; threads and instruction sets take turns.
 fn covers(kind: fn(usize) -> Ranks) {
-    let sets: Vec<_> = InstructionSet::ALL.into_iter().filter(|set| set.is_here()).collect();
+    let sets: Vec<_> = InstructionSet::ALL.into_iter().filter(|set| set.is_available()).collect();
     let mut turn = 0;
     for (job, file) in smokes() {
         let states = ["f64", "f32"].map(|element| {

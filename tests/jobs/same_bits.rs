@@ -53,7 +53,7 @@ const RANKS: [usize; 7] = [1, 2, 3, 4, 6, 8, 12];
 
 #[test]
 fn ranks_threads_and_instruction_sets_do_not_show() {
-    let sets: Vec<_> = InstructionSet::ALL.into_iter().filter(|set| set.is_here()).collect();
+    let sets: Vec<_> = InstructionSet::ALL.into_iter().filter(|set| set.is_available()).collect();
     for entry in all() {
         for element in ["f64", "f32"] {
             let file = |set: InstructionSet| {

@@ -231,7 +231,7 @@ impl Case {
 
     /// Runs it on one of as many ranks as its split has parts.
     pub fn run_part<T: Element>(&self, comm: Comm) -> Result<Outcome> {
-        let sets: Vec<_> = InstructionSet::ALL.into_iter().filter(|s| s.is_here()).collect();
+        let sets: Vec<_> = InstructionSet::ALL.into_iter().filter(|s| s.is_available()).collect();
         let dims = Some(self.split.parts).filter(|_| self.split.given && self.whole == [false; 3]);
         self.run::<T>(comm, dims, sets[self.split.set % sets.len()])
     }

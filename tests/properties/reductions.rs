@@ -142,7 +142,7 @@ fn the_first_value_that_is_no_number_is_the_first_of_all() {
         let bad = |at: At| if at.block == 1 && [[0, 0, 6], [0, 1, 3]].contains(&at.index) { f64::NAN } else { 1.0 };
         let _ = model.field::<f32>("a").initial(bad).build()?;
         let run = model.compile()?;
-        Ok(run.first_finding(run.not_finite().map(|f| (3, f))))
+        Ok(run.first_non_finite(run.not_finite().map(|f| (3, f))))
     };
     for n in [1, 2, 4, 6] {
         for all in ranks(n, 1, found).expect("no rank fails") {

@@ -1,7 +1,7 @@
 //! Carrying out copy plans: local boxes row by row; of the others, large ones that are one piece of memory on both sides
 //! straight from there to there, the rest packed into one message for each neighbour.
-mod carry;
-mod direct;
+mod copy_cells;
+mod direct_transfers;
 #[cfg(test)]
 mod short_buffers;
 #[cfg(test)]
@@ -13,8 +13,8 @@ use crate::comm::{Comm, Link};
 use crate::program::copies::CopyRegion;
 use crate::program::exchange_plan::ExchangePlan;
 use crate::program::transfers::Transfer;
-use carry::{carry, end, packed, whole};
-use direct::Planes;
+use copy_cells::{array_cells, copy_cells, packed_cells, source_cells};
+use direct_transfers::DirectTransfers;
 use std::collections::BTreeMap;
 
 /// The arrays of all fields on this rank: `[field][patch]`.
@@ -26,7 +26,7 @@ pub struct Exchange {
     outgoing: Vec<Message>,
     incoming: Vec<Message>,
     link: Option<Box<dyn Link>>,
-    planes: Option<Planes>,
+    direct_transfers: Option<DirectTransfers>,
 }
 
 /// The moves that travel together, one after the other, each cut into pieces that threads may carry side by side.
@@ -82,27 +82,27 @@ impl Exchange {
         let has_packed = !outgoing.is_empty() || !incoming.is_empty();
         let link = has_packed.then(|| comm.link(packed, &total(&outgoing), &total(&incoming)));
         let has_direct = !sends.is_empty() || !receives.is_empty();
-        let planes = has_direct.then(|| Planes::new(comm, direct, sends, receives));
-        Exchange { local, outgoing, incoming, link, planes }
+        let direct_transfers = has_direct.then(|| DirectTransfers::new(comm, direct, sends, receives));
+        Exchange { local, outgoing, incoming, link, direct_transfers }
     }
 
     /// Cells that come in a message, by the patch that gets them.
     pub fn remote_targets(&self) -> impl Iterator<Item = (usize, Region)> + '_ {
         let packed = self.incoming.iter().flat_map(|m| &m.pieces).map(|(_, m)| m);
-        let direct = self.planes.iter().flat_map(|p| &p.receives).map(|(_, m)| m);
+        let direct = self.direct_transfers.iter().flat_map(|p| &p.receives).map(|(_, m)| m);
         packed.chain(direct).map(|m| (m.copy.to.1, m.copy.target))
     }
 
     /// Messages that this rank sends, and the bytes of their cells.
     pub fn traffic(&self) -> (usize, usize) {
-        let planes = || self.planes.iter().flat_map(|p| &p.sends);
+        let direct = || self.direct_transfers.iter().flat_map(|p| &p.sends);
         let packed: usize = self.outgoing.iter().map(|m| m.bytes).sum();
-        (self.outgoing.len() + planes().count(), packed + planes().map(|(_, m)| m.bytes()).sum::<usize>())
+        (self.outgoing.len() + direct().count(), packed + direct().map(|(_, m)| m.bytes()).sum::<usize>())
     }
 
     /// True if messages are on their way from array to array: their memory must not be freed.
     pub fn is_under_way(&mut self) -> bool {
-        self.planes.as_mut().is_some_and(Planes::is_under_way)
+        self.direct_transfers.as_mut().is_some_and(DirectTransfers::is_under_way)
     }
 
     /// Packs and sends what is packed, then makes the local copies while it flies. `from` and `to` may be the same arrays.
@@ -118,8 +118,8 @@ impl Exchange {
                     let (place, m) = &message.pieces[p];
                     // SAFETY: the buffer has room for all pieces of this message, one after the other.
                     unsafe {
-                        let to = packed(buffer.at(*place), &m.copy.target, m.element);
-                        carry(m, end(&from[m.from][m.copy.from.1], &m.copy), to);
+                        let to = packed_cells(buffer.at(*place), &m.copy.target, m.element);
+                        copy_cells(m, source_cells(&from[m.from][m.copy.from.1], &m.copy), to);
                     }
                 });
             }
@@ -130,7 +130,7 @@ impl Exchange {
             let (source, target) = (&from[m.from][m.copy.from.1], &to[m.to][m.copy.to.1]);
             // SAFETY: source cells are owned, target cells are a halo (or another array): they do not overlap, and no
             // two moves write the same cells.
-            unsafe { carry(m, end(source, &m.copy), whole(target, &m.copy.target)) }
+            unsafe { copy_cells(m, source_cells(source, &m.copy), array_cells(target, &m.copy.target)) }
         };
         for_pieces(comm, self.local.len(), self.local.iter().map(Transfer::bytes).sum(), copy);
     }
@@ -141,18 +141,18 @@ impl Exchange {
     /// Until [`Exchange::finish`] the arrays stay where they are, nobody writes to the fields sent, and nobody touches cells of
     /// [`Exchange::remote_targets`] and what lies between them.
     pub unsafe fn start_direct(&mut self, from: &Arrays, to: &Arrays) {
-        if let Some(planes) = &mut self.planes {
+        if let Some(direct) = &mut self.direct_transfers {
             // SAFETY: the caller's promise.
-            unsafe { planes.start(from, to) }
+            unsafe { direct.start(from, to) }
         }
     }
 
     /// Waits for the messages, and unpacks what is packed. True if there were any for this rank.
     pub fn finish(&mut self, comm: &Comm, to: &Arrays) -> bool {
         let mut received = false;
-        if let Some(planes) = &mut self.planes {
-            planes.finish();
-            received = !planes.receives.is_empty();
+        if let Some(direct) = &mut self.direct_transfers {
+            direct.finish();
+            received = !direct.receives.is_empty();
         }
         // Who only sends need not wait here.
         let Some(link) = self.link.as_mut().filter(|_| !self.incoming.is_empty()) else { return received };
@@ -167,8 +167,8 @@ impl Exchange {
                 let unpack = Transfer { negate: false, ..*m };
                 // SAFETY: the sender packed the same pieces in the same order; nothing writes to the buffer.
                 unsafe {
-                    let from = packed(buffer.at(*place), &m.copy.target, m.element);
-                    carry(&unpack, from, whole(&to[m.to][m.copy.to.1], &m.copy.target));
+                    let from = packed_cells(buffer.at(*place), &m.copy.target, m.element);
+                    copy_cells(&unpack, from, array_cells(&to[m.to][m.copy.to.1], &m.copy.target));
                 }
             });
         }

@@ -68,7 +68,7 @@ fn check(grid: &Grid, dims: Option<[usize; 3]>, size: usize, extent: Extent, unp
             }
         }
         let packed: usize = exchange.incoming.iter().map(|m| m.pieces.len()).sum();
-        [packed, exchange.planes.map_or(0, |planes| planes.receives.len())]
+        [packed, exchange.direct_transfers.map_or(0, |direct| direct.receives.len())]
     });
     counts.unwrap().into_iter().fold([0; 2], |all, one| [all[0] + one[0], all[1] + one[1]])
 }

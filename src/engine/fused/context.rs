@@ -1,9 +1,9 @@
 //! What all instances of a block share on a tile: fields, kernels, scalars, ring buffers.
 use crate::base::{Array, Region};
-use crate::engine::boundary_fill::Edges;
+use crate::engine::boundary_fill::RowEdges;
 use crate::engine::coefficients::Scalars;
 use crate::engine::fields::Fields;
-use crate::engine::fused::rings::RingBuffer;
+use crate::engine::fused::ring_buffer::RingBuffer;
 use crate::program::fusion::{Block, Instance, Slot, Value};
 use halocline_kernels::kernel::MAX_OUT;
 use halocline_kernels::row::RowFn;
@@ -21,13 +21,13 @@ pub(super) struct Sweep<'a> {
     /// The scalars before each stage of each step.
     pub history: &'a [Vec<f64>],
     /// By field.
-    pub edges: Vec<Edges<'a>>,
+    pub edges: Vec<RowEdges<'a>>,
     /// True if what goes to memory goes past the caches.
     pub streams: bool,
 }
 
 /// What an instance computes of a tile.
-pub(super) struct Part {
+pub(super) struct InstanceRange {
     /// Planes along the axis of the front, and rows of each: owned ones, within walls.
     pub planes: Range<isize>,
     pub rows: Range<isize>,
@@ -77,22 +77,22 @@ impl Sweep<'_> {
     }
 
     /// By instance, what it computes of a tile.
-    pub fn parts(&self, tile: &Region) -> Vec<Part> {
+    pub fn ranges(&self, tile: &Region) -> Vec<InstanceRange> {
         let (s, t) = (self.block.sweep, 1 - self.block.sweep);
         let grid = &self.fields.declared().grids[0];
         let n = grid.cells()[s] as isize;
-        let part = |instance: &Instance| {
+        let range = |instance: &Instance| {
             let planes = self.range(tile, s, instance.overlap[s]);
             let above =
                 instance.makes.iter().map(|&v| self.block.values[v].extent.above[s] as isize).max().unwrap_or(0);
             let end = planes.end + if grid.is_bounded(s) && planes.end == n { above } else { 0 };
-            Part { planes, rows: self.range(tile, t, instance.overlap[t]), end }
+            InstanceRange { planes, rows: self.range(tile, t, instance.overlap[t]), end }
         };
-        self.block.instances.iter().map(part).collect()
+        self.block.instances.iter().map(range).collect()
     }
 
     /// Lays out the rings of a tile: where each value lives that some instance reads.
-    pub fn rings(&self, patch: usize, parts: &[Part], memory: *mut u8) -> (Vec<Option<RingBuffer>>, usize) {
+    pub fn rings(&self, patch: usize, ranges: &[InstanceRange], memory: *mut u8) -> (Vec<Option<RingBuffer>>, usize) {
         let Block { values, rings, sweep, .. } = self.block;
         let t = 1 - sweep;
         let bounded = self.fields.declared().grids[0].is_bounded(t);
@@ -101,7 +101,7 @@ impl Sweep<'_> {
             let slots = || values.iter().filter_map(|v| v.slot.filter(|slot| slot.ring == ring).map(|slot| (v, slot)));
             let rows = |v: &Value, slot: Slot| {
                 let beyond = |extent: [usize; 3]| if bounded { extent[t] as isize } else { 0 };
-                let rows = &parts[v.instance].rows;
+                let rows = &ranges[v.instance].rows;
                 rows.start - beyond(v.extent.below) - slot.rows..rows.end + beyond(v.extent.above) - slot.rows
             };
             let first = slots().map(|(v, slot)| rows(v, slot).start).min().unwrap_or(0);
@@ -124,7 +124,7 @@ impl Sweep<'_> {
 
     /// Bytes of cache that a tile wants.
     pub fn bytes(&self, patch: usize, tile: &Region) -> usize {
-        self.rings(patch, &self.parts(tile), null_mut()).1 + MAX_OUT * self.widest(patch)
+        self.rings(patch, &self.ranges(tile), null_mut()).1 + MAX_OUT * self.widest(patch)
     }
 
     /// The array that the last value of a field goes to.

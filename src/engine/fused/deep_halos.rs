@@ -2,7 +2,7 @@
 //! exchange for all steps.
 use crate::base::Region;
 use crate::comm::Threads;
-use crate::engine::boundary_fill::Edges;
+use crate::engine::boundary_fill::RowEdges;
 use crate::engine::core::Core;
 use crate::engine::exchange::Exchange;
 use crate::engine::fields::Fields;
@@ -27,7 +27,7 @@ impl DeepHalos {
     }
 
     /// Makes all halos valid that a block reads.
-    pub fn deepen(&mut self, core: &mut Core, block: &Block) {
+    pub fn make_valid(&mut self, core: &mut Core, block: &Block) {
         let valid = &core.halos.valid;
         let is_valid = |f: usize, extent: &Extent| valid[f].iter().any(|r| r.covers(extent));
         let reads = block.halo.iter().filter(|(f, extent)| !extent.is_pointwise() && !is_valid(*f, extent));
@@ -65,7 +65,7 @@ impl DeepHalos {
 fn fill_beyond_boundaries(fields: &Fields, f: usize, threads: &Threads) {
     let (d, grid) = (&fields.declared().fields[f], &fields.declared().grids[0]);
     let (extent, time) = (&fields.program.extent[f], fields.scalars[TIME]);
-    let edges = Edges::new(grid, d, extent);
+    let edges = RowEdges::new(grid, d, extent);
     for array in &fields.now[f] {
         let padded = array.padded();
         let x = array.owned().low[2];
@@ -87,7 +87,9 @@ fn fill_beyond_boundaries(fields: &Fields, f: usize, threads: &Threads) {
                         let mut from = index;
                         from[axis] = mirror;
                         // SAFETY: both rows lie in the array with room for their ends, and each is made by one thread.
-                        unsafe { edges.mirror(axis, side, index, array.cell_mut(index), array.cell(from), time) }
+                        unsafe {
+                            edges.set_from_mirror(axis, side, index, array.cell_mut(index), array.cell(from), time)
+                        }
                     });
                 }
             }

@@ -17,9 +17,9 @@ mod context;
 mod deep_halos;
 mod fusion;
 mod prefetch;
-mod rings;
+mod ring_buffer;
 mod sweep;
-mod tile;
+mod wavefront;
 mod worker;
 
 pub(super) use choice::Candidate;

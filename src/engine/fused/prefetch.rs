@@ -1,4 +1,4 @@
-//! Asking for memory ahead of the front: the plane that it meets next is on its way, a few lines after each row, or piece of it. Processors
+//! Asking for memory ahead of the wavefront: the plane that it meets next is on its way, a few lines after each row, or piece of it. Processors
 //! fetch ahead by themselves, but only within a page of 4 kB: with one row in each page, a single pass took 1.6 times as long
 //! without this.
 use crate::base::Region;
@@ -20,20 +20,20 @@ struct Plane {
     lines: usize,
 }
 
-/// What is to be asked for during a front, and how much after each row.
+/// What is to be asked for during a wavefront, and how much after each row.
 pub(super) struct Prefetch {
     planes: Vec<Plane>,
     /// The next line, and how many are left of its row.
     at: *const u8,
     lines: usize,
     /// Lines that are asked for at a time.
-    share: usize,
+    lines_per_piece: usize,
 }
 
-/// A field as the instances read it from memory: the highest plane before the front moves on, and the rows of a tile.
+/// A field as the instances read it from memory: the highest plane before the wavefront moves on, and the rows of a tile.
 struct PrefetchRows {
     field: usize,
-    prefetch: isize,
+    ahead: isize,
     rows: Range<isize>,
 }
 
@@ -57,12 +57,12 @@ impl PrefetchSet {
                     continue;
                 }
                 let far = |depths: [usize; 3], a: usize| if grid.is_flat(a) { 0 } else { depths[a] as isize };
-                let prefetch = far(extent.above, s) - instance.skew;
+                let ahead = far(extent.above, s) - instance.skew;
                 let rows = rows.start - far(extent.below, t)..rows.end + far(extent.above, t);
                 match fields.iter_mut().find(|need| need.field == *field) {
-                    Some(need) if need.prefetch >= prefetch => {}
-                    Some(need) => *need = PrefetchRows { field: *field, prefetch, rows },
-                    None => fields.push(PrefetchRows { field: *field, prefetch, rows }),
+                    Some(need) if need.ahead >= ahead => {}
+                    Some(need) => *need = PrefetchRows { field: *field, ahead, rows },
+                    None => fields.push(PrefetchRows { field: *field, ahead, rows }),
                 }
             }
         }
@@ -71,12 +71,12 @@ impl PrefetchSet {
 }
 
 impl Prefetch {
-    /// While the front is at `front`.
-    pub fn new(sweep: &Sweep, patch: usize, set: &PrefetchSet, front: isize) -> Prefetch {
+    /// While the wavefront is at `wavefront`.
+    pub fn new(sweep: &Sweep, patch: usize, set: &PrefetchSet, wavefront: isize) -> Prefetch {
         let (s, t) = (sweep.block.sweep, 1 - sweep.block.sweep);
         let plane = |need: &PrefetchRows| {
             let array = &sweep.fields.now[need.field][patch];
-            let (padded, lines, mut p) = (array.padded(), array.lines(), front + 1 + need.prefetch);
+            let (padded, lines, mut p) = (array.padded(), array.lines(), wavefront + 1 + need.ahead);
             if sweep.block.wraps[s] {
                 p = sweep.wrapped(s, p);
             }
@@ -88,20 +88,20 @@ impl Prefetch {
         };
         let planes: Vec<Plane> = set.fields.iter().filter_map(plane).filter(|p| p.rows > 0).collect();
         let all: usize = planes.iter().map(|p| p.rows * p.lines).sum();
-        Prefetch { planes, at: null(), lines: 0, share: all.div_ceil(set.pieces.max(1)) }
+        Prefetch { planes, at: null(), lines: 0, lines_per_piece: all.div_ceil(set.pieces.max(1)) }
     }
 
     /// Asks for what is due after a piece of a row.
     #[inline(always)]
-    pub fn some(&mut self) {
-        let mut left = self.share;
+    pub fn issue(&mut self) {
+        let mut left = self.lines_per_piece;
         while left > 0 {
             if self.lines == 0 && !self.next_row() {
                 return;
             }
             let lines = left.min(self.lines);
             for line in 0..lines {
-                ask_for(self.at.wrapping_add(line * LINE));
+                prefetch_line(self.at.wrapping_add(line * LINE));
             }
             self.at = self.at.wrapping_add(lines * LINE);
             self.lines -= lines;
@@ -122,7 +122,7 @@ impl Prefetch {
 }
 
 #[inline(always)]
-fn ask_for(line: *const u8) {
+fn prefetch_line(line: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: asking for memory has no effect on it.
     unsafe {

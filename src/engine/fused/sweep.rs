@@ -2,13 +2,13 @@
 use crate::base::Result;
 use crate::comm::Reduce;
 use crate::engine::accumulator::{Accumulator, Measurement};
-use crate::engine::boundary_fill::Edges;
+use crate::engine::boundary_fill::RowEdges;
 use crate::engine::coefficients::Scalars;
 use crate::engine::core::Core;
 use crate::engine::fields::Fields;
 use crate::engine::fused::context::{Kernels, Sweep};
 use crate::engine::fused::deep_halos::DeepHalos;
-use crate::engine::fused::tile;
+use crate::engine::fused::wavefront;
 use crate::engine::phase::Phase;
 use crate::engine::points;
 use crate::engine::tiles;
@@ -78,7 +78,7 @@ fn sweep<'a>(core: &'a Core, block: &'a Block, history: &'a [Vec<f64>], kernels:
     let fields = &core.fields;
     let grid = &fields.declared().grids[0];
     let edges = fields.declared().fields.iter().zip(&fields.program.extent);
-    let edges = edges.map(|(d, extent)| Edges::new(grid, d, extent)).collect();
+    let edges = edges.map(|(d, extent)| RowEdges::new(grid, d, extent)).collect();
     let streams = fields.outgrows_caches(core.comm.threads().count());
     Sweep { fields, block, kernels, history, edges, streams }
 }
@@ -102,7 +102,7 @@ pub(super) fn run(
         points::update(core, stage.writes[0], *b, *index, history[moment][TIME], update)?;
         core.written(&stage.writes);
     }
-    deep.deepen(core, block);
+    deep.make_valid(core, block);
     let found = compute(core, block, rows, history);
     for f in (0..core.fields.now.len()).filter(|&f| block.last[f].is_some()) {
         let Fields { now, next, .. } = &mut core.fields;
@@ -120,7 +120,7 @@ pub(super) fn run(
     }
     let started = Instant::now();
     let grid = &program.declared.grids[0];
-    let measured = Accumulator::conclude(&core.comm, found.into_iter().map(|found| (found, grid)).collect());
+    let measured = Accumulator::reduce_all(&core.comm, found.into_iter().map(|found| (found, grid)).collect());
     core.timers.record(Phase::Reduce, started);
     Ok(measured)
 }
@@ -138,8 +138,8 @@ fn compute(core: &mut Core, block: &Block, rows: usize, history: &[Vec<f64>]) ->
     let mut all: Vec<Accumulator> = block.instances.iter().filter_map(|i| i.op).map(Accumulator::new).collect();
     let patches = block.instances.first().and_then(|i| i.field).map_or(&[][..], |f| core.fields.patches(f));
     for (patch, Patch { region, .. }) in patches.iter().enumerate() {
-        let tiles = tiles::wide(region, block.sweep, rows, threads.count());
-        for found in threads.map(tiles.len(), |t| tile::compute(&sweep, patch, &tiles[t])) {
+        let tiles = tiles::overlapping_tiles(region, block.sweep, rows, threads.count());
+        for found in threads.map(tiles.len(), |t| wavefront::compute(&sweep, patch, &tiles[t])) {
             all.iter_mut().zip(found).for_each(|(all, found)| all.merge(found));
         }
     }

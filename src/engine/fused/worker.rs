@@ -1,10 +1,10 @@
 //! A worker: an instance on a tile, one plane after the other, row by row. Where rows lie is found once per plane.
 use crate::base::Lines;
 use crate::engine::accumulator::Accumulator;
-use crate::engine::fused::context::{Part, Sweep, Tile};
+use crate::engine::fused::context::{InstanceRange, Sweep, Tile};
 use crate::engine::fused::prefetch::{PIECE, Prefetch};
-use crate::engine::own_memory::stream_ends;
 use crate::engine::row_table::{PlaneRows, RowTable};
+use crate::engine::scratch::stream_ends;
 use crate::engine::with_element;
 use crate::model::handle::TIME;
 use crate::model::stage::Work;
@@ -49,7 +49,7 @@ pub(super) struct Worker<'a> {
     sweep: &'a Sweep<'a>,
     number: usize,
     pub instance: &'a Instance,
-    pub part: &'a Part,
+    pub range: &'a InstanceRange,
     /// The plane under way.
     plane: isize,
     table: RowTable,
@@ -61,13 +61,13 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub fn new(sweep: &'a Sweep<'a>, number: usize, part: &'a Part) -> Worker<'a> {
+    pub fn new(sweep: &'a Sweep<'a>, number: usize, range: &'a InstanceRange) -> Worker<'a> {
         let instance = &sweep.block.instances[number];
         Worker {
             sweep,
             number,
             instance,
-            part,
+            range,
             plane: 0,
             table: RowTable::new(),
             targets: vec![],
@@ -82,7 +82,7 @@ impl<'a> Worker<'a> {
         self.find_rows(tile);
         self.find_targets(tile);
         // Where single cells or values on boundaries are set, it is done in whole rows.
-        let changes = |t: &Target| self.sweep.edges[t.field].lies_on_walls();
+        let changes = |t: &Target| self.sweep.edges[t.field].has_boundary_values();
         self.streams = self.sweep.streams && self.targets.iter().any(|t| !t.memory.is_null());
         self.streams &= self.instance.points.is_empty() && !self.targets.iter().any(changes);
     }
@@ -91,12 +91,12 @@ impl<'a> Worker<'a> {
         let Sweep { fields, block, kernels, .. } = self.sweep;
         let (s, t) = (block.sweep, 1 - block.sweep);
         let grid = &fields.declared().grids[0];
-        let (sweep, instance, part, plane) = (self.sweep, self.instance, self.part, self.plane);
+        let (sweep, instance, range, plane) = (self.sweep, self.instance, self.range, self.plane);
         let arguments = fields.program.stage(instance.stage).arguments();
         let field = |n: usize, field: usize, offset: [isize; 2]| {
             let along = |a: usize| if grid.is_flat(a) { 0 } else { offset[a] };
             let (mut p, beside) = (plane + along(s), along(t));
-            let r = part.rows.start + beside;
+            let r = range.rows.start + beside;
             match instance.from[n].1 {
                 Origin::Memory => {
                     let array = &fields.now[field][tile.patch];
@@ -104,7 +104,7 @@ impl<'a> Worker<'a> {
                     if block.wraps[s] {
                         p = sweep.wrapped(s, p);
                     }
-                    let ends = r < 0 || part.rows.end + beside > grid.cells()[t] as isize;
+                    let ends = r < 0 || range.rows.end + beside > grid.cells()[t] as isize;
                     let wraps = (block.wraps[t] && ends).then(|| (array.cell(sweep.index(p, 0)), beside));
                     PlaneRows { at: array.cell(sweep.index(p, r)), stride, wraps }
                 }
@@ -130,7 +130,7 @@ impl<'a> Worker<'a> {
     fn find_targets(&mut self, tile: &Tile) {
         let Sweep { fields, block, history, .. } = self.sweep;
         let (s, t) = (block.sweep, 1 - block.sweep);
-        let (instance, part) = (self.instance, self.part);
+        let (instance, range) = (self.instance, self.range);
         self.targets.clear();
         for (o, &v) in instance.makes.iter().enumerate() {
             let value = &block.values[v];
@@ -142,9 +142,9 @@ impl<'a> Worker<'a> {
             let inside = (tile.region.low[s]..tile.region.high[s]).contains(&self.plane);
             let stands = block.last[field] == Some(v) && inside;
             let memory_step = if t == 1 { array.row_stride() } else { array.plane_stride() };
-            let memory = array.cell_mut(self.sweep.index(self.plane, part.rows.start));
+            let memory = array.cell_mut(self.sweep.index(self.plane, range.rows.start));
             let (row, step) = match &tile.rings[v] {
-                Some(ring) => (ring.row(self.plane, part.rows.start), ring.stride),
+                Some(ring) => (ring.row(self.plane, range.rows.start), ring.stride),
                 // A instance that nobody reads is computed on the tile alone.
                 None if stands && !in_place && !self.sweep.streams && instance.overlap[t] == [0, 0] => {
                     (memory, memory_step)
@@ -163,7 +163,7 @@ impl<'a> Worker<'a> {
         let Sweep { fields, block, kernels, .. } = self.sweep;
         let (sweep, plane, t) = (self.sweep, self.plane, 1 - block.sweep);
         let grid = &fields.declared().grids[0];
-        let i = r - self.part.rows.start;
+        let i = r - self.range.rows.start;
         let n = grid.cells()[2];
         let position = || {
             let index = sweep.index(sweep.wrapped(block.sweep, plane), sweep.wrapped(t, r));
@@ -181,7 +181,7 @@ impl<'a> Worker<'a> {
         let kernel = &kernels[self.number].0;
         let (streams, accumulator) = (self.streams && inside, &mut self.accumulator);
         if let Some(accumulator) = accumulator {
-            out[0] = accumulator.room(n);
+            out[0] = accumulator.row_buffer(n);
         }
         for (to, target) in to.iter_mut().zip(&self.targets).filter(|(_, target)| streams && !target.in_place) {
             *to = target.memory(i);
@@ -198,10 +198,10 @@ impl<'a> Worker<'a> {
                     false => kernel.compute(table, &out, cells),
                 }
             }
-            prefetch.some();
+            prefetch.issue();
         }
         if let Some(accumulator) = accumulator {
-            accumulator.take(n, || grid.key(0, sweep.index(plane, r)));
+            accumulator.add_row(n, || grid.key(0, sweep.index(plane, r)));
         }
         self.finish(r, i, inside);
     }
@@ -219,8 +219,8 @@ impl<'a> Worker<'a> {
             // SAFETY: the row was just written, with room for its halo; only this thread looks at it. In memory, its lines
             // belong to no other row.
             unsafe {
-                edges.on_walls(index, row);
-                edges.ends(index, row, target.time);
+                edges.set_boundary_values(index, row);
+                edges.fill_ends(index, row, target.time);
                 let Lines { left, used } = target.lines;
                 let (from, to) = (row.wrapping_sub(left), memory.wrapping_sub(left));
                 match (inside && !memory.is_null(), self.streams, self.sweep.streams && !target.in_place) {

@@ -1,5 +1,5 @@
 //! Exact sums of floats.
-use super::peel::{self, CHUNK, LOWEST, TOO_LARGE};
+use super::extraction::{self, CHUNK, LOWEST, TOO_LARGE};
 use halocline_kernels::InstructionSet;
 
 /// Digits of 32 bits: 2⁻¹⁰⁷⁴ … 2¹⁰²⁴ is 2098 bits; 68 digits leave 2⁶⁴ terms of the largest size and a sign.
@@ -75,14 +75,14 @@ impl ExactSum {
         let (set, mut products) = (InstructionSet::best(), [0.0; CHUNK / 4]);
         for (a, b) in a.chunks(products.len()).zip(b.chunks(products.len())) {
             let products = &mut products[..a.len()];
-            let largest = peel::multiply(set, a, b, products);
+            let largest = extraction::multiply(set, a, b, products);
             self.add_chunk(set, products, largest, &[]);
         }
     }
 
     pub(super) fn add_slice_with(&mut self, set: InstructionSet, terms: &[f64]) {
         let mut chunks = terms.chunks(CHUNK).peekable();
-        let mut largest = chunks.peek().map_or(0.0, |first| peel::largest(set, first));
+        let mut largest = chunks.peek().map_or(0.0, |first| extraction::largest(set, first));
         while let Some(chunk) = chunks.next() {
             largest = self.add_chunk(set, chunk, largest, chunks.peek().copied().unwrap_or_default());
         }
@@ -92,11 +92,11 @@ impl ExactSum {
     fn add_chunk(&mut self, set: InstructionSet, chunk: &[f64], largest: f64, next: &[f64]) -> f64 {
         if largest.is_nan() || largest >= TOO_LARGE {
             chunk.iter().for_each(|&x| self.add(x));
-            return peel::largest(set, next);
+            return extraction::largest(set, next);
         }
-        let (peeled, next_largest) = peel::peel(set, chunk, largest, next);
-        if peeled.complete {
-            self.deposit_peeled(&peeled);
+        let (extracted, next_largest) = extraction::extract(set, chunk, largest, next);
+        if extracted.complete {
+            self.deposit_extracted(&extracted);
         } else {
             self.add_wide(set, chunk, largest);
         }
@@ -109,17 +109,17 @@ impl ExactSum {
         let rest = &mut rest[..chunk.len()];
         rest.copy_from_slice(chunk);
         loop {
-            let peeled = peel::peel_off(set, rest, largest);
-            self.deposit_peeled(&peeled);
-            if peeled.complete {
+            let extracted = extraction::extract_in_place(set, rest, largest);
+            self.deposit_extracted(&extracted);
+            if extracted.complete {
                 return;
             }
-            largest = peel::largest(set, rest);
+            largest = extraction::largest(set, rest);
         }
     }
 
-    fn deposit_peeled(&mut self, peeled: &peel::Peeled) {
-        for (&sum, exponent) in peeled.sums.iter().zip(peeled.exponents) {
+    fn deposit_extracted(&mut self, extracted: &extraction::Extracted) {
+        for (&sum, exponent) in extracted.sums.iter().zip(extracted.exponents) {
             self.deposit(sum, (exponent - LOWEST) as usize);
         }
     }

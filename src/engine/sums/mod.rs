@@ -2,18 +2,18 @@
 //! instructions.
 //!
 //! Floating additions round, so their result depends on their order, and the order on the decomposition. Here every sum
-//! is exact ([`ExactSum`]) until it is read, and every comparison is one of integers ([`Extreme`]); ranks are combined
+//! is exact ([`ExactSum`]) until it is read, and every comparison is one of integers ([`ArgExtreme`]); ranks are combined
 //! by integer reductions only.
 mod exact;
-mod extreme;
-mod peel;
+mod arg_extreme;
+mod extraction;
 #[cfg(test)]
 mod tests;
 
 use crate::comm::{Comm, Reduce};
 
+pub use arg_extreme::ArgExtreme;
 pub use exact::ExactSum;
-pub use extreme::Extreme;
 
 /// Turns the sums of each rank into the sums over all ranks, in one message. Collective; every rank brings equally many.
 pub fn all_sum(comm: &Comm, sums: &mut [ExactSum]) {
@@ -27,8 +27,8 @@ pub fn all_sum(comm: &Comm, sums: &mut [ExactSum]) {
 
 /// Turns the extremes of each rank into the extremes over all ranks, smallest and largest ones in the same two messages.
 /// Collective; every rank brings equally many, in the same order.
-pub fn all_extreme(comm: &Comm, extremes: &mut [Extreme]) {
-    let mut orders: Vec<i64> = extremes.iter().map(Extreme::order).collect();
+pub fn all_arg_extreme(comm: &Comm, extremes: &mut [ArgExtreme]) {
+    let mut orders: Vec<i64> = extremes.iter().map(ArgExtreme::order).collect();
     comm.reduce(Reduce::Max, &mut orders);
     let mut keys: Vec<i64> = extremes.iter().zip(&orders).map(|(e, &order)| e.key_if(order)).collect();
     comm.reduce(Reduce::Min, &mut keys);

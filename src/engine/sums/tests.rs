@@ -46,7 +46,7 @@ fn sum_of(terms: &[f64]) -> f64 {
     let mut one_by_one = ExactSum::new();
     terms.iter().for_each(|&x| one_by_one.add(x));
     let expected = one_by_one.words();
-    for set in InstructionSet::ALL.into_iter().filter(|s| s.is_here()) {
+    for set in InstructionSet::ALL.into_iter().filter(|s| s.is_available()) {
         let mut sum = ExactSum::new();
         sum.add_slice_with(set, terms);
         assert_eq!(sum.words(), expected, "{set:?}");
@@ -212,14 +212,14 @@ proptest! {
         let smallest = nan.or((0..values.len()).min_by(|&a, &b| values[a].total_cmp(&values[b])));
         let largest = nan.or((0..values.len()).rev().max_by(|&a, &b| values[a].total_cmp(&values[b])));
         let cut = cut.min(values.len());
-        for (empty, expected) in [(Extreme::smallest(), smallest), (Extreme::largest(), largest)] {
+        for (empty, expected) in [(ArgExtreme::smallest(), smallest), (ArgExtreme::largest(), largest)] {
             // All NaNs are the same one here.
             let bits = |x: f64| if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() };
             let expected = expected.map(|i| (bits(values[i]), first_key + i as u64));
             let mut one_by_one = empty;
             values.iter().enumerate().rev().for_each(|(i, &x)| one_by_one.add(first_key + i as u64, x));
             prop_assert_eq!(one_by_one.get().map(|(x, key)| (bits(x), key)), expected);
-            for set in InstructionSet::ALL.into_iter().filter(|s| s.is_here()) {
+            for set in InstructionSet::ALL.into_iter().filter(|s| s.is_available()) {
                 let (mut low, mut high) = (empty, empty);
                 low.add_row_with(set, first_key, &values[..cut]);
                 high.add_row_with(set, first_key + cut as u64, &values[cut..]);
@@ -244,11 +244,11 @@ fn ranks_agree_with_one() {
         let mut sums = [ExactSum::new(), ExactSum::new()];
         sums[0].add_slice(mine);
         sums[1].add_products(mine, mine);
-        let mut extremes = [Extreme::smallest(), Extreme::largest(), Extreme::largest()];
+        let mut extremes = [ArgExtreme::smallest(), ArgExtreme::largest(), ArgExtreme::largest()];
         extremes[0].add_row(first_key + from as u64, mine);
         extremes[1].add_row(first_key + from as u64, mine);
         all_sum(&comm, &mut sums);
-        all_extreme(&comm, &mut extremes);
+        all_arg_extreme(&comm, &mut extremes);
         (sums.map(|s| s.value().to_bits()), extremes.map(|e| e.get().map(|(v, k)| (v.to_bits(), k))))
     };
     let alone = of(Comm::alone());

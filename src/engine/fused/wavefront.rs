@@ -5,30 +5,31 @@
 use crate::base::Region;
 use crate::base::memory::LINE;
 use crate::engine::accumulator::Accumulator;
-use crate::engine::fused::context::{Part, Sweep, Tile};
+use crate::engine::fused::context::{InstanceRange, Sweep, Tile};
 use crate::engine::fused::prefetch::{Prefetch, PrefetchSet};
 use crate::engine::fused::worker::Worker;
-use crate::engine::own_memory::with_memory;
+use crate::engine::scratch::with_scratch;
 use crate::model::handle::TIME;
 use crate::program::fusion::Instance;
 use halocline_kernels::stream::fence;
 
 /// Computes all instances on a tile: the partial results of those that are reductions, in their order.
 pub(super) fn compute(sweep: &Sweep, patch: usize, region: &Region) -> Vec<Accumulator> {
-    let parts = sweep.parts(region);
+    let ranges = sweep.ranges(region);
     let widest = sweep.widest(patch);
-    with_memory(sweep.bytes(patch, region) + LINE, |memory| {
-        let (rings, used) = sweep.rings(patch, &parts, memory);
+    with_scratch(sweep.bytes(patch, region) + LINE, |memory| {
+        let (rings, used) = sweep.rings(patch, &ranges, memory);
         let scratch = memory.wrapping_add(used);
         let tile = Tile { sweep, patch, region, rings, widest, scratch };
-        let mut workers: Vec<Worker> = parts.iter().enumerate().map(|(l, part)| Worker::new(sweep, l, part)).collect();
-        let first = workers.iter().map(|worker| worker.part.planes.start + worker.instance.skew).min().unwrap_or(0);
-        let end = workers.iter().map(|worker| worker.part.end + worker.instance.skew).max().unwrap_or(0);
+        let mut workers: Vec<Worker> =
+            ranges.iter().enumerate().map(|(l, range)| Worker::new(sweep, l, range)).collect();
+        let first = workers.iter().map(|worker| worker.range.planes.start + worker.instance.skew).min().unwrap_or(0);
+        let end = workers.iter().map(|worker| worker.range.end + worker.instance.skew).max().unwrap_or(0);
         let set = PrefetchSet::of(sweep, region);
-        for front in first..end {
-            let mut prefetch = Prefetch::new(sweep, patch, &set, front);
+        for wavefront in first..end {
+            let mut prefetch = Prefetch::new(sweep, patch, &set, wavefront);
             for group in workers.chunk_by_mut(|a, b| a.instance.group == b.instance.group) {
-                plane(&tile, group, front - group[0].instance.skew, &mut prefetch);
+                plane(&tile, group, wavefront - group[0].instance.skew, &mut prefetch);
             }
         }
         fence();
@@ -38,48 +39,48 @@ pub(super) fn compute(sweep: &Sweep, patch: usize, region: &Region) -> Vec<Accum
 
 /// A plane of the instances of a group.
 fn plane(tile: &Tile, workers: &mut [Worker], p: isize, prefetch: &mut Prefetch) {
-    workers.iter_mut().filter(|worker| worker.part.planes.contains(&p)).for_each(|worker| worker.begin(tile, p));
-    let start = workers.iter().map(|worker| worker.part.rows.start + worker.instance.row_skew).min().unwrap_or(0);
-    let end = workers.iter().map(|worker| worker.part.rows.end + worker.instance.row_skew).max().unwrap_or(0);
+    workers.iter_mut().filter(|worker| worker.range.planes.contains(&p)).for_each(|worker| worker.begin(tile, p));
+    let start = workers.iter().map(|worker| worker.range.rows.start + worker.instance.row_skew).min().unwrap_or(0);
+    let end = workers.iter().map(|worker| worker.range.rows.end + worker.instance.row_skew).max().unwrap_or(0);
     for time in start..end {
-        for worker in workers.iter_mut().filter(|worker| worker.part.planes.contains(&p)) {
+        for worker in workers.iter_mut().filter(|worker| worker.range.planes.contains(&p)) {
             let r = time - worker.instance.row_skew;
-            if worker.part.rows.contains(&r) {
+            if worker.range.rows.contains(&r) {
                 worker.compute(tile, r, prefetch);
             }
         }
     }
-    for Worker { instance, part, .. } in workers {
-        if part.planes.contains(&p) {
-            instance.makes.iter().for_each(|&v| mirror_rows(tile, v, part, p));
-            mirror_planes(tile, instance, part, p, 0);
-        } else if (part.planes.end..part.end).contains(&p) {
-            mirror_planes(tile, instance, part, p, 1);
+    for Worker { instance, range, .. } in workers {
+        if range.planes.contains(&p) {
+            instance.makes.iter().for_each(|&v| mirror_rows(tile, v, range, p));
+            mirror_planes(tile, instance, range, p, 0);
+        } else if (range.planes.end..range.end).contains(&p) {
+            mirror_planes(tile, instance, range, p, 1);
         }
     }
 }
 
 /// Makes the rows of a plane that lie beyond walls and are read there.
-fn mirror_rows(tile: &Tile, v: usize, part: &Part, p: isize) {
+fn mirror_rows(tile: &Tile, v: usize, range: &InstanceRange, p: isize) {
     let Sweep { block, edges, history, .. } = tile.sweep;
     let (value, t) = (&block.values[v], 1 - block.sweep);
     let Some(ring) = &tile.rings[v] else { return };
     let n = tile.sweep.fields.declared().grids[0].cells()[t] as isize;
     let (edges, time) = (&edges[value.field], history[value.seen][TIME]);
-    for side in (0..2).filter(|&side| [part.rows.start == 0, part.rows.end == n][side]) {
+    for side in (0..2).filter(|&side| [range.rows.start == 0, range.rows.end == n][side]) {
         for (r, mirror) in edges.beyond(t, side, &value.extent) {
             // SAFETY: both are rows of the ring, which has room for those beyond walls.
-            unsafe { edges.mirror(t, side, tile.sweep.index(p, r), ring.row(p, r), ring.row(p, mirror), time) }
+            unsafe { edges.set_from_mirror(t, side, tile.sweep.index(p, r), ring.row(p, r), ring.row(p, mirror), time) }
         }
     }
 }
 
 /// Makes planes beyond walls: those below the grid once their mirror image `p` is there, those above it when it is
 /// their turn, `p`.
-fn mirror_planes(tile: &Tile, instance: &Instance, part: &Part, p: isize, side: usize) {
+fn mirror_planes(tile: &Tile, instance: &Instance, range: &InstanceRange, p: isize, side: usize) {
     let Sweep { block, edges, history, .. } = tile.sweep;
     let s = block.sweep;
-    if side == 0 && (part.planes.start > 0 || !tile.sweep.fields.declared().grids[0].is_bounded(s)) {
+    if side == 0 && (range.planes.start > 0 || !tile.sweep.fields.declared().grids[0].is_bounded(s)) {
         return;
     }
     for &v in &instance.makes {
@@ -89,11 +90,13 @@ fn mirror_planes(tile: &Tile, instance: &Instance, part: &Part, p: isize, side: 
             if [mirror, q][side] != p {
                 continue;
             }
-            for r in part.rows.clone() {
+            for r in range.rows.clone() {
                 // SAFETY: both are rows of the ring, in different planes.
-                unsafe { edges.mirror(s, side, tile.sweep.index(q, r), ring.row(q, r), ring.row(mirror, r), time) }
+                unsafe {
+                    edges.set_from_mirror(s, side, tile.sweep.index(q, r), ring.row(q, r), ring.row(mirror, r), time)
+                }
             }
-            mirror_rows(tile, v, part, q);
+            mirror_rows(tile, v, range, q);
         }
     }
 }

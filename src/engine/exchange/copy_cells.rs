@@ -8,35 +8,35 @@ use halocline_kernels::ElementType;
 
 /// One end of a copy: the first cell, and bytes from cell to cell along the target's axes.
 #[derive(Clone, Copy)]
-pub(super) struct End {
+pub(super) struct StridedCells {
     at: *mut u8,
     strides: [isize; 3],
 }
 
 /// Cells of an array in its own order of axes.
-pub(super) fn whole(array: &Array, region: &Region) -> End {
+pub(super) fn array_cells(array: &Array, region: &Region) -> StridedCells {
     assert!(array.padded().contains(region), "{region:?} lies outside {:?}", array.padded());
     let strides = [array.plane_stride(), array.row_stride(), array.element().size() as isize];
-    End { at: array.cell_mut(region.low), strides }
+    StridedCells { at: array.cell_mut(region.low), strides }
 }
 
 /// The source cells of a copy, walked along the target's axes.
-pub(super) fn end(array: &Array, copy: &CopyRegion) -> End {
+pub(super) fn source_cells(array: &Array, copy: &CopyRegion) -> StridedCells {
     let IndexTransform { to, .. } = copy.transform;
-    let own = whole(array, &copy.transform.region(&copy.target)).strides;
+    let own = array_cells(array, &copy.transform.region(&copy.target)).strides;
     let strides = to.map(|h| if h.reversed { -own[h.axis] } else { own[h.axis] });
-    End { at: array.cell_mut(copy.transform.index(copy.target.low)), strides }
+    StridedCells { at: array.cell_mut(copy.transform.index(copy.target.low)), strides }
 }
 
 /// Cells packed one after the other.
-pub(super) fn packed(at: *mut u8, region: &Region, element: ElementType) -> End {
+pub(super) fn packed_cells(at: *mut u8, region: &Region, element: ElementType) -> StridedCells {
     let ([_, ny, nx], size) = (region.size(), element.size() as isize);
-    End { at, strides: [(ny * nx) as isize * size, nx as isize * size, size] }
+    StridedCells { at, strides: [(ny * nx) as isize * size, nx as isize * size, size] }
 }
 
 /// # Safety
 /// Both ends must be valid for all cells of the move, and not overlap.
-pub(super) unsafe fn carry(m: &Transfer, from: End, to: End) {
+pub(super) unsafe fn copy_cells(m: &Transfer, from: StridedCells, to: StridedCells) {
     let [nz, ny, nx] = m.copy.target.size();
     let size = m.element.size();
     let rows = from.strides[2] == size as isize && to.strides[2] == size as isize && nx * size > SHORT;
@@ -44,7 +44,7 @@ pub(super) unsafe fn carry(m: &Transfer, from: End, to: End) {
     let (inner, outer, lines, cells) = if nx < ny { (1, 2, nx, ny) } else { (2, 1, ny, nx) };
     for z in 0..nz as isize {
         let at = |axis: usize, i: isize| {
-            let place = |end: End| end.at.wrapping_offset(z * end.strides[0] + i * end.strides[axis]);
+            let place = |end: StridedCells| end.at.wrapping_offset(z * end.strides[0] + i * end.strides[axis]);
             (place(from).cast_const(), place(to))
         };
         if rows {
@@ -58,9 +58,9 @@ pub(super) unsafe fn carry(m: &Transfer, from: End, to: End) {
                 // SAFETY: as above.
                 unsafe {
                     match size {
-                        4 => scatter::<u32>(source, step, target, stride, cells),
-                        8 => scatter::<u64>(source, step, target, stride, cells),
-                        _ => scatter::<[u64; 2]>(source, step, target, stride, cells),
+                        4 => copy_strided::<u32>(source, step, target, stride, cells),
+                        8 => copy_strided::<u64>(source, step, target, stride, cells),
+                        _ => copy_strided::<[u64; 2]>(source, step, target, stride, cells),
                     }
                 }
             }
@@ -85,7 +85,7 @@ const SHORT: usize = 64;
 
 /// # Safety
 /// `n` cells must be valid on both sides.
-unsafe fn scatter<U: std::marker::Copy>(from: *const u8, step: isize, to: *mut u8, stride: isize, n: usize) {
+unsafe fn copy_strided<U: std::marker::Copy>(from: *const u8, step: isize, to: *mut u8, stride: isize, n: usize) {
     for i in 0..n as isize {
         // SAFETY: by the caller's promise. In a message a wide number may follow a narrow one, so nothing is aligned.
         unsafe { to.offset(i * stride).cast::<U>().write_unaligned(from.offset(i * step).cast::<U>().read_unaligned()) }

@@ -4,8 +4,8 @@
 #[test]
 fn a_kernel_reads_no_further_than_it_says() {
     let cases = trybuild::TestCases::new();
-    cases.pass("tests/reach/within.rs");
-    cases.compile_fail("tests/reach/too_far.rs");
-    cases.compile_fail("tests/reach/corner_of_a_star.rs");
-    cases.compile_fail("tests/reach/against_an_arm.rs");
+    cases.pass("tests/stencil/within.rs");
+    cases.compile_fail("tests/stencil/too_far.rs");
+    cases.compile_fail("tests/stencil/corner_of_a_star.rs");
+    cases.compile_fail("tests/stencil/against_an_arm.rs");
 }

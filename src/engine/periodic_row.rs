@@ -9,7 +9,7 @@ use halocline_kernels::Extent;
 
 /// How the rows of a field wrap around.
 #[derive(Clone, Copy)]
-pub(super) struct Wrap {
+pub(super) struct PeriodicRow {
     /// Cells of a row.
     cells: isize,
     /// Halo cells before and behind it.
@@ -19,24 +19,24 @@ pub(super) struct Wrap {
     size: usize,
 }
 
-impl Wrap {
+impl PeriodicRow {
     /// Rows of so many cells, and the halo before and behind them.
-    pub(super) fn new(cells: isize, [below, above]: [isize; 2], size: usize) -> Wrap {
-        Wrap { cells, below, above, size }
+    pub(super) fn new(cells: isize, [below, above]: [isize; 2], size: usize) -> PeriodicRow {
+        PeriodicRow { cells, below, above, size }
     }
 
     /// By field, how its rows wrap around, if they do: the same on every rank.
-    pub(super) fn of(program: &Program) -> Vec<Option<Wrap>> {
-        let wrap = |(d, extent): (&FieldDeclaration, &Extent)| {
+    pub(super) fn of(program: &Program) -> Vec<Option<PeriodicRow>> {
+        let periodic_row = |(d, extent): (&FieldDeclaration, &Extent)| {
             let (grid, domain) = (&program.declared.grids[d.grid], &program.domains[&layout_of(d)]);
-            let (below, above, cells) = (extent.below[2], extent.above[2], row_of(grid)?);
+            let (below, above, cells) = (extent.below[2], extent.above[2], cells_of_row(grid)?);
             // Values on boundaries are set after the rows are written.
             let on_boundary = d.location.axis().is_some_and(|a| grid.is_bounded(a));
             let wraps = below + above > 0 && domain.dims[2] == 1 && cells >= below.max(above) && !on_boundary;
             let [cells, below, above] = [cells, below, above].map(|n| n as isize);
-            wraps.then(|| Wrap { cells, below, above, size: d.element.size() })
+            wraps.then(|| PeriodicRow { cells, below, above, size: d.element.size() })
         };
-        program.declared.fields.iter().zip(&program.extent).map(wrap).collect()
+        program.declared.fields.iter().zip(&program.extent).map(periodic_row).collect()
     }
 
     /// What of a halo is up to date once all rows are written.
@@ -49,21 +49,21 @@ impl Wrap {
     /// # Safety
     /// These cells and the halo must be valid, and nobody else may look at the halo.
     #[inline]
-    pub(super) unsafe fn row(&self, at: *mut u8, first: isize, n: isize) {
+    pub(super) unsafe fn fill_halo(&self, at: *mut u8, first: isize, n: isize) {
         // SAFETY: the caller's promise, and images lie in the halo.
         unsafe {
             match self.size {
-                4 => self.row_of::<u32>(at.cast(), first, n),
-                8 => self.row_of::<u64>(at.cast(), first, n),
-                _ => self.row_of::<[u64; 2]>(at.cast(), first, n),
+                4 => self.fill_halo_as::<u32>(at.cast(), first, n),
+                8 => self.fill_halo_as::<u64>(at.cast(), first, n),
+                _ => self.fill_halo_as::<[u64; 2]>(at.cast(), first, n),
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn row_of<U: Copy>(&self, at: *mut U, first: isize, n: isize) {
+    unsafe fn fill_halo_as<U: Copy>(&self, at: *mut U, first: isize, n: isize) {
         // Volatile, since a loop over a cell or two costs more with the preparations for vectors.
-        // SAFETY: as in `row`.
+        // SAFETY: as in `fill_halo`.
         let copy = |cell: isize, by: isize| unsafe {
             let value = at.offset(cell - first).read_volatile();
             at.offset(cell - first + by).write_volatile(value);
@@ -74,7 +74,7 @@ impl Wrap {
 }
 
 /// Cells of a row, if all blocks of the grid have as many and wrap around along x.
-fn row_of(grid: &Grid) -> Option<usize> {
+fn cells_of_row(grid: &Grid) -> Option<usize> {
     let cells = grid.cells()[2];
     let wraps = |(b, block): (usize, &crate::model::grid::Block)| {
         let lands = |side: usize| match block.beyond(2, side) {
@@ -92,12 +92,12 @@ mod tests {
 
     #[test]
     fn pieces_of_a_row_make_its_whole_halo() {
-        let wrap = Wrap { cells: 5, below: 2, above: 3, size: 4 };
+        let periodic_row = PeriodicRow { cells: 5, below: 2, above: 3, size: 4 };
         for cut in 0..5 {
             let mut row: Vec<u32> = [9, 9, 0, 1, 2, 3, 4, 9, 9, 9].to_vec();
             for (first, n) in [(cut, 5 - cut), (0, cut)] {
                 // SAFETY: there is room for two cells before the row, and for three behind it.
-                unsafe { wrap.row(row.as_mut_ptr().offset(2 + first).cast(), first, n) };
+                unsafe { periodic_row.fill_halo(row.as_mut_ptr().offset(2 + first).cast(), first, n) };
             }
             assert_eq!(row, [3, 4, 0, 1, 2, 3, 4, 0, 1, 2]);
         }

@@ -6,13 +6,13 @@ use halocline_kernels::InstructionSet;
 /// with the smallest key. −0 is smaller than +0. A NaN wins over every number, so that it is never hidden.
 ///
 /// ```
-/// use halocline::engine::sums::Extreme;
-/// let mut warmest = Extreme::largest();
+/// use halocline::engine::sums::ArgExtreme;
+/// let mut warmest = ArgExtreme::largest();
 /// warmest.add_row(100, &[271.0, 285.5, 285.5, 280.0]);
 /// assert_eq!(warmest.get(), Some((285.5, 101)));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extreme {
+pub struct ArgExtreme {
     direction: Direction,
     /// The larger wins.
     order: i64,
@@ -66,15 +66,15 @@ impl Direction {
     }
 }
 
-impl Extreme {
+impl ArgExtreme {
     /// The smallest of no values yet.
-    pub fn smallest() -> Extreme {
-        Extreme { direction: Direction::Smallest, order: NOTHING, key: u64::MAX }
+    pub fn smallest() -> ArgExtreme {
+        ArgExtreme { direction: Direction::Smallest, order: NOTHING, key: u64::MAX }
     }
 
     /// The largest of no values yet.
-    pub fn largest() -> Extreme {
-        Extreme { direction: Direction::Largest, order: NOTHING, key: u64::MAX }
+    pub fn largest() -> ArgExtreme {
+        ArgExtreme { direction: Direction::Largest, order: NOTHING, key: u64::MAX }
     }
 
     /// Value and key; `None` if there were no values.
@@ -106,7 +106,7 @@ impl Extreme {
     }
 
     /// Takes the values of another one, of the same direction, into account.
-    pub fn merge(&mut self, other: &Extreme) {
+    pub fn merge(&mut self, other: &ArgExtreme) {
         debug_assert_eq!(self.direction, other.direction, "a smallest and a largest value do not merge");
         self.take(other.order, other.key);
     }

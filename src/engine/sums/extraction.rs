@@ -16,14 +16,14 @@ pub(super) const CHUNK: usize = 2048;
 /// Exponent of the smallest positive float, 2⁻¹⁰⁷⁴: every float is a multiple of it.
 pub(super) const LOWEST: i32 = -1074;
 
-/// 2¹⁰¹⁵: chunks with such a value are not peeled, since `M` would come too near to overflow.
+/// 2¹⁰¹⁵: chunks with such a value are not extracted, since `M` would come too near to overflow.
 pub(super) const TOO_LARGE: f64 = f64::from_bits((1015 + 1023) << 52);
 
 /// Bits of the multiples of `U`.
 const BITS: i32 = 50;
 
 /// The exact sum of a chunk, `Σ sums[i]·2^exponents[i]`, if nothing is left over.
-pub(super) struct Peeled {
+pub(super) struct Extracted {
     pub sums: [i64; 2],
     pub exponents: [i32; 2],
     /// False if parts of some values lie below both units.
@@ -55,12 +55,12 @@ compiled_for_each_set! {
 compiled_for_each_set! {
     /// The sum of at most [`CHUNK`] values, none of them above `largest`, which is below [`TOO_LARGE`]; and the largest
     /// |x| of the chunk that comes next, which has at most as many: its way from memory hides behind the arithmetic.
-    pub(super) fn peel(set; xs: &[f64], largest: f64, next: &[f64]) -> (Peeled, f64) = peel_body;
+    pub(super) fn extract(set; xs: &[f64], largest: f64, next: &[f64]) -> (Extracted, f64) = extract_body;
 }
 
 compiled_for_each_set! {
     /// The same, and takes what was summed out of the values.
-    pub(super) fn peel_off(set; xs: &mut [f64], largest: f64) -> Peeled = peel_off_body;
+    pub(super) fn extract_in_place(set; xs: &mut [f64], largest: f64) -> Extracted = extract_in_place_body;
 }
 
 compiled_for_each_set! {
@@ -105,15 +105,15 @@ impl Sums {
 
     /// `bits(M)` is in the sum of each of the `terms` still.
     #[inline(always)]
-    fn finish(self, terms: usize, [m, n]: [f64; 2], exponents: [i32; 2]) -> Peeled {
+    fn finish(self, terms: usize, [m, n]: [f64; 2], exponents: [i32; 2]) -> Extracted {
         let without = |sum: i64, m: f64| sum.wrapping_sub((m.to_bits() as i64).wrapping_mul(terms as i64));
         // Without the sign: what is left of −0 is −0.
-        Peeled { sums: [without(self.first, m), without(self.second, n)], exponents, complete: self.rest << 1 == 0 }
+        Extracted { sums: [without(self.first, m), without(self.second, n)], exponents, complete: self.rest << 1 == 0 }
     }
 }
 
 #[inline(always)]
-fn peel_body(xs: &[f64], largest: f64, next: &[f64]) -> (Peeled, f64) {
+fn extract_body(xs: &[f64], largest: f64, next: &[f64]) -> (Extracted, f64) {
     let (exponents, m) = scales(largest);
     let mut sums = Sums::default();
     let mut next_largest = 0;
@@ -128,7 +128,7 @@ fn peel_body(xs: &[f64], largest: f64, next: &[f64]) -> (Peeled, f64) {
 }
 
 #[inline(always)]
-fn peel_off_body(xs: &mut [f64], largest: f64) -> Peeled {
+fn extract_in_place_body(xs: &mut [f64], largest: f64) -> Extracted {
     let (exponents, m) = scales(largest);
     let mut sums = Sums::default();
     for x in xs.iter_mut() {

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 /// Lends this thread's own memory, at least so many bytes from a cache line on. It is kept from call to call: fresh pages
 /// each time cost more than fusing gains.
-pub(super) fn with_memory<R>(bytes: usize, work: impl FnOnce(*mut u8) -> R) -> R {
+pub(super) fn with_scratch<R>(bytes: usize, work: impl FnOnce(*mut u8) -> R) -> R {
     thread_local! { static OWN: RefCell<Option<Memory>> = const { RefCell::new(None) } }
     OWN.with_borrow_mut(|own| {
         if own.as_ref().is_none_or(|memory| memory.bytes() < bytes) {
@@ -17,7 +17,7 @@ pub(super) fn with_memory<R>(bytes: usize, work: impl FnOnce(*mut u8) -> R) -> R
     })
 }
 
-/// Streams those lines of a row that [`halocline_kernels::row::Row::compute_and_stream`] leaves: what is before its cells,
+/// Streams those lines of a row that [`halocline_kernels::row::RowKernel::compute_and_stream`] leaves: what is before its cells,
 /// and from the last line that they do not fill to the end.
 ///
 /// # Safety

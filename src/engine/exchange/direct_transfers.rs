@@ -10,7 +10,7 @@ use crate::comm::{Comm, Direct, RawMessage};
 use crate::program::transfers::Transfer;
 
 /// The moves of a rank that need no packing.
-pub(super) struct Planes {
+pub(super) struct DirectTransfers {
     /// Ranks to send to, and moves.
     pub sends: Vec<(usize, Transfer)>,
     /// Ranks to hear from, and moves.
@@ -21,15 +21,20 @@ pub(super) struct Planes {
     spans: [Vec<RawMessage>; 2],
 }
 
-impl Planes {
-    pub fn new(comm: &Comm, tag: u32, sends: Vec<(usize, Transfer)>, receives: Vec<(usize, Transfer)>) -> Planes {
-        Planes { sends, receives, messages: comm.direct(tag), under_way: false, spans: Default::default() }
+impl DirectTransfers {
+    pub fn new(
+        comm: &Comm,
+        tag: u32,
+        sends: Vec<(usize, Transfer)>,
+        receives: Vec<(usize, Transfer)>,
+    ) -> DirectTransfers {
+        DirectTransfers { sends, receives, messages: comm.direct(tag), under_way: false, spans: Default::default() }
     }
 
     /// Lets the messages fly.
     ///
     /// # Safety
-    /// Until [`Planes::finish`] the arrays stay where they are, nobody writes to planes that are sent (halos in them
+    /// Until [`DirectTransfers::finish`] the arrays stay where they are, nobody writes to planes that are sent (halos in them
     /// included), and nobody touches those that are received.
     pub unsafe fn start(&mut self, from: &[Vec<Array>], to: &[Vec<Array>]) {
         let [sends, receives] = &mut self.spans;
