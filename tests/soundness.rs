@@ -67,7 +67,7 @@ fn measurements_and_diagnostics_on_two_grids() {
     let (model, a, b) = two_grids(Comm::alone()).unwrap();
     let mut run = model.compile().unwrap();
     let why = refused(run.measure(dot(a, b)));
-    assert!(why.contains("`dot` uses `a` and `b`, which live on different grids or splits"), "{why}");
+    assert!(why.contains("`dot` uses `a` and `b`, which are on different grids or decompositions"), "{why}");
     assert_eq!(run.measure(sum(b)).unwrap().value, 64.0);
     let (mut model, a, b) = two_grids(Comm::alone()).unwrap();
     model.diagnose("a dot b", dot(a, b));
@@ -173,6 +173,6 @@ fn grids_that_no_memory_can_hold() {
         let mut model = Model::new(Comm::alone(), Grid::new(cells));
         model.field::<f64>("t").build().unwrap();
         let why = refused(model.compile());
-        assert!(why.contains("does not fit into any memory"), "{why}");
+        assert!(why.contains("is larger than the address space"), "{why}");
     }
 }

@@ -1,4 +1,4 @@
-//! All checks of a model: whether handles, fields, stages and grids fit together, before anything is allocated.
+//! All checks of a model: whether handles, fields, stages and grids fit together. They run before fields are allocated.
 use crate::base::index_transform::IndexTransform;
 use crate::base::{Error, Result};
 use crate::model::builder::Model;
@@ -11,8 +11,12 @@ use crate::model::stage::{Item, Stage, Work};
 use crate::program::layout::{Layout, layout_of};
 use halocline_kernels::Extent;
 
-/// The fewest cells along each axis that a part of a layout may have: what a field reads beyond a wall is mirrored from
-/// the part itself. A field on the faces across the axis has a value on the wall, and is mirrored one cell farther inside.
+/// Returns the minimum number of cells along each axis of a part of a layout. Cells beyond a physical boundary are mirror
+/// images of cells in the same part, so a part must be as thick as the stencil extent. A field on faces has a value on the
+/// boundary itself, and its mirror images come from one cell farther inside.
+///
+/// # Errors
+/// If a block of the grid has fewer cells.
 pub(crate) fn thickness(declared: &Declarations, layout: Layout, extent: &[Extent]) -> Result<[usize; 3]> {
     let (grid, mut thickness) = (&declared.grids[layout.0], [1; 3]);
     for (d, extent) in declared.fields.iter().zip(extent).filter(|(d, _)| layout_of(d) == layout) {
@@ -21,12 +25,12 @@ pub(crate) fn thickness(declared: &Declarations, layout: Layout, extent: &[Exten
             let least = extent.below[a].max(extent.above[a]).max(1) + usize::from(on_faces);
             let n = grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1);
             if n < least {
-                let on = if on_faces { ", which lies on faces" } else { "" };
+                let on = if on_faces { ", which is on faces" } else { "" };
                 return Err(Error::input(format!(
-                    "axis {} has {n} cells, and the field `{}`{on} needs {least}: what the schedule reads of it beyond the walls is mirrored inside",
+                    "axis {} has {n} cells, and the field `{}`{on} needs {least}: values beyond the boundaries are mirror images of these cells",
                     AXES[a], d.name
                 ))
-                .remedy("use more cells, or a kernel that reads less far"));
+                .remedy("use more cells, or a kernel with a smaller stencil"));
             }
             thickness[a] = thickness[a].max(least);
         }
@@ -34,10 +38,10 @@ pub(crate) fn thickness(declared: &Declarations, layout: Layout, extent: &[Exten
     Ok(thickness)
 }
 
-/// Checks a model without a number of ranks.
+/// Checks a model, for any number of ranks.
 ///
 /// # Errors
-/// As [`crate::program::Program::new`], except for what depends on the decomposition.
+/// As [`crate::program::Program::new`], except for errors that depend on the decomposition.
 pub(crate) fn check(model: &Model) -> Result<()> {
     let declared = &model.declared;
     declarations(declared)?;
@@ -48,10 +52,11 @@ pub(crate) fn check(model: &Model) -> Result<()> {
     reductions.into_iter().try_for_each(|reduction| stage(declared, &reduction))
 }
 
-/// Checks what needs no decomposition: handles, stages, scalars, the time step. Everything else relies on it.
+/// Checks the declarations that need no decomposition: handles, stages, scalars and the time step. All later checks rely on
+/// these.
 ///
 /// # Errors
-/// The first fault, with the stage and the field.
+/// The first invalid declaration, with the names of stage and field.
 pub(crate) fn declarations(declared: &Declarations) -> Result<()> {
     if let Some(refused) = declared.refused.first() {
         return Err(refused.clone());
@@ -70,7 +75,9 @@ pub(crate) fn declarations(declared: &Declarations) -> Result<()> {
     }
     for (name, value) in &declared.scalars {
         if !value.is_finite() {
-            return Err(Error::input(format!("the scalar `{name}` begins as {value}")));
+            return Err(Error::input(format!(
+                "the scalar `{name}` has the initial value {value}, which is not finite"
+            )));
         }
     }
     if let Clock::Fixed(dt) = declared.clock
@@ -81,7 +88,7 @@ pub(crate) fn declarations(declared: &Declarations) -> Result<()> {
     Ok(())
 }
 
-/// The conditions of all loops of a list.
+/// Returns the conditions of all loops in a list of items, nested loops included.
 fn conditions(items: &[Item]) -> Box<dyn Iterator<Item = &Condition> + '_> {
     Box::new(items.iter().flat_map(|item| -> Box<dyn Iterator<Item = &Condition> + '_> {
         match item {
@@ -92,8 +99,8 @@ fn conditions(items: &[Item]) -> Box<dyn Iterator<Item = &Condition> + '_> {
     }))
 }
 
-/// Checks one stage: every kernel that may ever touch a cell passes here, whether it belongs to the schedule, is a diagnostic,
-/// or is measured later.
+/// Checks one stage: its handles, grids, outputs and indices. Every stage passes this check before it runs, whether it is in
+/// the schedule, a diagnostic, or a measurement of a running simulation.
 pub(crate) fn stage(declared: &Declarations, stage: &Stage) -> Result<()> {
     handles(declared, stage)?;
     let same_grid = !matches!(stage.work, Work::Transpose(_));
@@ -102,10 +109,10 @@ pub(crate) fn stage(declared: &Declarations, stage: &Stage) -> Result<()> {
         let (a, b) = (&declared.fields[pair[0]], &declared.fields[pair[1]]);
         if same_grid && layout_of(a) != layout_of(b) {
             return Err(Error::input(format!(
-                "the stage `{}` uses `{}` and `{}`, which live on different grids or splits",
+                "the stage `{}` uses `{}` and `{}`, which are on different grids or decompositions",
                 stage.name, a.name, b.name
             ))
-            .remedy("copy one of them over with `transpose` first"));
+            .remedy("copy one of them with `transpose` first"));
         }
     }
     let mut writes = stage.writes.clone();
@@ -146,86 +153,89 @@ fn handles(declared: &Declarations, stage: &Stage) -> Result<()> {
         .remedy("use the handles that this model returned when its fields, scalars and profiles were declared"))
 }
 
-/// Checks that fields which are read across joins are made of what lies there.
+/// Checks every field that a stage reads across joined block faces: see [`check_joins`].
 pub(crate) fn joins(declared: &Declarations, extent: &[Extent]) -> Result<()> {
     let read = declared.fields.iter().zip(extent).filter(|(_, extent)| !extent.is_pointwise());
     read.map(|(d, _)| d).try_for_each(|d| check_joins(declared, d))
 }
 
-/// A field that is read across joins must be made of what lies there: its own values, or those of the vector's component
-/// that points the same way, at the same place of the cell.
+/// Checks that every join maps a field to a field at the same location of the cell: itself, or the component of its vector
+/// along the mapped axis.
 fn check_joins(declared: &Declarations, d: &FieldDeclaration) -> Result<()> {
     let grid = &declared.grids[d.grid];
-    let beyond = grid.all_blocks().iter().flat_map(|b| (0..3).flat_map(|a| [b.beyond(a, 0), b.beyond(a, 1)]));
-    for turn in beyond.filter_map(|b| if let Adjacent::Block(_, transform) = b { Some(transform) } else { None }) {
+    let adjacent = grid.all_blocks().iter().flat_map(|b| (0..3).flat_map(|a| [b.beyond(a, 0), b.beyond(a, 1)]));
+    for transform in adjacent.filter_map(|b| if let Adjacent::Block(_, transform) = b { Some(transform) } else { None })
+    {
         let wrong = |what: String, remedy: &str| {
             let what = format!("the field `{}` is read across a join that {what}", d.name);
             Err(Error::input(what).remedy(remedy))
         };
         let mut from = Some(d);
         if let Some((vector, axis)) = d.vector {
-            let axis = turn.to[axis].axis;
+            let axis = transform.to[axis].axis;
             from = declared.vectors[vector][axis].map(|f| &declared.fields[f]);
             if from.is_none() {
-                let what = format!("turns it into the component along {}, which its vector does not have", AXES[axis]);
-                return wrong(what, "name all components that turn into each other in `Model::vector`");
+                let what = format!("maps it to the component along {}, which its vector does not have", AXES[axis]);
+                return wrong(what, "name all components that joins map to each other in `Model::vector`");
             }
         }
         let Some(axis) = d.location.axis() else {
             if from.is_some_and(|f| f.location != Location::Center) {
                 return wrong(
-                    "turns it into a component on faces".into(),
-                    "put all components of a vector on faces, or all in the middle of cells",
+                    "maps it to a component on faces".into(),
+                    "put all components of a vector on faces, or all at cell centres",
                 );
             }
             continue;
         };
-        let heading = turn.to[axis];
-        if heading.reversed {
+        let to = transform.to[axis];
+        if to.reversed {
             return wrong(
                 format!(
-                    "reverses {}, and lies on the faces across it: the face at one end would be nobody's",
+                    "reverses {}, and is on the faces across it: no cell would store the face at one end",
                     AXES[axis]
                 ),
-                "turn the blocks so that the axis keeps its direction, or put the field in the middle of cells",
+                "orient the blocks so that the axis keeps its direction, or put the field at cell centres",
             );
         }
-        if from.is_some_and(|f| f.location != Location::face(heading.axis)) {
+        if from.is_some_and(|f| f.location != Location::face(to.axis)) {
             return wrong(
-                format!("turns faces across {} into faces across {}", AXES[axis], AXES[heading.axis]),
-                "declare the fields on both as components of a vector with `Model::vector`",
+                format!("maps faces across {} to faces across {}", AXES[axis], AXES[to.axis]),
+                "declare the fields on both kinds of faces as components of a vector with `Model::vector`",
             );
         }
     }
     Ok(())
 }
 
-fn check_transpose(declared: &Declarations, stage: &Stage, turn: &IndexTransform) -> Result<()> {
+/// Checks that a transpose maps all cells of one field to all cells of another.
+fn check_transpose(declared: &Declarations, stage: &Stage, transform: &IndexTransform) -> Result<()> {
     let (from, to) = (&declared.fields[stage.reads[0].0], &declared.fields[stage.writes[0]]);
     let wrong = |what: String, remedy: &str| {
         Err(Error::input(format!("the transpose of `{}` into `{}` {what}", from.name, to.name)).remedy(remedy))
     };
     if stage.reads[0].0 == stage.writes[0] {
-        return wrong("has nowhere to go".into(), "copy into another field");
+        return wrong("has the same source and target".into(), "copy into another field");
     }
-    if (0..3).any(|axis| turn.to.iter().all(|h| h.axis != axis)) {
+    if (0..3).any(|axis| transform.to.iter().all(|h| h.axis != axis)) {
         return wrong(
-            format!("is turned by {:?}, which is no turn", turn.to),
-            "a turn names each of Z, Y, X once, with a sign",
+            format!("has the axes {:?}, which is not a permutation", transform.to),
+            "name each of Z, Y, X once, with a sign",
         );
     }
     let (source, target) = (declared.grids[from.grid].all_blocks(), declared.grids[to.grid].all_blocks());
     let fits = |(a, b): (&crate::model::grid::Block, &crate::model::grid::Block)| {
-        (0..3).all(|i| b.cells[i] == a.cells[turn.to[i].axis])
+        (0..3).all(|i| b.cells[i] == a.cells[transform.to[i].axis])
     };
     if source.len() != target.len() || !source.iter().zip(target).all(fits) {
         let (n, m) = (source[0].cells, target[0].cells);
-        let what =
-            format!("copies {} × {n:?} cells into {} × {m:?}, turned by {:?}", source.len(), target.len(), turn.to);
-        return wrong(
-            what,
-            "axis by axis, the target has as many cells as the axis of the source that it points along",
+        let what = format!(
+            "copies {} × {n:?} cells into {} × {m:?}, with the axes {:?}",
+            source.len(),
+            target.len(),
+            transform.to
         );
+        return wrong(what, "each target axis needs as many cells as the source axis that it maps to");
     }
     Ok(())
 }

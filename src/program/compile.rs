@@ -1,5 +1,5 @@
-//! Programs: what is to be done for a model on a number of ranks. Made from the declarations alone, on any rank, before
-//! anything is allocated.
+//! Programs: a model compiled for a number of ranks. A program follows from the declarations alone, is the same on every
+//! rank, and exists before any field is allocated.
 use crate::base::{Error, Result};
 use crate::model::builder::Model;
 use crate::model::declarations::{Declarations, Measure};
@@ -15,38 +15,41 @@ use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// A model for a number of ranks: stages by number, lists of operations, halos and their depths, what is fused.
+/// A model compiled for a number of ranks: decompositions, lists of operations, halo depths and fusion groups.
 pub struct Program {
     pub(crate) ranks: usize,
     pub(crate) declared: Declarations,
-    /// Splits of grids.
+    /// The domain decomposition of every layout.
     pub(crate) domains: BTreeMap<Layout, Domain>,
-    /// How far each field is read by some stage or diagnostic.
+    /// The union of the stencil extents at which stages and diagnostics read each field.
     pub(crate) extent: Vec<Extent>,
-    /// How deep halos are, which fields need two arrays, and how many steps can be fused.
+    /// Halo depths, fields that need two arrays, and the number of steps that can be fused.
     pub(crate) depths: HaloDepths,
     pub(crate) lists: Vec<List>,
     pub(crate) groups: Vec<FusionGroup>,
-    /// What is done before the first step, and in every step.
+    /// The list that runs before the first step.
     pub(crate) start: ListId,
+    /// The list that runs in every step.
     pub(crate) step: ListId,
-    /// How many lists are done the first time only, and those of them that belong to a step.
+    /// The number of lists that run the first time only.
     pub(crate) once: usize,
+    /// The numbers of the run-once lists that belong to a step.
     pub(crate) once_in_step: Vec<usize>,
+    /// The name and the quantity of each diagnostic.
     pub(crate) diagnostics: Vec<(String, Measured)>,
 }
 
-/// What a diagnostic measures.
+/// The quantity that a diagnostic measures, by id.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Measured {
-    /// A reduction, which is a stage like all others.
+    /// A reduction, which the program runs as an ordinary stage.
     Reduction(StageId),
     /// The value of a scalar.
     Scalar(Scalar),
 }
 
 impl Program {
-    /// Compiles a model for a number of ranks, with all checks. Starts nothing and allocates no field.
+    /// Compiles a model for a number of ranks, with all checks. It allocates no field and sends no message.
     ///
     /// # Errors
     /// If handles, fields, stages and grids do not fit together, or the grid cannot be split over the ranks.
@@ -80,7 +83,7 @@ impl Program {
         let fuse = program.declared.fuse != Some(0);
         program.start = program.list(&start, false, fuse);
         let before = program.once;
-        // Stages are fused where whole steps are not.
+        // Stages within a step are fused only if whole steps cannot be fused.
         let fuse = fuse && program.depths.most == 0;
         program.step = program.list(&step, true, fuse);
         program.once_in_step = (before..program.once).collect();
@@ -89,7 +92,8 @@ impl Program {
         Ok(program)
     }
 
-    /// Numbers a list of items and the lists within it, with groups of stages that are fused if `fuse` says so.
+    /// Compiles a list of items and the lists nested in it; returns the id of the list. Consecutive stages become fusion
+    /// groups if `fuse` is true.
     fn list(&mut self, items: &[Item], in_step: bool, fuse: bool) -> ListId {
         let id = ListId(self.lists.len());
         self.lists.push(List { ops: vec![], bytes: self.declared.bytes_of_items(items) });
@@ -119,37 +123,38 @@ impl Program {
         id
     }
 
-    /// The stages at the beginning of some items that are fused, if any are and their halos fit.
+    /// Returns the fusion group at the beginning of some items; `None` if their first stages cannot be fused or the halos
+    /// take too much memory.
     fn group(&mut self, items: &[Item], in_step: bool, fuse: bool) -> Option<FusionGroup> {
         let Program { declared, domains, extent, depths, .. } = self;
         let block = longest_block(declared, domains, extent, items).filter(|_| fuse)?;
         depths.take(declared, domains, &block).then(|| FusionGroup::new(declared, block, in_step))
     }
 
-    /// A stage.
+    /// Returns the stage of an id.
     pub(crate) fn stage(&self, id: StageId) -> &Stage {
         &self.declared.stages[id.0]
     }
 
-    /// The operations of a list.
+    /// Returns the operations of a list.
     pub(crate) fn ops(&self, list: ListId) -> &[Op] {
         &self.lists[list.0].ops
     }
 
-    /// The split that a field lives in.
+    /// Returns the domain decomposition of a field.
     pub(crate) fn domain_of(&self, field: usize) -> &Domain {
         &self.domains[&layout_of(&self.declared.fields[field])]
     }
 
-    /// The grid that a field lives on.
+    /// Returns the grid of a field.
     pub(crate) fn grid_of(&self, field: usize) -> &Grid {
         self.declared.grid_of(field)
     }
 
-    /// A block of this many steps.
+    /// Returns a block of fused steps.
     ///
     /// # Errors
-    /// Why these steps cannot be fused.
+    /// The reason, if this number of steps cannot be fused.
     pub(crate) fn block(&self, steps: usize) -> std::result::Result<Block, String> {
         Block::of(&self.declared, &self.domains, &self.extent, steps)
     }
@@ -157,27 +162,27 @@ impl Program {
     /// Checks a stage that is not part of the schedule, such as a measurement of a running simulation.
     ///
     /// # Errors
-    /// As [`Program::new`], and if the stage reads farther around a cell than the schedule and the diagnostics do: there is no
-    /// room for such a halo.
+    /// As [`Program::new`], and if the stencil extent of the stage exceeds the extents of the schedule and the diagnostics,
+    /// because the arrays have no such halo.
     pub(crate) fn check_stage(&self, stage: &Stage) -> Result<()> {
         checks::stage(&self.declared, stage)?;
         let deeper = stage.reads.iter().find(|(f, extent)| !self.extent[*f].covers(extent));
         deeper.map_or(Ok(()), |(f, extent)| {
             Err(Error::input(format!(
-                "`{}` reads `{}` as far as {extent:?}, and the schedule and the diagnostics only as far as {:?}",
+                "`{}` reads `{}` as far as {extent:?}, but the schedule and the diagnostics only as far as {:?}",
                 stage.name, self.declared.fields[*f].name, self.extent[*f]
             ))
             .remedy("declare the reduction with `Model::diagnose`, so that halos are deep enough"))
         })
     }
 
-    /// The process grid of the first grid, parts along z, y, x.
+    /// Returns the process grid of the first grid: parts along z, y, x.
     pub fn process_grid(&self) -> [usize; 3] {
         self.domains.get(&(0, [false; 3])).map_or([1; 3], |d| d.dims)
     }
 }
 
-/// Makes stages of all diagnostics that are reductions.
+/// Appends a stage for every diagnostic that is a reduction; returns the names and quantities of all diagnostics.
 fn diagnostics(declared: &mut Declarations) -> Vec<(String, Measured)> {
     let all = declared.diagnostics.clone();
     let measured = all.into_iter().map(|d| match d.what {
@@ -190,13 +195,13 @@ fn diagnostics(declared: &mut Declarations) -> Vec<(String, Measured)> {
     measured.collect()
 }
 
-/// The largest extent at which each field is read.
+/// Returns the union of the stencil extents at which stages read each field.
 fn extents(declared: &Declarations) -> Vec<Extent> {
     let mut extent = vec![Extent::POINTWISE; declared.fields.len()];
     for (f, read) in declared.stages.iter().flat_map(|s| s.reads.iter().copied()) {
         extent[f] = extent[f].union(&read);
     }
-    // Components of a vector become each other where blocks are rotated, so they need the same room.
+    // A rotated join maps components of a vector to each other, so all of them need the same halo.
     for vector in &declared.vectors {
         let all = vector.iter().flatten().fold(Extent::POINTWISE, |all, &f| all.union(&extent[f]));
         vector.iter().flatten().for_each(|&f| extent[f] = all);
@@ -204,7 +209,7 @@ fn extents(declared: &Declarations) -> Vec<Extent> {
     extent
 }
 
-/// The splits of all grids that fields or lines live in.
+/// Returns the domain decompositions of all layouts that fields or line stages use.
 fn domains(declared: &Declarations, extent: &[Extent], ranks: usize) -> Result<BTreeMap<Layout, Domain>> {
     let mut domains = BTreeMap::new();
     for d in &declared.fields {
@@ -227,7 +232,7 @@ fn domains(declared: &Declarations, extent: &[Extent], ranks: usize) -> Result<B
     Ok(domains)
 }
 
-/// The fields that some stage makes from their own present values: they need two arrays.
+/// Returns, for each field, whether a stage both reads and writes it. Such fields need two arrays.
 fn read_and_written(declared: &Declarations) -> Vec<bool> {
     let mut double = vec![false; declared.fields.len()];
     for stage in &declared.stages {

@@ -1,4 +1,4 @@
-//! Which cells go where: copy plans between patches. Halos, transposes and gathering are all lists of boxes to copy.
+//! Copy regions: boxes of cells that are copied between patches. Halo exchanges, transposes and gathers are lists of them.
 use crate::base::Region;
 use crate::base::index_transform::IndexTransform;
 use crate::model::grid::Grid;
@@ -9,18 +9,18 @@ use std::collections::BTreeSet;
 /// A box of cells to be copied from one patch to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CopyRegion {
-    /// Owner of the cells: rank and position among its patches.
+    /// The patch that owns the cells: rank, and index among the patches of the rank.
     pub from: (usize, usize),
-    /// Where they are wanted: rank and position among its patches.
+    /// The patch that receives the cells: rank, and index among the patches of the rank.
     pub to: (usize, usize),
-    /// Where they go, in indices of the patch that wants them.
+    /// The cells in indices of the receiving patch.
     pub target: Region,
-    /// From those indices to the owner's.
+    /// The map from indices of the receiving patch to indices of the owning patch.
     pub transform: IndexTransform,
 }
 
-/// The halo of every patch of a rank: all boxes within `reach` of it that some rank owns, in a fixed order that sender
-/// and receiver agree on. Without corners only the boxes straight beyond its faces.
+/// Returns the halo of every patch of a rank: all boxes within `extent` of the patch that some rank owns. The order is the
+/// same on sender and receiver. Without corners, only the boxes next to the faces of a patch.
 pub fn halo(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> Vec<CopyRegion> {
     let mut copies = vec![];
     let stored = |depth: [usize; 3]| [0, 1, 2].map(|a| if a < 2 && grid.is_flat(a) { 0 } else { depth[a] });
@@ -36,8 +36,8 @@ pub fn halo(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> Vec<C
             });
             faces.filter(|face| !face.is_empty()).collect()
         };
-        for outside in around {
-            for (block, cells, transform) in grid.resolve(patch.block, outside) {
+        for region in around {
+            for (block, cells, transform) in grid.resolve(patch.block, region) {
                 copies.extend(domain.owners(block, &cells).into_iter().map(|(owner, position, part)| CopyRegion {
                     from: (owner, position),
                     to: (rank, p),
@@ -50,7 +50,8 @@ pub fn halo(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> Vec<C
     copies
 }
 
-/// From one split of a grid to another: what `rank` wants of `to`, found in `from` after the turn.
+/// Returns the copies to `rank` when all cells of decomposition `from` are copied to decomposition `to`. `transform` maps
+/// indices of `to` to indices of `from`.
 pub fn between(from: &Domain, to: &Domain, transform: IndexTransform, rank: usize) -> Vec<CopyRegion> {
     let mut copies = vec![];
     for (p, patch) in to.patches(rank).iter().enumerate() {
@@ -65,9 +66,9 @@ pub fn between(from: &Domain, to: &Domain, transform: IndexTransform, rank: usiz
     copies
 }
 
-/// True if the cells of a copy are one piece of memory on both sides, of the same shape, but for halos that lie between
-/// them: whole planes, or whole rows of one plane, of patches that are equally wide. (Arrays of a field have halos of
-/// the same depth everywhere.)
+/// Returns true if the cells of a copy are one contiguous range of memory on both sides, of the same shape, apart from halo
+/// cells between them: whole planes, or whole rows of one plane, of patches of equal width. (All arrays of a field have
+/// halos of the same depth.)
 pub fn is_contiguous(domain: &Domain, copy: &CopyRegion) -> bool {
     let owned = |(rank, patch): (usize, usize)| domain.patches(rank)[patch].region;
     let (source, target) = (owned(copy.from), owned(copy.to));
@@ -76,22 +77,23 @@ pub fn is_contiguous(domain: &Domain, copy: &CopyRegion) -> bool {
     copy.transform.is_shift() && source.size()[1..] == target.size()[1..] && spans(2) && (spans(1) || one_plane)
 }
 
-/// The ranks that may want cells of `rank`, or own cells that it wants, within `extent`: a superset, found without asking
-/// other ranks. A cell beyond several faces is reached by crossing them one at a time, and crossing a face leads both ways,
-/// so ranks at most three crossings apart are enough.
+/// Returns a superset of the ranks that exchange halo cells within `extent` with `rank`, and `rank` itself. No communication
+/// is needed. A path to a halo cell crosses at most three faces, one per axis, and faces can be crossed in both directions,
+/// so three steps over face neighbours find all these ranks.
 pub fn neighbours(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> BTreeSet<usize> {
     let far = extent.below.iter().chain(&extent.above).copied().max().unwrap_or(0);
     let mut found = BTreeSet::from([rank]);
     let mut outermost = vec![rank];
     for _ in 0..3 {
-        let beyond = outermost.iter().flat_map(|&r| halo(grid, domain, r, &Extent::star(far)));
-        let next: BTreeSet<usize> = beyond.map(|copy| copy.from.0).collect();
+        let regions = outermost.iter().flat_map(|&r| halo(grid, domain, r, &Extent::star(far)));
+        let next: BTreeSet<usize> = regions.map(|copy| copy.from.0).collect();
         outermost = next.into_iter().filter(|r| found.insert(*r)).collect();
     }
     found
 }
 
-/// The ranks that want cells of `rank` when all cells of `from` are copied to `to` (see [`between`]), and `rank` itself.
+/// Returns the ranks that receive cells of `rank` when all cells of `from` are copied to `to` (see [`between`]), and `rank`
+/// itself.
 pub fn receivers(from: &Domain, to: &Domain, transform: IndexTransform, rank: usize) -> BTreeSet<usize> {
     let back = transform.inverse();
     let mine = from.patches(rank);
@@ -105,7 +107,7 @@ mod tests {
     use crate::base::index_transform::{X, Y, Z};
 
     #[test]
-    fn a_halo_covers_all_that_is_not_beyond_a_wall_once() {
+    fn a_halo_covers_all_cells_inside_boundaries_once() {
         let grid = Grid::new([4, 6, 9]).periodic([true, false, true]);
         for ranks in [1, 2, 6, 8] {
             let domain = Domain::new(&grid, ranks, None, [2; 3]).unwrap();
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_all_that_exchange_halos() {
+    fn neighbours_contain_all_ranks_that_exchange_halos() {
         let ring = Grid::blocks(2, [6, 6, 6]).join(0, Z, 1, [Z, -X, Y]).unwrap().join(0, X, 1, [X, Y, Z]).unwrap();
         let grids = [Grid::new([6, 8, 10]).periodic([true, false, true]), Grid::new([9, 9]).periodic([true; 2]), ring];
         for grid in &grids {
@@ -154,8 +156,8 @@ mod tests {
                 for rank in 0..ranks {
                     let near = neighbours(grid, &domain, rank, &extent);
                     for other in 0..ranks {
-                        let wants = halo(grid, &domain, other, &extent).iter().any(|copy| copy.from.0 == rank);
-                        assert!(!wants || near.contains(&other), "{other} wants cells of {rank} of {ranks}");
+                        let receives = halo(grid, &domain, other, &extent).iter().any(|copy| copy.from.0 == rank);
+                        assert!(!receives || near.contains(&other), "{other} receives cells of {rank} of {ranks}");
                     }
                 }
             }
@@ -166,15 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn receivers_are_all_that_want_cells() {
+    fn receivers_are_all_ranks_that_get_cells() {
         let grid = Grid::new([6, 5, 4]);
         let whole = |axes| Domain::whole(&grid, 4, axes, [1; 3]);
         let (a, b) = (whole([false, false, true]), whole([true, false, false]));
         for rank in 0..4 {
             let found = receivers(&a, &b, IndexTransform::NONE, rank);
             for other in 0..4 {
-                let wants = between(&a, &b, IndexTransform::NONE, other).iter().any(|copy| copy.from.0 == rank);
-                assert_eq!(wants || other == rank, found.contains(&other), "{other} and {rank}");
+                let receives = between(&a, &b, IndexTransform::NONE, other).iter().any(|copy| copy.from.0 == rank);
+                assert_eq!(receives || other == rank, found.contains(&other), "{other} and {rank}");
             }
         }
     }

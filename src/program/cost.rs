@@ -1,4 +1,4 @@
-//! What a program costs: memory, messages, bytes that must move. Linear in the number of ranks.
+//! The cost of a program: memory, messages and memory traffic. The time to compute it is linear in the number of ranks.
 use crate::base::{Error, Result};
 use crate::model::stage::Item;
 use crate::program::compile::Program;
@@ -9,10 +9,10 @@ use crate::program::transfers;
 use halocline_kernels::Extent;
 
 impl Program {
-    /// Bytes of fields on a rank, with halos.
+    /// Returns the bytes of all fields on a rank, with halos.
     ///
     /// # Errors
-    /// If they overflow: no machine can hold the grid.
+    /// If the number of bytes overflows.
     pub fn memory(&self, rank: usize) -> Result<u64> {
         let depths = &self.depths;
         let bytes = |f| {
@@ -20,7 +20,7 @@ impl Program {
                 let d = &self.declared.fields[f];
                 let cells = self.declared.grids[d.grid].cells();
                 Error::input(format!(
-                    "the field `{}` of {cells:?} cells [z, y, x] does not fit into any memory",
+                    "the field `{}` of {cells:?} cells [z, y, x] is larger than the address space",
                     d.name
                 ))
                 .remedy("use fewer cells")
@@ -29,10 +29,11 @@ impl Program {
         (0..self.declared.fields.len()).map(bytes).sum()
     }
 
-    /// By rank, the messages that it sends in a step and their bytes, loops passed once.
+    /// Returns, for each rank, the number of messages that it sends in a step and their bytes. An `until` loop counts as one
+    /// iteration.
     pub fn messages(&self) -> Vec<(usize, usize)> {
         let mut valid = vec![vec![]; self.declared.fields.len()];
-        // The second pass is like all that follow.
+        // Halos that the first step leaves valid need no exchange in the second, which stands for all later steps.
         let mut pass = || {
             let mut exchanged: Vec<Halo> = vec![];
             self.walk(&self.declared.step, &mut valid, &mut exchanged);
@@ -41,15 +42,15 @@ impl Program {
         pass();
         let mut all = vec![(0, 0); self.ranks];
         for halo in pass() {
-            let wanted = |rank| transfers::of_halos(&self.declared, &self.domains, &halo, rank);
-            for (all, one) in all.iter_mut().zip(ExchangePlan::sent(self.ranks, wanted)) {
+            let incoming = |rank| transfers::of_halos(&self.declared, &self.domains, &halo, rank);
+            for (all, one) in all.iter_mut().zip(ExchangePlan::sent(self.ranks, incoming)) {
                 *all = (all.0 + one.0, all.1 + one.1);
             }
         }
         all
     }
 
-    /// Follows a list of items: which halos are exchanged, one after the other.
+    /// Appends the halo exchanges of a list of items to `exchanged`, in order. `valid` holds the valid halos of each field.
     fn walk(&self, items: &[Item], valid: &mut [Vec<Extent>], exchanged: &mut Vec<Halo>) {
         for item in items {
             match item {
@@ -69,12 +70,12 @@ impl Program {
         }
     }
 
-    /// Bytes that all ranks together must move in memory in a step, loops left out: what T_eff counts.
+    /// Returns the bytes that all ranks together must read or write in memory in a step, without loops: the bytes of T_eff.
     pub fn bytes_per_step(&self) -> u64 {
         self.declared.bytes_of_items(&self.declared.step)
     }
 
-    /// Bytes of all fields that a checkpoint holds.
+    /// Returns the bytes of all fields in a checkpoint.
     pub fn bytes_of_state(&self) -> u64 {
         self.declared.written().into_iter().map(|f| self.declared.bytes_of_field(f)).sum()
     }

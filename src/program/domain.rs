@@ -1,4 +1,4 @@
-//! Which rank owns which cells of a grid.
+//! Domain decompositions: the cells of a grid that each rank owns.
 use crate::base::Region;
 use crate::base::{Error, Result};
 use crate::model::grid::Grid;
@@ -9,14 +9,15 @@ use crate::program::process_grid;
 pub struct Patch {
     /// The block of the grid.
     pub block: usize,
-    /// Its cells there.
+    /// The cells, in indices of the block.
     pub region: Region,
 }
 
-/// A grid split over ranks. Every rank knows all of it, so that whom to send what follows without asking.
+/// The decomposition of a grid over ranks. Every rank holds the whole decomposition, so ranks plan messages without
+/// communication.
 ///
-/// Every block is cut by the same process grid; `blocks × parts` boxes are dealt out evenly, so that a rank owns one box
-/// of a grid of one block, and `blocks / gcd(blocks, ranks)` boxes otherwise.
+/// Every block is cut by the same process grid. The `blocks × parts` boxes are distributed evenly: a rank owns
+/// `blocks / gcd(blocks, ranks)` boxes, which is one box if the grid has one block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Domain {
     /// Parts along z, y, x of every block.
@@ -27,11 +28,11 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// The cheapest legal split, or the one that the user wants. No part of a bounded axis is thinner than `thickness`,
-    /// the deepest halo, so that what a wall mirrors is never another rank's.
+    /// The cheapest legal decomposition, or the one with the process grid `dims`. No part of a bounded axis is thinner than
+    /// `thickness`, the deepest halo, so mirror images beyond a boundary need no cell of another rank.
     ///
     /// # Errors
-    /// If there is no legal split, naming the largest legal number of ranks.
+    /// If no legal decomposition exists; the message names the largest legal number of ranks.
     pub fn new(grid: &Grid, ranks: usize, dims: Option<[usize; 3]>, thickness: [usize; 3]) -> Result<Domain> {
         let (cells, periodic, least) = Domain::limits(grid, thickness);
         let blocks = grid.all_blocks().len();
@@ -50,14 +51,16 @@ impl Domain {
                     parts(ranks),
                     e.what()
                 ))
-                .remedy(format!("use {most} ranks: the largest number up to {ranks} that the blocks can be dealt to"))
+                .remedy(format!(
+                    "use {most} ranks: the largest number up to {ranks} over which the blocks can be distributed"
+                ))
             }
         })?;
         Ok(Domain::with(grid, ranks, dims))
     }
 
-    /// A split that leaves these axes whole. Ranks beyond what the other axes can feed own nothing. Parts of bounded axes
-    /// are as thick as in [`Domain::new`].
+    /// A decomposition that does not cut the axes `whole`. If the other axes have too few cells for all ranks, the last
+    /// ranks own no cells. Parts of bounded axes are as thick as in [`Domain::new`].
     pub fn whole(grid: &Grid, ranks: usize, whole: [bool; 3], thickness: [usize; 3]) -> Domain {
         let (cells, periodic, mut least) = Domain::limits(grid, thickness);
         (0..3).filter(|&a| whole[a]).for_each(|a| least[a] = cells[a]);
@@ -65,12 +68,12 @@ impl Domain {
         let split = |busy: usize| {
             process_grid::cheapest(cells, periodic, least, busy / gcd(busy, blocks)).ok().map(|dims| (busy, dims))
         };
-        // One rank can always have all of it.
+        // One rank can always own the whole grid.
         let (busy, dims) = (1..=ranks).rev().find_map(split).unwrap_or((1, [1; 3]));
         Domain { ranks, ..Domain::with(grid, busy, dims) }
     }
 
-    /// Cells of the smallest block, which axes are periodic, and the fewest cells that a part may have.
+    /// Returns the cells of the smallest block, the axes that are periodic, and the minimum number of cells of a part.
     fn limits(grid: &Grid, thickness: [usize; 3]) -> ([usize; 3], [bool; 3], [usize; 3]) {
         let cells = [0, 1, 2].map(|a| grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1));
         let periodic = [0, 1, 2].map(|a| !grid.is_bounded(a));
@@ -83,12 +86,12 @@ impl Domain {
         Domain { dims, cuts: cuts.collect(), boxes_per_rank: blocks / gcd(ranks, blocks), ranks }
     }
 
-    /// Number of ranks.
+    /// Returns the number of ranks.
     pub fn ranks(&self) -> usize {
         self.ranks
     }
 
-    /// What a rank owns, in order; a box has at least one cell.
+    /// Returns the patches that a rank owns, in order. A patch has at least one cell.
     pub fn patches(&self, rank: usize) -> Vec<Patch> {
         let parts: usize = self.dims.iter().product();
         let mine = rank * self.boxes_per_rank..(rank + 1) * self.boxes_per_rank;
@@ -108,7 +111,7 @@ impl Domain {
         }
     }
 
-    /// The owners of the cells of a box within a block: rank, position among its patches, the cells.
+    /// Returns the owners of the cells of a region within a block: rank, index among the patches of the rank, cells.
     pub fn owners(&self, block: usize, region: &Region) -> Vec<(usize, usize, Region)> {
         let cuts = &self.cuts[block];
         let [z, y, x]: [std::ops::Range<usize>; 3] = std::array::from_fn(|a| {
@@ -168,12 +171,12 @@ mod tests {
 
     #[test]
     fn parts_of_bounded_axes_are_as_thick_as_the_halo() {
-        let walls = Grid::new([1, 9, 4]);
-        assert_eq!(Domain::new(&walls, 2, None, [1, 4, 4]).unwrap().dims, [1, 2, 1]);
-        let thin = Domain::new(&walls, 3, None, [1, 4, 4]).unwrap_err().to_string();
+        let bounded = Grid::new([1, 9, 4]);
+        assert_eq!(Domain::new(&bounded, 2, None, [1, 4, 4]).unwrap().dims, [1, 2, 1]);
+        let thin = Domain::new(&bounded, 3, None, [1, 4, 4]).unwrap_err().to_string();
         assert!(thin.ends_with("use 2 ranks: the largest number up to 3 that it can be cut into"), "{thin}");
-        assert_eq!(Domain::new(&walls.clone().periodic([true, false]), 9, None, [1, 4, 4]).unwrap().dims, [1, 9, 1]);
-        assert_eq!(Domain::whole(&walls, 9, [false, false, true], [1, 3, 1]).dims, [1, 3, 1]);
+        assert_eq!(Domain::new(&bounded.clone().periodic([true, false]), 9, None, [1, 4, 4]).unwrap().dims, [1, 9, 1]);
+        assert_eq!(Domain::whole(&bounded, 9, [false, false, true], [1, 3, 1]).dims, [1, 3, 1]);
         let blocks = Domain::new(&Grid::blocks(6, [4, 4]), 12, None, [1, 4, 4]).unwrap_err().to_string();
         assert!(blocks.contains("into 2 parts") && blocks.contains("use 6 ranks"), "{blocks}");
     }

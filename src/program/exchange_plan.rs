@@ -1,20 +1,20 @@
-//! The plan of an exchange: which transfers a rank makes by itself, which it sends and receives, packed or not.
+//! Exchange plans: the local copies, packed messages and direct messages of a rank in an exchange.
 use crate::base::Region;
 use crate::program::transfers::Transfer;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How a transfer is made.
+/// The route of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
     /// A copy within the rank.
     Local,
-    /// A message from array to array.
+    /// A message sent from array to array, without packing.
     Direct,
-    /// A part of the packed message to the rank.
+    /// A part of the packed message between two ranks.
     Packed,
 }
 
-/// The transfers that a rank wants, each with its route: the same on the sender and on the receiver.
+/// Returns the incoming transfers of a rank, each with its route. The result is the same on sender and receiver.
 fn routes(rank: usize, transfers: Vec<Transfer>) -> impl Iterator<Item = (Transfer, Route)> {
     (0..transfers.len()).map(move |i| match transfers[i] {
         t if t.copy.from.0 == rank => (t, Route::Local),
@@ -23,8 +23,8 @@ fn routes(rank: usize, transfers: Vec<Transfer>) -> impl Iterator<Item = (Transf
     })
 }
 
-/// Whether the i-th move that a rank wants goes unpacked: if what lies between its cells is touched by no other move on
-/// the way, neither one within the rank nor another that goes unpacked.
+/// Returns true if the i-th incoming transfer of a rank is a direct message: its cells are contiguous, and no local copy and
+/// no other contiguous transfer writes the memory between them at the same time.
 pub(crate) fn is_direct(rank: usize, transfers: &[Transfer], i: usize) -> bool {
     let m = &transfers[i];
     let all = |cells: Region, axis: usize| cells.with(axis, isize::MIN, isize::MAX);
@@ -43,23 +43,23 @@ pub(crate) fn is_direct(rank: usize, transfers: &[Transfer], i: usize) -> bool {
 pub(crate) struct ExchangePlan {
     /// Copies within the rank.
     pub local: Vec<Transfer>,
-    /// Packed messages by the rank that they go to.
+    /// Transfers of the packed messages to send, by receiving rank.
     pub outgoing: BTreeMap<usize, Vec<Transfer>>,
-    /// Packed messages by the rank that they come from.
+    /// Transfers of the packed messages to receive, by sending rank.
     pub incoming: BTreeMap<usize, Vec<Transfer>>,
-    /// Unpacked messages to send: peer and transfer.
+    /// Direct messages to send: receiving rank and transfer.
     pub sends: Vec<(usize, Transfer)>,
-    /// Unpacked messages to receive: peer and transfer.
+    /// Direct messages to receive: sending rank and transfer.
     pub receives: Vec<(usize, Transfer)>,
 }
 
 impl ExchangePlan {
-    /// The plan of rank `me`. `wanted(rank)` lists the transfers that a rank wants, in an order that does not depend on which
-    /// rank asks; `peers` holds at least the ranks that want cells of `me`, and `me`.
-    pub fn new(me: usize, peers: &BTreeSet<usize>, wanted: impl Fn(usize) -> Vec<Transfer>) -> ExchangePlan {
+    /// The plan of rank `me`. `incoming_of(rank)` returns the incoming transfers of a rank, in the same order on every rank that
+    /// calls it. `peers` contains `me` and at least the ranks that receive cells of `me`.
+    pub fn new(me: usize, peers: &BTreeSet<usize>, incoming_of: impl Fn(usize) -> Vec<Transfer>) -> ExchangePlan {
         let mut plan = ExchangePlan::default();
         for &rank in peers {
-            for (t, route) in routes(rank, wanted(rank)) {
+            for (t, route) in routes(rank, incoming_of(rank)) {
                 let from = t.copy.from.0;
                 match (route, from == me, rank == me) {
                     (Route::Local, true, true) => plan.local.push(t),
@@ -74,12 +74,12 @@ impl ExchangePlan {
         plan
     }
 
-    /// By rank, the messages that it sends and the bytes of their cells, in one pass over all ranks.
-    pub fn sent(ranks: usize, wanted: impl Fn(usize) -> Vec<Transfer>) -> Vec<(usize, usize)> {
+    /// Returns, for each rank, the number of messages that it sends and the bytes of their cells.
+    pub fn sent(ranks: usize, incoming_of: impl Fn(usize) -> Vec<Transfer>) -> Vec<(usize, usize)> {
         let mut sent = vec![(0, 0); ranks];
         for rank in 0..ranks {
             let mut packed = BTreeSet::new();
-            for (t, route) in routes(rank, wanted(rank)).filter(|(_, route)| *route != Route::Local) {
+            for (t, route) in routes(rank, incoming_of(rank)).filter(|(_, route)| *route != Route::Local) {
                 let (messages, bytes) = &mut sent[t.copy.from.0];
                 if route == Route::Direct || packed.insert(t.copy.from.0) {
                     *messages += 1;

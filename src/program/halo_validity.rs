@@ -1,11 +1,12 @@
-//! Which halos are valid: what exchanges make valid, and writes make stale.
+//! Halo validity: an exchange makes halos valid, and a write to a field makes its halo stale.
 use crate::model::declarations::Declarations;
 use halocline_kernels::Extent;
 
-/// Halos that are exchanged together: fields, and how far.
+/// Halos that are exchanged together: field ids and stencil extents.
 pub(crate) type Halo = Vec<(usize, Extent)>;
 
-/// Marks halos as valid after an exchange. Corners from earlier exchanges become stale: whole planes travel with theirs.
+/// Marks halos as valid after an exchange. Earlier halos with corners become stale, because the exchange of whole planes may
+/// overwrite their corner cells with older values.
 pub(crate) fn mark_valid(valid: &mut [Vec<Extent>], halo: &Halo) {
     for (f, extent) in halo {
         valid[*f].retain(|r| !r.corners);
@@ -13,8 +14,8 @@ pub(crate) fn mark_valid(valid: &mut [Vec<Extent>], halo: &Halo) {
     }
 }
 
-/// Marks the halo of a field that is written as stale, and the halos of the other components of its vector, which become
-/// each other where blocks are joined with a rotation.
+/// Marks the halo of a field as stale after a write, and the halos of the other components of its vector, because a rotated
+/// join maps the components to each other.
 pub(crate) fn invalidate(declared: &Declarations, valid: &mut [Vec<Extent>], f: usize) {
     valid[f].clear();
     if let Some((vector, _)) = declared.fields[f].vector {
@@ -22,10 +23,11 @@ pub(crate) fn invalidate(declared: &Declarations, valid: &mut [Vec<Extent>], f: 
     }
 }
 
-/// The reads whose halo is stale, without the axes along which it is valid (corners belong to all axes).
+/// Returns the fields that are read with a stale halo, and the stale extents. Axes along which a halo is valid are left out,
+/// unless the stencil has corners.
 pub(crate) fn stale(valid: &[Vec<Extent>], reads: &[(usize, Extent)]) -> Halo {
     let stale = |&(f, extent): &(usize, Extent)| {
-        let is_valid = |wanted: &Extent| valid[f].iter().any(|r| r.covers(wanted));
+        let is_valid = |read: &Extent| valid[f].iter().any(|r| r.covers(read));
         let mut rest = extent;
         for a in (0..3).filter(|_| !extent.corners) {
             let mut along = Extent::POINTWISE;
@@ -39,7 +41,7 @@ pub(crate) fn stale(valid: &[Vec<Extent>], reads: &[(usize, Extent)]) -> Halo {
     reads.iter().filter_map(stale).collect()
 }
 
-/// The part of an extent along x.
+/// Returns the part of an extent along x.
 pub(crate) fn along_x(extent: &Extent) -> Extent {
     Extent { below: [0, 0, extent.below[2]], above: [0, 0, extent.above[2]], corners: false }
 }

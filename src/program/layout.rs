@@ -1,17 +1,17 @@
-//! Layouts: the splits of grids that fields live in.
+//! Layouts: decompositions of grids, by grid id and uncut axes.
 use crate::model::field::FieldDeclaration;
 use crate::program::domain::Domain;
 use std::collections::BTreeMap;
 
-/// A split of one of the grids: the grid, and which axes are whole.
+/// The id of a decomposition: the grid id, and for each axis whether it must not be cut.
 pub(crate) type Layout = (usize, [bool; 3]);
 
-/// The layout of a field.
+/// Returns the layout of a field.
 pub(crate) fn layout_of(field: &FieldDeclaration) -> Layout {
     (field.grid, field.whole)
 }
 
-/// The layout that leaves an axis whole: the field's own, where it already does.
+/// Returns a layout that does not cut `axis`: the layout of the field if it has this property.
 pub(crate) fn line_layout(domains: &BTreeMap<Layout, Domain>, field: &FieldDeclaration, axis: usize) -> Layout {
     let own = layout_of(field);
     if domains[&own].dims[axis] == 1 {

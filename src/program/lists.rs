@@ -1,12 +1,12 @@
-//! Schedules as lists of operations: items, with the stages that are fused replaced by their group.
+//! Compiled schedules: lists of operations, in which fusion groups replace the stages that are fused.
 use crate::model::condition::Condition;
 use crate::model::stage::StageId;
 
-/// The number of a list in its program.
+/// The index of a list in its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ListId(pub usize);
 
-/// The number of a fusion group in its program.
+/// The index of a fusion group in its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GroupId(pub usize);
 
@@ -15,7 +15,7 @@ pub(crate) struct GroupId(pub usize);
 pub(crate) enum Op {
     /// Runs a stage.
     Stage(StageId),
-    /// Runs stages that are fused.
+    /// Runs a fusion group.
     Group(GroupId),
     /// Runs a list a number of times.
     Repeat(usize, ListId),
@@ -25,10 +25,10 @@ pub(crate) enum Op {
     Once(usize, ListId),
 }
 
-/// Operations in their order.
+/// A list of operations, in the order in which they run.
 #[derive(Clone, Default)]
 pub(crate) struct List {
     pub ops: Vec<Op>,
-    /// Bytes that all ranks together must move in one pass through the stages of the list, loops left out.
+    /// Bytes that all ranks together must read or write in one pass over the stages of the list, without loops.
     pub bytes: u64,
 }

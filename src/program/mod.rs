@@ -1,5 +1,5 @@
-//! What follows from a model and a number of ranks: who owns which cells, what is copied between ranks and when, what is
-//! fused, and what it costs. All checks of a model are here. Nothing is allocated, and no message is sent.
+//! A model compiled for a number of ranks: the domain decomposition, the transfers between ranks, the fusion groups and
+//! the costs. All checks of a model are here. This module allocates no field and sends no message.
 mod checks;
 mod compile;
 pub(crate) mod copies;

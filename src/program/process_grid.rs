@@ -1,20 +1,21 @@
-//! The process grid: how many ranks stand along each axis, and which cells each of them owns.
+//! The process grid: the number of ranks along each axis, and the cells of each rank.
 //!
-//! Ranks are numbered row-major, x fastest, as MPI's Cartesian topologies are. All triples are `[z, y, x]`.
+//! Ranks are numbered row-major, x fastest, as in MPI's Cartesian topologies. All triples are `[z, y, x]`.
 use crate::base::{Error, Result};
 
-/// Price of a halo face that cuts an axis, per cell, for `[z, y, x]`: a z face is contiguous in memory, a y face is made
-/// of rows, an x face of single numbers, a cache line each. Measured on ranks of 256³ `f64` cells sharing a machine: all six
-/// faces take 2.4 ms, the two z faces alone 0.1 ms.
+/// Cost of a halo face per cell, for faces across `[z, y, x]`. A z face is contiguous in memory, a y face consists of rows,
+/// and an x face of single numbers, one cache line each. Measured with ranks of 256³ `f64` cells on one machine: all six
+/// faces take 2.4 ms, the two z faces 0.1 ms.
 pub const FACE: [f64; 3] = [1.0, 2.0, 15.0];
-/// Price of a message: about 1 µs, in which about a thousand cells of a z face (0.8 ns each in that measurement) cross.
+/// Cost of a message: about 1 µs, the time of about a thousand cells of a z face (0.8 ns each in the measurement of
+/// [`FACE`]).
 pub const MESSAGE: f64 = 1000.0;
-/// Price of the work on a cell, so that an uneven cut costs what its largest part does: memory-bound stencils take about
-/// 0.8 ns a cell and core, too.
+/// Cost of the work on a cell. The cost of an uneven cut is the cost of its largest part. Memory-bound stencils also take
+/// about 0.8 ns per cell and core.
 pub const CELL: f64 = 1.0;
 
-/// Where the parts of an axis of `n` cells begin, and at last its end: part i is `cuts[i]..cuts[i + 1]`, sizes differ by at
-/// most one.
+/// Returns the first cell of each part of an axis of `n` cells, followed by `n`: part i is `cuts[i]..cuts[i + 1]`. Sizes of
+/// parts differ by at most one.
 ///
 /// ```
 /// assert_eq!(halocline::program::process_grid::cuts(10, 4), [0, 2, 5, 7, 10]);
@@ -23,12 +24,12 @@ pub fn cuts(n: usize, parts: usize) -> Vec<usize> {
     (0..=parts).map(|i| (i as u128 * n as u128 / parts as u128) as usize).collect()
 }
 
-/// The place of a rank in the grid.
+/// Returns the coordinates `[z, y, x]` of a rank in the process grid.
 pub fn coords(dims: [usize; 3], rank: usize) -> [usize; 3] {
     [rank / dims[2] / dims[1], rank / dims[2] % dims[1], rank % dims[2]]
 }
 
-/// The rank at a place.
+/// Returns the rank at coordinates `[z, y, x]` of the process grid.
 ///
 /// ```
 /// use halocline::program::process_grid::{coords, rank_of};
@@ -39,13 +40,13 @@ pub fn rank_of(dims: [usize; 3], coords: [usize; 3]) -> usize {
     (coords[0] * dims[1] + coords[1]) * dims[2] + coords[2]
 }
 
-/// The process grid of `ranks` that is cheapest for this grid of cells: by the work and the halo faces of the rank that has
-/// most of them (see [`FACE`], [`MESSAGE`], [`CELL`]). Of equally cheap ones, the one with most cuts in z, then in y.
-/// No part is thinner than `least` cells: 1 where an axis may be cut anywhere, all its cells where it must stay whole. Flat
-/// axes are never cut.
+/// Returns the process grid of `ranks` ranks with the lowest cost for a grid of `cells`. The cost is the work and the halo
+/// faces of the rank with the largest part (see [`FACE`], [`MESSAGE`], [`CELL`]). Of process grids with equal cost, it is
+/// the one with most cuts in z, then in y. No part is thinner than `least` cells: 1 if an axis may be cut anywhere, all its
+/// cells if it must stay whole. Flat axes are never cut.
 ///
 /// # Errors
-/// If there is no such process grid: with the nearest numbers of ranks that have one.
+/// If no such process grid exists; the message names the nearest legal numbers of ranks.
 ///
 /// ```
 /// use halocline::program::process_grid::cheapest;
@@ -57,7 +58,7 @@ pub fn rank_of(dims: [usize; 3], coords: [usize; 3]) -> usize {
 pub fn cheapest(cells: [usize; 3], periodic: [bool; 3], least: [usize; 3], ranks: usize) -> Result<[usize; 3]> {
     check_counts(cells, ranks)?;
     let most = most_parts(cells, least);
-    // In this order the first of equals has most cuts in z, then in y.
+    // Factorisations come in this order, so the first with the lowest cost has most cuts in z, then in y.
     let mut best: Option<(f64, [usize; 3])> = None;
     for dims in factorisations(most, ranks) {
         let cost = cost(cells, periodic, dims);
@@ -74,12 +75,12 @@ pub fn cheapest(cells: [usize; 3], periodic: [bool; 3], least: [usize; 3], ranks
     })
 }
 
-/// How often each axis can be cut if no part is to be thinner than `least`; an axis can always be left whole.
+/// Returns the maximum number of parts along each axis if no part is thinner than `least`. It is at least 1.
 fn most_parts(cells: [usize; 3], least: [usize; 3]) -> [usize; 3] {
     std::array::from_fn(|a| (cells[a] / least[a].max(1)).max(1))
 }
 
-/// Checks a process grid that the user gives.
+/// Checks a process grid that the user has chosen.
 ///
 /// # Errors
 /// If it is not one of `ranks` ranks, or its parts are thinner than `least` cells (see [`cheapest`]).
@@ -129,7 +130,8 @@ fn check_counts(cells: [usize; 3], ranks: usize) -> Result<()> {
     Ok(())
 }
 
-/// All process grids with at most this many parts along each axis, those with most cuts in z, then in y, first.
+/// Returns all process grids of `ranks` ranks with at most `most` parts along each axis, ordered by decreasing number of
+/// cuts in z, then in y.
 fn factorisations(most: [usize; 3], ranks: usize) -> impl Iterator<Item = [usize; 3]> {
     let divisors = |n: usize, most: usize| (1..=most.min(n)).rev().filter(move |&d| n.is_multiple_of(d));
     divisors(ranks, most[0]).flat_map(move |z| {
@@ -138,12 +140,12 @@ fn factorisations(most: [usize; 3], ranks: usize) -> impl Iterator<Item = [usize
     })
 }
 
-/// What a step costs the rank that has most to do.
+/// Returns the cost of a step on the rank with the largest part.
 fn cost(cells: [usize; 3], periodic: [bool; 3], dims: [usize; 3]) -> f64 {
     let largest: [f64; 3] = std::array::from_fn(|a| cells[a].div_ceil(dims[a]) as f64);
     let volume: f64 = largest.iter().product();
     let exchange = |a: usize| {
-        // With two ranks along a bounded axis each has one neighbour; along a periodic one both faces go to the same rank.
+        // Of two ranks along a bounded axis, each has one neighbour. Along a periodic axis, both faces have the same neighbour.
         let (faces, messages) = match (dims[a], periodic[a]) {
             (1, _) => (0.0, 0.0),
             (2, false) => (1.0, 1.0),
@@ -155,7 +157,7 @@ fn cost(cells: [usize; 3], periodic: [bool; 3], dims: [usize; 3]) -> f64 {
     CELL * volume + (0..3).map(exchange).sum::<f64>()
 }
 
-/// Why there is no legal process grid.
+/// Returns the reason why no legal process grid exists, for the error message.
 fn reason(cells: [usize; 3], least: [usize; 3], ranks: usize) -> String {
     let most = most_parts(cells, least);
     let all: u128 = most.iter().map(|&n| n as u128).fold(1, u128::saturating_mul);
@@ -167,17 +169,17 @@ fn reason(cells: [usize; 3], least: [usize; 3], ranks: usize) -> String {
         (true, true) => format!("it has only {all}"),
         (true, false) => format!("{thin}there are only {all} such parts"),
         _ => format!(
-            "{thin}{ranks} is no product of three factors that are at most {}, {} and {}",
+            "{thin}{ranks} is not a product of three factors of at most {}, {} and {}",
             most[0], most[1], most[2]
         ),
     }
 }
 
-/// The largest legal number of ranks below and, if near, the smallest above.
+/// Returns a remedy: the largest legal number of ranks up to `ranks` and, if near, the smallest above it.
 fn nearest_legal(most: [usize; 3], ranks: usize) -> String {
     let all = most.iter().map(|&n| n as u128).fold(1, u128::saturating_mul).min(usize::MAX as u128) as usize;
     let legal = |&n: &usize| factorisations(most, n).next().is_some();
-    // One rank always is.
+    // One rank is always legal.
     let below = (1..=ranks.min(all)).rev().find(legal).unwrap_or(1);
     match (ranks..=all.min(ranks.saturating_add(ranks / 4))).find(legal) {
         Some(above) => format!("use {below} or {above} ranks: the nearest numbers that it can be cut into"),
@@ -225,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_grids_name_the_numbers_and_the_remedy() {
+    fn errors_of_impossible_grids_name_numbers_and_remedy() {
         let any = [true; 3];
         assert_eq!(
             message(cheapest([1, 2, 3], any, [1; 3], 7)),
@@ -235,7 +237,7 @@ mod tests {
         assert_eq!(
             message(cheapest([4, 4, 4], any, [1; 3], 11)),
             "11 ranks cannot share a grid of [4, 4, 4] cells [z, y, x]: \
-             11 is no product of three factors that are at most 4, 4 and 4\n  \
+             11 is not a product of three factors of at most 4, 4 and 4\n  \
              use 9 or 12 ranks: the nearest numbers that it can be cut into"
         );
         assert!(message(cheapest([4, 0, 4], any, [1; 3], 1)).contains("none along y"));
@@ -282,7 +284,7 @@ mod tests {
         }
 
         #[test]
-        fn ranks_and_places_are_one_to_one(dims in prop::array::uniform3(1_usize..6)) {
+        fn ranks_and_coordinates_are_one_to_one(dims in prop::array::uniform3(1_usize..6)) {
             let mut rank = 0;
             for z in 0..dims[0] {
                 for y in 0..dims[1] {
@@ -296,7 +298,7 @@ mod tests {
         }
 
         #[test]
-        fn the_choice_is_legal_and_none_is_cheaper(
+        fn the_process_grid_is_legal_and_has_the_lowest_cost(
             cells in prop::array::uniform3(1_usize..14), least in prop::array::uniform3(1_usize..4),
             periodic in prop::array::uniform3(any::<bool>()), ranks in 1_usize..60,
         ) {

@@ -319,24 +319,22 @@ fn fields_that_joins_would_break_are_named() {
     }
     assert_eq!(
         error([Z, -Y, -X], on_faces),
-        "the field `u` is read across a join that reverses x, and lies on the faces across it: the face at one end would be \
-         nobody's\n  turn the blocks so that the axis keeps its direction, or put the field in the middle of cells"
+        "the field `u` is read across a join that reverses x, and is on the faces across it: no cell would store the face at \
+         one end\n  orient the blocks so that the axis keeps its direction, or put the field at cell centres"
     );
-    assert!(
-        error([Z, X, Y], on_faces).contains("turns faces across x into faces across y\n  declare the fields on both")
-    );
+    assert!(error([Z, X, Y], on_faces).contains("maps faces across x to faces across y\n  declare the fields on both"));
     let lonely = error([Z, X, Y], |model| {
         let u = model.field("u").build()?;
         model.vector([None, None, Some(u)]);
         Ok(u)
     });
-    assert!(lonely.contains("`u` is read across a join that turns it into the component along y, which"), "{lonely}");
+    assert!(lonely.contains("`u` is read across a join that maps it to the component along y, which"), "{lonely}");
     let mixed = error([Z, X, Y], |model| {
         let (u, v) = (model.field("u").build()?, model.field("v").location(Location::FaceY).build()?);
         model.vector([None, Some(v), Some(u)]);
         Ok(u)
     });
-    assert!(mixed.contains("`u` is read across a join that turns it into a component on faces"), "{mixed}");
+    assert!(mixed.contains("`u` is read across a join that maps it to a component on faces"), "{mixed}");
 
     // Across an axis that a join keeps, faces are as good as anything.
     let kept = || -> Result<()> {

@@ -337,8 +337,8 @@ fn misfits_are_named_before_anything_is_allocated() {
     }
     assert_eq!(
         error(1, Grid::new([3, 8]), wide),
-        "axis y has 3 cells, and the field `a` needs 4: what the schedule reads of it beyond the walls is mirrored inside\n  \
-         use more cells, or a kernel that reads less far"
+        "axis y has 3 cells, and the field `a` needs 4: values beyond the boundaries are mirror images of these cells\n  \
+         use more cells, or a kernel with a smaller stencil"
     );
     let thin = error(7, Grid::new([9, 8]), wide);
     assert!(thin.ends_with("use 4 ranks: the largest number up to 7 that it can be cut into"), "{thin}");
@@ -352,13 +352,13 @@ fn misfits_are_named_before_anything_is_allocated() {
         model.every_step(|s| _ = s.transpose(a, a, [Z, -Y, X]));
         Ok(())
     });
-    assert!(itself.starts_with("the transpose of `a` into `a` has nowhere to go"), "{itself}");
+    assert!(itself.starts_with("the transpose of `a` into `a` has the same source and target"), "{itself}");
     let crooked = error(1, Grid::new([3, 8]), |model| {
         let (a, b) = (model.field::<f64>("a").build()?, model.field("b").build()?);
         model.every_step(|s| _ = s.transpose(a, b, [Z, Y, Y]));
         Ok(())
     });
-    assert!(crooked.contains("is no turn"), "{crooked}");
+    assert!(crooked.contains("which is not a permutation"), "{crooked}");
     let long = error(1, Grid::new([3, 8]), |model| {
         let (a, b) = (model.field::<f64>("a").build()?, model.field("b").build()?);
         model.every_step(|s| _ = s.transpose(a, b, [Z, X, Y]));

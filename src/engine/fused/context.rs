@@ -84,7 +84,7 @@ impl Sweep<'_> {
         let range = |instance: &Instance| {
             let planes = self.range(tile, s, instance.overlap[s]);
             let above =
-                instance.makes.iter().map(|&v| self.block.values[v].extent.above[s] as isize).max().unwrap_or(0);
+                instance.outputs.iter().map(|&v| self.block.values[v].extent.above[s] as isize).max().unwrap_or(0);
             let end = planes.end + if grid.is_bounded(s) && planes.end == n { above } else { 0 };
             InstanceRange { planes, rows: self.range(tile, t, instance.overlap[t]), end }
         };

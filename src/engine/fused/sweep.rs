@@ -96,10 +96,10 @@ pub(super) fn run(
     history: &[Vec<f64>],
 ) -> Result<Vec<Measurement>> {
     let program = core.program();
-    for &(moment, stage) in &block.before {
+    for &(position, stage) in &block.before {
         let stage = program.stage(stage);
         let Work::Point { cell: (b, index), update } = &stage.work else { continue };
-        points::update(core, stage.writes[0], *b, *index, history[moment][TIME], update)?;
+        points::update(core, stage.writes[0], *b, *index, history[position][TIME], update)?;
         core.written(&stage.writes);
     }
     deep.make_valid(core, block);
@@ -131,7 +131,7 @@ fn compute(core: &mut Core, block: &Block, rows: usize, history: &[Vec<f64>]) ->
     let program = core.program();
     let kernel = |instance: &Instance| {
         let arguments = program.stage(instance.stage).arguments();
-        (core.kernel(instance.stage).clone(), Scalars::of(arguments, &history[instance.moment]))
+        (core.kernel(instance.stage).clone(), Scalars::of(arguments, &history[instance.position]))
     };
     let sweep = sweep(core, block, history, block.instances.iter().map(kernel).collect());
     let threads = core.comm.threads();

@@ -52,7 +52,7 @@ fn plane(tile: &Tile, workers: &mut [Worker], p: isize, prefetch: &mut Prefetch)
     }
     for Worker { instance, range, .. } in workers {
         if range.planes.contains(&p) {
-            instance.makes.iter().for_each(|&v| mirror_rows(tile, v, range, p));
+            instance.outputs.iter().for_each(|&v| mirror_rows(tile, v, range, p));
             mirror_planes(tile, instance, range, p, 0);
         } else if (range.planes.end..range.end).contains(&p) {
             mirror_planes(tile, instance, range, p, 1);
@@ -66,7 +66,7 @@ fn mirror_rows(tile: &Tile, v: usize, range: &InstanceRange, p: isize) {
     let (value, t) = (&block.values[v], 1 - block.sweep);
     let Some(ring) = &tile.rings[v] else { return };
     let n = tile.sweep.fields.declared().grids[0].cells()[t] as isize;
-    let (edges, time) = (&edges[value.field], history[value.seen][TIME]);
+    let (edges, time) = (&edges[value.field], history[value.first_read][TIME]);
     for side in (0..2).filter(|&side| [range.rows.start == 0, range.rows.end == n][side]) {
         for (r, mirror) in edges.beyond(t, side, &value.extent) {
             // SAFETY: both are rows of the ring, which has room for those beyond walls.
@@ -83,9 +83,9 @@ fn mirror_planes(tile: &Tile, instance: &Instance, range: &InstanceRange, p: isi
     if side == 0 && (range.planes.start > 0 || !tile.sweep.fields.declared().grids[0].is_bounded(s)) {
         return;
     }
-    for &v in &instance.makes {
+    for &v in &instance.outputs {
         let (value, Some(ring)) = (&block.values[v], &tile.rings[v]) else { continue };
-        let (edges, time) = (&edges[value.field], history[value.seen][TIME]);
+        let (edges, time) = (&edges[value.field], history[value.first_read][TIME]);
         for (q, mirror) in edges.beyond(s, side, &value.extent) {
             if [mirror, q][side] != p {
                 continue;

@@ -132,7 +132,7 @@ impl<'a> Worker<'a> {
         let (s, t) = (block.sweep, 1 - block.sweep);
         let (instance, range) = (self.instance, self.range);
         self.targets.clear();
-        for (o, &v) in instance.makes.iter().enumerate() {
+        for (o, &v) in instance.outputs.iter().enumerate() {
             let value = &block.values[v];
             let field = value.field;
             let in_place = block.in_place[field];
@@ -152,7 +152,7 @@ impl<'a> Worker<'a> {
                 None => (tile.scratch.wrapping_add(o * tile.widest + lines.left), 0),
             };
             let memory = if stands && row != memory { memory } else { null_mut() };
-            let time = history[value.seen][TIME];
+            let time = history[value.first_read][TIME];
             self.targets.push(Target { field, row, step, memory, memory_step, lines, cells, in_place, time });
         }
     }
@@ -237,11 +237,11 @@ impl<'a> Worker<'a> {
     fn points(&self, output: usize, [z, y, _]: [isize; 3], row: *mut u8) {
         let Sweep { fields, history, .. } = self.sweep;
         let here = [self.sweep.wrapped(0, z), self.sweep.wrapped(1, y)];
-        for (_, moment, stage) in self.instance.points.iter().filter(|(o, ..)| *o == output) {
+        for (_, position, stage) in self.instance.points.iter().filter(|(o, ..)| *o == output) {
             let stage = fields.program.stage(*stage);
             let Work::Point { cell: (_, index), update } = &stage.work else { continue };
             if here == [index[0] as isize, index[1] as isize] {
-                let time = history[*moment][TIME];
+                let time = history[*position][TIME];
                 with_element!(fields.declared().fields[stage.writes[0]].element, T => {
                     // SAFETY: the cell lies in the row, which only this thread looks at.
                     let cell = unsafe { &mut *row.cast::<T>().add(index[2]) };

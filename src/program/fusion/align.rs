@@ -1,11 +1,11 @@
-//! Instances at the same distance behind the front go through a plane abreast, row by row, where they need no more of each
-//! other than rows: what one has just written, the next finds in the nearest cache.
+//! Alignment: instances with the same skew run side by side through a plane, row by row, if they need only rows of each
+//! other. A row that one instance has just written is then still in the first-level cache when the next instance reads it.
 use crate::model::declarations::Declarations;
 use crate::program::fusion::fusible::span;
 use crate::program::fusion::instance::{Instance, Origin, Value};
 use halocline_kernels::Extent;
 
-/// Puts instances into groups that go abreast, in their order, each some rows behind the one before.
+/// Assigns consecutive instances to groups that run side by side, each instance some rows behind the one before it.
 pub(super) fn align(declared: &Declarations, instances: &mut [Instance], values: &[Value], sweep: usize) {
     for l in 1..instances.len() {
         let (before, skew) = (&instances[l - 1], instances[l].skew);
@@ -18,8 +18,8 @@ pub(super) fn align(declared: &Declarations, instances: &mut [Instance], values:
     }
 }
 
-/// How many rows instance `l` has to stay behind if it joins the group of the instance before it; none if it can't, since what
-/// it reads beyond walls is made once a plane is whole.
+/// Returns how many rows instance `l` must stay behind if it joins the group of the instance before it. Returns `None` if it
+/// reads values of this group beyond a physical boundary, because these are filled after a whole plane is complete.
 fn row_skew_of(
     declared: &Declarations,
     instances: &[Instance],
@@ -28,16 +28,17 @@ fn row_skew_of(
     l: usize,
 ) -> Option<isize> {
     let (grid, before, across) = (&declared.grids[0], &instances[l - 1], 1 - sweep);
-    let beyond_walls = |extent: &Extent| (0..2).any(|a| grid.is_bounded(a) && extent.below[a].max(extent.above[a]) > 0);
+    let beyond_boundaries =
+        |extent: &Extent| (0..2).any(|a| grid.is_bounded(a) && extent.below[a].max(extent.above[a]) > 0);
     let mut row_skew = before.row_skew;
     for ((field, origin), extent) in instances[l].from.iter().zip(&instances[l].extents) {
         let Origin::Value(v) = *origin else { continue };
-        let maker = &instances[values[v].instance];
-        if maker.group == before.group {
-            if beyond_walls(extent) {
+        let producer = &instances[values[v].instance];
+        if producer.group == before.group {
+            if beyond_boundaries(extent) {
                 return None;
             }
-            row_skew = row_skew.max(maker.row_skew + span(grid, &declared.fields[*field], extent, across)[1]);
+            row_skew = row_skew.max(producer.row_skew + span(grid, &declared.fields[*field], extent, across)[1]);
         }
     }
     Some(row_skew)

@@ -1,6 +1,6 @@
-//! Stages as *instances*: each stage of each step knows which value of a field it reads, how far it stays behind
-//! the front that sweeps through the grid, and how far beyond its tile it has to compute. All of this follows from the
-//! schedule.
+//! Blocks of fused stages. Each stage of each step is an *instance*, with the values of fields that it reads, its skew (the
+//! number of planes that it stays behind the wavefront), and its overlap (the cells that it computes beyond its tile). All of
+//! this follows from the schedule.
 use crate::model::argument::BoundArgument;
 use crate::model::declarations::Declarations;
 use crate::model::grid::Grid;
@@ -14,35 +14,35 @@ use crate::program::layout::Layout;
 use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 
-/// Some stages, done a number of times, as instances.
+/// A number of steps over a list of stages, unrolled into instances.
 pub(crate) struct Block {
-    /// How many times: steps, where the stages are those of a step.
+    /// The number of passes over `stages`: steps, if `stages` is a whole step.
     pub steps: usize,
-    /// The axis that the front moves along: z, or y where z is flat.
+    /// The axis along which the wavefront moves: z, or y if z is flat.
     pub sweep: usize,
-    /// Whether z and y are periodic and not cut: rows beyond their ends are those at the other end.
+    /// Whether z and y are periodic and not cut, so that indices beyond an end wrap around to the other end.
     pub wraps: [bool; 2],
     pub instances: Vec<Instance>,
     pub values: Vec<Value>,
-    /// Planes of each ring in which values live.
+    /// The number of planes of each ring buffer.
     pub rings: Vec<isize>,
-    /// The value of each field that stands at the end; none if it is not written.
+    /// The last value of each field; `None` if the block does not write the field.
     pub last: Vec<Option<usize>>,
-    /// Fields whose new values may take the place of the old ones, which only the same cell looks at.
+    /// Whether the new values of each field may overwrite the old ones, because only the same cell reads these.
     pub in_place: Vec<bool>,
-    /// Fields read as they were before the block, and how far around a tile.
+    /// The fields that are read as they were before the block, and the extent around a tile at which they are read.
     pub halo: Vec<(usize, Extent)>,
-    /// Stages that change single cells before any instance reads them: moment, stage.
+    /// Point updates before the first read of their field: index in the list of all stages of the block, stage.
     pub before: Vec<(usize, StageId)>,
-    /// The stages of one time.
+    /// The stages of one pass.
     pub stages: Vec<StageId>,
 }
 
 impl Block {
-    /// `steps` steps of a model, some stage of which reads each field as far as `reach`.
+    /// A block of `steps` whole steps of a model. `extent` is the union of the extents at which stages read each field.
     ///
     /// # Errors
-    /// If its steps cannot be fused: why.
+    /// The reason, if the steps cannot be fused.
     pub fn of(
         declared: &Declarations,
         domains: &BTreeMap<Layout, Domain>,
@@ -53,10 +53,10 @@ impl Block {
         Block::new(declared, domains, extent, fusible::step(declared)?, steps)
     }
 
-    /// Some stages, done so many times.
+    /// A block of `steps` passes over some stages.
     ///
     /// # Errors
-    /// If they cannot be fused: why.
+    /// The reason, if the stages cannot be fused.
     pub fn new(
         declared: &Declarations,
         domains: &BTreeMap<Layout, Domain>,
@@ -78,18 +78,18 @@ impl Block {
         let mut newest = vec![Origin::Memory; count];
         let mut read = vec![false; count];
         let (mut instances, mut values, mut before) = (Vec::<Instance>::new(), Vec::<Value>::new(), vec![]);
-        let mut seen: Vec<Option<usize>> = vec![];
+        let mut first_reads: Vec<Option<usize>> = vec![];
         let sweep = usize::from(grid.is_flat(0));
-        for (moment, &id) in (0..steps).flat_map(|_| &stages).enumerate() {
+        for (position, &id) in (0..steps).flat_map(|_| &stages).enumerate() {
             let stage = &declared.stages[id.0];
-            let step = moment / stages.len();
+            let step = position / stages.len();
             match &stage.work {
                 Work::Cells { arguments, .. } | Work::Reduce { arguments, .. } => {
                     let (mut from, mut skew) = (vec![], 0);
                     for (f, extent) in field_arguments(arguments) {
                         let first = match newest[f] {
                             Origin::Memory => 0,
-                            Origin::Value(v) => *seen[v].get_or_insert(moment) / stages.len(),
+                            Origin::Value(v) => *first_reads[v].get_or_insert(position) / stages.len(),
                         };
                         let d = &declared.fields[f];
                         if first != step && !extent.is_pointwise() && d.boundaries.iter().flatten().any(|b| b.varies())
@@ -108,22 +108,22 @@ impl Block {
                         }
                         from.push((f, newest[f]));
                     }
-                    let mut makes = vec![];
+                    let mut outputs = vec![];
                     for &field in &stage.writes {
                         newest[field] = Origin::Value(values.len());
-                        makes.push(values.len());
-                        seen.push(None);
+                        outputs.push(values.len());
+                        first_reads.push(None);
                         let (instance, extent) = (instances.len(), Extent { corners: true, ..Extent::POINTWISE });
-                        values.push(Value { field, instance, slot: None, extent, seen: moment });
+                        values.push(Value { field, instance, slot: None, extent, first_read: position });
                     }
                     instances.push(Instance {
                         stage: id,
                         field: stage.field(),
                         op: if let Work::Reduce { op, .. } = stage.work { Some(op) } else { None },
                         extents: field_arguments(arguments).map(|(_, extent)| *extent).collect(),
-                        moment,
+                        position,
                         from,
-                        makes,
+                        outputs,
                         skew,
                         group: 0,
                         row_skew: 0,
@@ -134,11 +134,11 @@ impl Block {
                 Work::Point { .. } => {
                     let f = stage.writes[0];
                     match newest[f] {
-                        Origin::Memory if !read[f] => before.push((moment, id)),
-                        Origin::Value(v) if seen[v].is_none() => {
+                        Origin::Memory if !read[f] => before.push((position, id)),
+                        Origin::Value(v) if first_reads[v].is_none() => {
                             let instance = &mut instances[values[v].instance];
-                            let output = instance.makes.iter().position(|&made| made == v).unwrap_or(0);
-                            instance.points.push((output, moment, id));
+                            let output = instance.outputs.iter().position(|&output| output == v).unwrap_or(0);
+                            instance.points.push((output, position, id));
                         }
                         _ => {
                             let name = &declared.fields[f].name;
@@ -149,11 +149,11 @@ impl Block {
                 _ => {}
             }
         }
-        for (value, seen) in values.iter_mut().zip(seen) {
-            value.seen = seen.unwrap_or(value.seen);
+        for (value, first_read) in values.iter_mut().zip(first_reads) {
+            value.first_read = first_read.unwrap_or(value.first_read);
         }
         let mut halo: BTreeMap<usize, Extent> = BTreeMap::new();
-        // Readers tell producers what they need, the last ones first.
+        // The overlap of producers follows from the overlap of their readers, so it is propagated from the last instance back.
         for l in (0..instances.len()).rev() {
             let Instance { from, overlap, extents, .. } = instances[l].clone();
             for ((f, origin), extent) in from.into_iter().zip(extents) {
@@ -164,11 +164,11 @@ impl Block {
                     continue;
                 };
                 let value = &mut values[v];
-                let made = value.instance;
+                let producer = value.instance;
                 value.extent = value.extent.union(&extent);
                 for a in 0..2 {
                     let [low, high] = span(grid, d, &extent, a);
-                    let wider = &mut instances[made].overlap[a];
+                    let wider = &mut instances[producer].overlap[a];
                     *wider = [wider[0].max(overlap[a][0] - low), wider[1].max(overlap[a][1] + high)];
                 }
             }
@@ -185,17 +185,17 @@ impl Block {
     }
 }
 
-/// The arguments of a kernel that are fields.
+/// Returns the arguments of a kernel that are fields: field id and stencil extent.
 fn field_arguments(arguments: &[BoundArgument]) -> impl Iterator<Item = (usize, &Extent)> {
     arguments
         .iter()
         .filter_map(|a| if let BoundArgument::Field { id, extent, .. } = a { Some((*id, extent)) } else { None })
 }
 
-/// Whether a instance may put a field's new values where the old ones lie: who reads these reads the cell itself alone, not
-/// later than the instance, and tiles do not overlap.
-fn in_place(instances: &[Instance], field: usize, made: usize) -> bool {
-    let alone = |instance: &Instance| instance.overlap == [[0; 2]; 2];
+/// Returns true if instance `producer` may overwrite the old values of a field with the new ones: every instance that reads
+/// the old values reads only the cell itself, not later than `producer`, and tiles do not overlap.
+fn in_place(instances: &[Instance], field: usize, producer: usize) -> bool {
+    let without_overlap = |instance: &Instance| instance.overlap == [[0; 2]; 2];
     let mut reads = instances.iter().enumerate().flat_map(|(l, instance)| {
         let read = instance
             .from
@@ -204,14 +204,17 @@ fn in_place(instances: &[Instance], field: usize, made: usize) -> bool {
             .filter(|((f, origin), _)| *f == field && *origin == Origin::Memory);
         read.map(move |(_, extent)| (l, instance, extent))
     });
-    alone(&instances[made])
+    without_overlap(&instances[producer])
         && reads.all(|(l, instance, extent)| {
-            extent.is_pointwise() && alone(instance) && l <= made && instance.skew <= instances[made].skew
+            extent.is_pointwise()
+                && without_overlap(instance)
+                && l <= producer
+                && instance.skew <= instances[producer].skew
         })
 }
 
-/// How far around a rank's cells a field is read in memory by a instance that computes `overlap` beyond tiles. Between two walls
-/// that no cut separates, nothing lies beyond them, and beyond periodic ends lies the other end.
+/// Returns the extent around the owned cells of a rank at which an instance with this `overlap` reads a field in memory. The
+/// overlap adds no halo along an axis that is not cut: it ends at boundaries and wraps around periodic ends.
 fn around(grid: &Grid, dims: [usize; 3], extent: &Extent, overlap: [[isize; 2]; 2]) -> Extent {
     let deep = |a: usize, near: usize, side: usize| match a {
         2 => near,

@@ -1,4 +1,4 @@
-//! How deep halos have to be so that stages and steps can be fused, and what that takes: known before anything is allocated.
+//! Halo depths that fusion of stages and steps needs, and their memory. They are known before fields are allocated.
 use crate::base::Array;
 use crate::model::declarations::Declarations;
 use crate::program::domain::Domain;
@@ -7,27 +7,27 @@ use crate::program::layout::{Layout, layout_of};
 use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 
-/// Steps among which the fastest number is chosen, the likely ones first: short runs do not come to the others.
+/// Candidates for the number of fused steps, the likely ones first: a short run ends before it has timed all of them.
 pub(crate) const STEPS: [usize; 4] = [4, 6, 2, 1];
-/// How much larger deep halos may make the fields, where the number of steps is not asked for.
+/// The factor by which deep halos may enlarge the memory of fields if the user has not set the number of fused steps.
 const LARGER: f64 = 1.15;
 
-/// What is needed to fuse as much as the halos allow.
+/// Halo depths and second arrays that fusion needs, within a limit of memory.
 pub(crate) struct HaloDepths {
-    /// The most steps of a block; 0 where steps are done one by one.
+    /// The maximum number of steps of a block; 0 if whole steps are not fused.
     pub most: usize,
-    /// Why no steps can be fused.
+    /// The reason why no steps, or no more than `most`, can be fused.
     pub refused: Option<String>,
-    /// How far around its own cells a rank holds each field.
+    /// The halo that a rank stores around its owned cells, for each field.
     pub halo: Vec<Extent>,
-    /// Fields that need two arrays: what some tile still reads, another writes.
+    /// Whether each field needs two arrays, because one tile may still read what another writes.
     pub double: Vec<bool>,
-    /// Bytes of fields that halos may grow to.
+    /// The maximum number of bytes of all fields, with halos.
     limit: f64,
 }
 
 impl HaloDepths {
-    /// The depths for whole steps, the same on every rank. `extent` and `double` are what single stages need.
+    /// The depths for whole steps, the same on every rank. `extent` and `double` are the requirements of single stages.
     pub fn of(
         declared: &Declarations,
         domains: &BTreeMap<Layout, Domain>,
@@ -52,13 +52,13 @@ impl HaloDepths {
                     (depths.most, depths.refused) = (steps, None);
                     break;
                 }
-                Ok(_) => depths.refused = Some("halos for it would take too much memory".into()),
+                Ok(_) => depths.refused = Some("the deep halos would take too much memory".into()),
             }
         }
         depths
     }
 
-    /// Makes room for a block, if that takes no more memory than allowed.
+    /// Deepens the halos for a block if the memory stays within the limit. Returns false, and changes nothing, otherwise.
     pub fn take(&mut self, declared: &Declarations, domains: &BTreeMap<Layout, Domain>, block: &Block) -> bool {
         let (halo, double) = (self.halo.clone(), self.double.clone());
         for (f, deep) in &block.halo {
@@ -73,7 +73,7 @@ impl HaloDepths {
         taken
     }
 
-    /// Bytes of all fields on rank 0.
+    /// Returns the bytes of all fields on rank 0, infinite if they overflow.
     fn bytes(&self, declared: &Declarations, domains: &BTreeMap<Layout, Domain>) -> f64 {
         let bytes =
             |f| field_bytes(declared, domains, f, &self.halo[f], self.double[f], 0).map_or(f64::INFINITY, |b| b as f64);
@@ -81,7 +81,7 @@ impl HaloDepths {
     }
 }
 
-/// Bytes of a field on a rank with a halo of this extent; `None` if they overflow.
+/// Returns the bytes of a field on a rank with a halo of this extent; `None` if they overflow.
 pub(crate) fn field_bytes(
     declared: &Declarations,
     domains: &BTreeMap<Layout, Domain>,

@@ -1,4 +1,4 @@
-//! Which stages and steps can be fused, and why others cannot.
+//! Conditions under which stages and steps can be fused. Errors are the reasons, for reports.
 use crate::model::boundary::Boundary;
 use crate::model::declarations::{Clock, Declarations};
 use crate::model::field::FieldDeclaration;
@@ -9,13 +9,13 @@ use crate::program::layout::Layout;
 use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 
-/// Most stages of a block: its tables should stay in the first cache.
+/// The maximum number of stages of a block, so that its tables stay in the first-level cache.
 pub(super) const MOST_STAGES: usize = 64;
 
-/// Whether anything can be fused on this grid, split as it is.
+/// Checks whether stages can be fused on the first grid with its decomposition.
 ///
 /// # Errors
-/// If not: why.
+/// The reason, if they cannot.
 pub(super) fn grid(declared: &Declarations, domains: &BTreeMap<Layout, Domain>) -> Result<(), String> {
     let Some(domain) = domains.get(&(0, [false; 3])) else { return Err("there is no grid".into()) };
     let grid = &declared.grids[0];
@@ -23,7 +23,7 @@ pub(super) fn grid(declared: &Declarations, domains: &BTreeMap<Layout, Domain>) 
         return Err("the grid has several blocks".into());
     }
     if !(0..3).all(|a| grid.is_bounded(a) || grid.is_periodic(0, a)) {
-        return Err("the grid does not go on at its other end".into());
+        return Err("an end of the grid is joined to something other than the opposite end".into());
     }
     if domain.dims[2] > 1 {
         return Err("rows are cut: the process grid has several parts along x".into());
@@ -31,15 +31,15 @@ pub(super) fn grid(declared: &Declarations, domains: &BTreeMap<Layout, Domain>) 
     Ok(())
 }
 
-/// Whether a stage can be one of a block; `reach` is how far each field is read by anyone.
+/// Checks whether a stage can be fused. `extent` is the union of the extents at which stages read each field.
 ///
 /// # Errors
-/// If not: why.
+/// The reason, if it cannot.
 pub(super) fn stage(declared: &Declarations, extent: &[Extent], stage: &Stage) -> Result<(), String> {
     match stage.work {
         Work::Cells { .. } | Work::Point { .. } | Work::Scalar(_) => {}
         Work::Reduce { .. } if !stage.reads.is_empty() => {}
-        _ => return Err(format!("`{}` is no kernel on cells", stage.name)),
+        _ => return Err(format!("`{}` is not a kernel on cells", stage.name)),
     }
     for f in stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()) {
         field(declared, f)?;
@@ -48,10 +48,10 @@ pub(super) fn stage(declared: &Declarations, extent: &[Extent], stage: &Stage) -
     Ok(())
 }
 
-/// The stages of a step in their order, if whole steps can be fused.
+/// Returns the stages of a step in their order, loops unrolled, if whole steps can be fused.
 ///
 /// # Errors
-/// If they cannot: why.
+/// The reason, if they cannot.
 pub(super) fn step(declared: &Declarations) -> Result<Vec<StageId>, String> {
     if declared.stop.is_some() {
         return Err("any step may be the last".into());
@@ -67,6 +67,7 @@ pub(super) fn step(declared: &Declarations) -> Result<Vec<StageId>, String> {
     Ok(stages)
 }
 
+/// Appends the stages of a list of items to `stages`, loops unrolled.
 fn flatten(declared: &Declarations, items: &[Item], stages: &mut Vec<StageId>) -> Result<(), String> {
     for item in items {
         match item {
@@ -78,7 +79,7 @@ fn flatten(declared: &Declarations, items: &[Item], stages: &mut Vec<StageId>) -
             },
             Item::Repeat(n, body) => (0..*n).try_for_each(|_| flatten(declared, body, stages))?,
             Item::Until(test, ..) => return Err(format!("a loop runs until a number is {}", test.text)),
-            // Done before any step is fused.
+            // These run before any step is fused.
             Item::Once(_) => {}
         }
         if stages.len() > MOST_STAGES {
@@ -88,23 +89,24 @@ fn flatten(declared: &Declarations, items: &[Item], stages: &mut Vec<StageId>) -
     Ok(())
 }
 
+/// Checks whether a stage that uses this field can be fused.
 fn field(declared: &Declarations, f: usize) -> Result<(), String> {
     let d = &declared.fields[f];
     if d.grid != 0 || d.whole != [false; 3] {
-        return Err(format!("`{}` lives on another grid or split", d.name));
+        return Err(format!("`{}` is on another grid or decomposition", d.name));
     }
     if let Some(axis) = d.location.axis()
         && declared.grids[0].is_bounded(axis)
     {
         let [lower, upper] = &d.boundaries[axis];
         if matches!(lower, Boundary::Gradient(_)) || lower.varies() || upper.varies() {
-            return Err(format!("`{}` lies on walls, where its values follow from others", d.name));
+            return Err(format!("`{}` has values on a boundary, which follow from other values", d.name));
         }
     }
     Ok(())
 }
 
-/// Halos along x are made row by row, from the row itself.
+/// Checks that a row is long enough to fill its own halo along x.
 fn row(grid: &Grid, d: &FieldDeclaration, extent: &Extent) -> Result<(), String> {
     if grid.is_bounded(2) || grid.cells()[2] >= extent.below[2].max(extent.above[2]) {
         return Ok(());
@@ -112,8 +114,8 @@ fn row(grid: &Grid, d: &FieldDeclaration, extent: &Extent) -> Result<(), String>
     Err(format!("`{}` is read farther along x than a row is long", d.name))
 }
 
-/// What a reader needs along an axis: offsets of the lowest and the highest cell. Beyond a wall lie mirror images, so one
-/// who looks there from the last cell needs as much on this side of it.
+/// Returns the offsets of the lowest and the highest cell that a stencil needs along an axis. Values beyond a physical
+/// boundary are mirror images, so a read beyond the boundary needs as many cells on the inner side.
 pub(super) fn span(grid: &Grid, d: &FieldDeclaration, extent: &Extent, axis: usize) -> [isize; 2] {
     if grid.is_flat(axis) {
         return [0, 0];

@@ -1,4 +1,4 @@
-//! Fusion groups: stages within a list of items that are done as one block, since nothing stands between them.
+//! Fusion groups: consecutive stages within a list of items that run as one block.
 use crate::model::declarations::Declarations;
 use crate::model::stage::{Item, StageId, Work};
 use crate::program::domain::Domain;
@@ -9,14 +9,14 @@ use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Stages that follow each other and are fused.
+/// A fusion group: consecutive stages that run as one block.
 pub(crate) struct FusionGroup {
     pub block: Arc<Block>,
     /// The name in reports.
     pub name: String,
-    /// Bytes that all ranks together must move.
+    /// Bytes that all ranks together must read or write in memory.
     pub bytes: u64,
-    /// True if every step may come to the group: not if it is done once.
+    /// Whether every step runs the group; false if it runs only once.
     pub in_step: bool,
 }
 
@@ -29,7 +29,8 @@ impl FusionGroup {
     }
 }
 
-/// The longest list of stages at the beginning of some items that can be fused and ends with a sweep.
+/// Returns the longest block of stages at the beginning of some items that can be fused and ends with an instance; `None` if
+/// there is none.
 pub(crate) fn longest_block(
     declared: &Declarations,
     domains: &BTreeMap<Layout, Domain>,
@@ -52,9 +53,11 @@ pub(crate) fn longest_block(
     found
 }
 
-/// True if a stage needs no number that reductions among the stages before it are still to find.
+/// Returns true if a stage does not use the result of a reduction among the stages before it in the block.
 fn is_ready(declared: &Declarations, before: &[StageId], stage: StageId) -> bool {
     let stage = &declared.stages[stage.0];
-    let mut open = before.iter().map(|id| &declared.stages[id.0]).filter(|s| matches!(s.work, Work::Reduce { .. }));
-    !open.any(|s| s.scalar_written.is_some_and(|s| stage.scalars_read.contains(&s) || stage.scalar_written == Some(s)))
+    let mut reductions =
+        before.iter().map(|id| &declared.stages[id.0]).filter(|s| matches!(s.work, Work::Reduce { .. }));
+    !reductions
+        .any(|s| s.scalar_written.is_some_and(|s| stage.scalars_read.contains(&s) || stage.scalar_written == Some(s)))
 }

@@ -1,56 +1,56 @@
-//! Instances of stages: each stage of each step of a block, with the values that it reads and makes.
+//! Stage instances: each stage of each step of a block, with the values that it reads and writes.
 use crate::model::reduction_op::Op;
 use crate::model::stage::StageId;
 use crate::program::fusion::slot::Slot;
 use halocline_kernels::Extent;
 
-/// Where a stage finds a field.
+/// The origin of a field that an instance reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// In memory, as it was before the block.
+    /// The field in memory, as it was before the block.
     Memory,
-    /// As a instance of the block has made it.
+    /// The value of this index, which an instance of the block writes.
     Value(usize),
 }
 
-/// A field as some instance makes it.
+/// A value of a field that an instance of a block writes.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
     pub field: usize,
-    /// The instance that makes it.
+    /// The index of the instance that writes the value.
     pub instance: usize,
-    /// Where it lives; nowhere if nobody in the block reads it.
+    /// The slot of the value in a ring buffer; `None` if no instance of the block reads it.
     pub slot: Option<Slot>,
-    /// How far it is read beyond walls.
+    /// The union of the extents at which it is read, which is also the depth of the boundary fill.
     pub extent: Extent,
-    /// When its readers look beyond walls: a moment of the block.
-    pub seen: usize,
+    /// The position of its first reader in the list of all stages of the block: the time of the boundary fill.
+    pub first_read: usize,
 }
 
-/// A stage of one of the steps.
+/// A stage of one of the steps of a block.
 #[derive(Clone)]
 pub(crate) struct Instance {
     pub stage: StageId,
-    /// The field that it writes, or reads if it writes none.
+    /// The field that the instance writes, or a field that it reads if it writes none.
     pub field: Option<usize>,
-    /// How it combines the numbers of all cells, if it is a reduction.
+    /// The operation of a reduction; `None` for other stages.
     pub op: Option<Op>,
-    /// How far it reads the arguments that are fields.
+    /// The stencil extents of the arguments that are fields.
     pub extents: Vec<Extent>,
-    /// Its place in the list of all stages of all steps.
-    pub moment: usize,
-    /// What it reads, in the order of its arguments that are fields.
+    /// The position in the list of all stages of all steps of the block.
+    pub position: usize,
+    /// The fields that the instance reads and their origins, in the order of the arguments that are fields.
     pub from: Vec<(usize, Origin)>,
-    /// What it makes, in the order of its outputs.
-    pub makes: Vec<usize>,
-    /// Planes behind the front.
+    /// The values that the instance writes, in the order of the outputs of the kernel.
+    pub outputs: Vec<usize>,
+    /// The number of planes behind the wavefront.
     pub skew: isize,
-    /// Instances of one group go through a plane together.
+    /// The group: consecutive instances of one group run side by side through a plane.
     pub group: usize,
-    /// Rows behind the first of its group.
+    /// The number of rows behind the first instance of the group.
     pub row_skew: isize,
-    /// Cells beyond the tile along z and y, below and above.
+    /// Cells that the instance computes beyond its tile along z and y, below and above.
     pub overlap: [[isize; 2]; 2],
-    /// Single cells that later stages change before anyone has read them: output, moment, stage.
+    /// Point updates of an output before its first read: index of the output, position of the update, stage.
     pub points: Vec<(usize, usize, StageId)>,
 }

@@ -1,10 +1,12 @@
-//! Where a value lives while a block is computed.
+//! Slots of ring buffers, which hold values while a block is computed.
 
-/// Where a value lives.
+/// The slot of a value in a ring buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
+    /// The index of the ring buffer.
     pub ring: usize,
-    /// Its plane p lies where plane p − `shift` of the first value in the ring lay, its row r where row r − `rows` lay.
+    /// Plane p of the value is stored where plane p − `shift` of the first value in the ring was.
     pub shift: isize,
+    /// Row r of the value is stored where row r − `rows` of the first value was.
     pub rows: isize,
 }

@@ -1,9 +1,10 @@
-//! Where values of fields live. All values of one field share the planes of one ring: a new row takes the place of an old
-//! one that nobody will read again, if it can of one that was read a moment ago and is still in the nearest cache.
+//! Assigns slots of ring buffers to values. All values of one field share the planes of one ring. A new row overwrites an old
+//! row that no instance will read again, if possible the row read most recently, which is still in cache.
 //!
-//! Plane p of the first value lies in place p of the ring, that of a later value in place p − `shift`, each `rows` lower
-//! than the one before, for a row must not be written while it is read. What holds a place goes by turns: one value after
-//! the other, then the first again, as many planes later as the ring has.
+//! Plane p of the first value is stored in plane p of the ring, and plane p of a later value in plane p − `shift`. The rows of
+//! each value are stored `rows` lower than the rows of the value before, so that no row is overwritten while it is read. The
+//! values use a plane of the ring one after the other; then the first value uses it again, as many planes later as the ring
+//! has.
 use crate::model::declarations::Declarations;
 use crate::model::field::FieldDeclaration;
 use crate::program::fusion::fusible::span;
@@ -11,10 +12,11 @@ use crate::program::fusion::instance::{Instance, Origin, Value};
 use crate::program::fusion::slot::Slot;
 use halocline_kernels::Extent;
 
-/// The last look at a value: planes of the front since it passed the plane that is looked at, and the instance that looks.
+/// A use of a value: the number of planes that the wavefront has moved past the plane read, and the index of the instance.
 type LastUse = (isize, usize);
 
-/// The homes of all values that some instance reads, and the planes of each ring. The front moves along axis `sweep`.
+/// Returns the slots of all values that some instance reads, and the number of planes of each ring. The wavefront moves along
+/// axis `sweep`.
 pub(super) fn find(
     declared: &Declarations,
     instances: &[Instance],
@@ -27,57 +29,59 @@ pub(super) fn find(
         let mut before: Option<(Slot, LastUse, usize)> = None;
         let mut first = 0;
         for (v, value) in values.iter().enumerate().filter(|(_, value)| value.field == field) {
-            let made = value.instance;
-            let Some(look) = uses(declared, instances, values, sweep, v).map(|(look, _)| look).max() else { continue };
+            let producer = value.instance;
+            let last = uses(declared, instances, values, sweep, v).map(|(last, _)| last).max();
+            let Some(last) = last else { continue };
             let slot = match before {
                 None => {
                     rings.push(0);
-                    first = instances[made].skew;
+                    first = instances[producer].skew;
                     Slot { ring: rings.len() - 1, shift: 0, rows: 0 }
                 }
-                Some(before) => after(declared, instances, values, sweep, before, made),
+                Some(before) => after(declared, instances, values, sweep, before, producer),
             };
             slots[v] = Some(slot);
-            // The first value comes back to this place once nobody looks at it.
-            rings[slot.ring] = look.0 + slot.shift - first + 1;
-            before = Some((slot, look, v));
+            // The first value may reuse this plane after the last use.
+            rings[slot.ring] = last.0 + slot.shift - first + 1;
+            before = Some((slot, last, v));
         }
     }
     (slots, rings)
 }
 
-/// The home of a value that instance `made` makes, where value `old` was looked at last.
+/// Returns the slot of a value that instance `producer` writes: the slot of value `old`, shifted so that no row is overwritten
+/// before its last use.
 fn after(
     declared: &Declarations,
     instances: &[Instance],
     values: &[Value],
     sweep: usize,
     (slot, last, old): (Slot, LastUse, usize),
-    made: usize,
+    producer: usize,
 ) -> Slot {
     let (grid, across) = (&declared.grids[0], 1 - sweep);
-    let back = last.0 - instances[made].skew;
+    let back = last.0 - instances[producer].skew;
     let shift = slot.shift + back;
-    let beside = |l: usize| instances[l].group == instances[made].group;
-    if last.1 == made && grid.is_flat(across) {
-        // In the next plane it does not look there any more.
+    let aligned = |l: usize| instances[l].group == instances[producer].group;
+    if last.1 == producer && grid.is_flat(across) {
+        // The producer itself is the last reader, and reads other rows when it writes the next plane.
         return Slot { shift: shift + 1, ..slot };
     }
-    // Those who go abreast with the instance that makes it, or it itself, look at rows that lie so far below.
-    let rows = uses(declared, instances, values, sweep, old).filter(|&((front, l), _)| front == last.0 && beside(l));
+    // The producer and the instances aligned with it may still read rows so far below the row that is written.
+    let rows = uses(declared, instances, values, sweep, old).filter(|&((planes, l), _)| planes == last.0 && aligned(l));
     let rows = rows.map(|((_, l), extent)| {
         let below = if back == 0 || extent.corners {
             -span(grid, declaration(declared, values, old), extent, across)[0]
         } else {
             0
         };
-        below + instances[l].row_skew - instances[made].row_skew + isize::from(l == made)
+        below + instances[l].row_skew - instances[producer].row_skew + isize::from(l == producer)
     });
     Slot { shift, rows: slot.rows + rows.max().unwrap_or(0).max(0), ..slot }
 }
 
-/// All looks at a value, and how far they reach. (A mirror image that a plane beyond the upper wall is made from is looked at
-/// later still: who looks beyond the wall needs as much on this side of it.)
+/// Returns all uses of a value, with their stencil extents. (`span` includes the cells that mirror images beyond an upper
+/// boundary are copied from.)
 fn uses<'a>(
     declared: &'a Declarations,
     instances: &'a [Instance],
@@ -94,6 +98,7 @@ fn uses<'a>(
     })
 }
 
+/// Returns the declaration of the field of a value.
 fn declaration<'a>(declared: &'a Declarations, values: &[Value], v: usize) -> &'a FieldDeclaration {
     &declared.fields[values[v].field]
 }
@@ -166,7 +171,7 @@ mod tests {
         Ok(())
     }
 
-    /// Two instances abreast, the second a row behind, and new values of what both have looked at.
+    /// Two aligned instances, the second a row behind, and a third that writes a field that both have read.
     fn align(model: &mut Model) -> Result<()> {
         let [p, w, v] = ["p", "w", "v"].map(|name| model.field::<f64>(name).build());
         let (p, w, v) = (p?, w?, v?);
@@ -176,37 +181,38 @@ mod tests {
         Ok(())
     }
 
-    /// Looks at every row that a instance reads, as often as fronts pass: it is still there, though rows move into others' places.
-    fn nothing_is_lost(block: &Block) {
+    /// Runs the wavefront over a block and checks that every row that an instance reads is still stored, although rows
+    /// overwrite each other.
+    fn check_rows_are_stored(block: &Block) {
         let across = 1 - block.sweep;
-        let mut there = HashMap::new();
-        let mut look = |instance: &Instance, p: isize, r: isize| {
+        let mut stored = HashMap::new();
+        let mut run = |instance: &Instance, p: isize, r: isize| {
             for ((_, from), extent) in instance.from.iter().zip(&instance.extents) {
                 let Origin::Value(v) = *from else { continue };
-                let slot = block.values[v].slot.expect("what is read lives somewhere");
+                let slot = block.values[v].slot.expect("a value that is read has a slot");
                 let range = |a: usize| -(extent.below[a] as isize)..=extent.above[a] as isize;
                 let near = range(block.sweep).flat_map(|dp| range(across).map(move |dr| (dp, dr)));
                 for (dp, dr) in near.filter(|(dp, dr)| extent.corners || *dp == 0 || *dr == 0) {
                     let (q, i) = (p + dp, r + dr);
                     if q >= 0 && (0..12).contains(&i) {
-                        let place = (q - slot.shift).rem_euclid(block.rings[slot.ring]);
-                        let found = there.get(&(slot.ring, place, i - slot.rows));
+                        let plane = (q - slot.shift).rem_euclid(block.rings[slot.ring]);
+                        let found = stored.get(&(slot.ring, plane, i - slot.rows));
                         assert_eq!(found, Some(&(v, q, i)), "row {r} of plane {p}");
                     }
                 }
             }
-            for &v in &instance.makes {
+            for &v in &instance.outputs {
                 if let Some(slot) = block.values[v].slot {
-                    let place = (p - slot.shift).rem_euclid(block.rings[slot.ring]);
-                    there.insert((slot.ring, place, r - slot.rows), (v, p, r));
+                    let plane = (p - slot.shift).rem_euclid(block.rings[slot.ring]);
+                    stored.insert((slot.ring, plane, r - slot.rows), (v, p, r));
                 }
             }
         };
-        for front in 0..40 {
+        for wavefront in 0..40 {
             for group in block.instances.chunk_by(|a, b| a.group == b.group) {
                 for time in 0..20 {
                     for instance in group.iter().filter(|instance| (0..12).contains(&(time - instance.row_skew))) {
-                        look(instance, front - instance.skew, time - instance.row_skew);
+                        run(instance, wavefront - instance.skew, time - instance.row_skew);
                     }
                 }
             }
@@ -214,21 +220,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_has_not_been_written_over() {
+    fn rows_are_not_overwritten_before_their_last_use() {
         for declare in [diffusion, waves, staggered, align] {
             for (cells, periodic) in [([24, 24, 24], true), ([24, 24, 24], false), ([1, 24, 24], true)] {
                 for steps in 2..5 {
-                    nothing_is_lost(&block(steps, cells, periodic, declare));
+                    check_rows_are_stored(&block(steps, cells, periodic, declare));
                 }
             }
         }
     }
 
     #[test]
-    fn new_planes_take_the_places_of_old_ones() {
-        // Three values of three planes each, two of which take a place that has just been looked at.
+    fn new_planes_reuse_the_memory_of_old_ones() {
+        // Three values of three planes each; two of them reuse a plane that has just been read.
         assert_eq!(block(4, [24; 3], true, diffusion).rings, [7]);
-        // Of p and w, v: 3 times 2 planes and 4 times 2, all but the first in place.
+        // p has 3 values and w, v have 4 values of 2 planes each; all but the first reuse memory.
         assert_eq!(block(4, [24; 3], true, staggered).rings, [4, 5, 5]);
     }
 }
