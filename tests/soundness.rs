@@ -83,7 +83,7 @@ fn measurements_in_two_splits() {
         Ok(refused(model.compile()?.measure(dot(a, b))))
     });
     for why in found.unwrap() {
-        assert!(why.unwrap().contains("different grids or splits"));
+        assert!(why.unwrap().contains("different grids or decompositions"));
     }
 }
 

@@ -125,7 +125,7 @@ impl Schedule {
     }
 
     /// Works on whole lines along an axis (a column solve, a local FFT): one call a line, in any order and from several
-    /// threads. Lines written begin as zeros; along `-Z`, lines run from high z to low. CellPosition the axis is cut, the engine
+    /// threads. Lines written begin as zeros; along `-Z`, lines run from high z to low. Where the axis is cut, the engine
     /// transposes the fields to a split that leaves it whole, and back.
     pub fn lines<T: Element, const N: usize, const M: usize>(
         &mut self,

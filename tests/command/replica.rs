@@ -209,7 +209,7 @@ fn without_a_copy_the_disk_is_fallen_back_to() {
         .on(Mpi(2), 2, 0, &["resume", output.to_str().unwrap()])
         .with_all(["time.end=1500 step", "output.mean.every=500 step"])
         .ends();
-    assert!(ended.err.contains("in the memory of nodes, the pieces of ranks [1] are lost"), "{}", ended.err);
+    assert!(ended.err.contains("in the memory of nodes, the shards of ranks [1] are lost"), "{}", ended.err);
     assert!(ended.err.contains(&format!("resuming from the checkpoint after step {saved}")), "{}", ended.err);
     if saved < 1500 {
         assert_eq!(ended.state(), expected);

@@ -264,7 +264,7 @@ fn a_run_that_has_a_successor_leaves_the_folder_alone() {
     let now = noted(&output, "checkpoint").len();
     second.until("checkpoint", |_| noted(&output, "checkpoint").len() > now);
     signal("TERM", &[second.process()]);
-    second.ends().stops(&["its state is saved"]);
+    second.ends().stops(&["the state is saved"]);
     assert_eq!(noted(&output, "resume").len(), 1);
     let (good, said) = verified(&output);
     assert!(good, "{said}");
