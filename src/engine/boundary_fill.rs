@@ -56,7 +56,7 @@ fn for_boundary_faces(grid: &Grid, patch: &Patch, mut action: impl FnMut(usize, 
     for axis in 0..3 {
         for side in 0..2 {
             let touches = [patch.region.low[axis] == 0, patch.region.high[axis] == block.cells[axis] as isize][side];
-            if touches && block.beyond(axis, side) == Adjacent::Wall {
+            if touches && block.beyond(axis, side) == Adjacent::Boundary {
                 action(axis, side);
             }
         }

@@ -79,7 +79,7 @@ fn cells_of_row(grid: &Grid) -> Option<usize> {
     let wraps = |(b, block): (usize, &crate::model::grid::Block)| {
         let lands = |side: usize| match block.beyond(2, side) {
             Adjacent::Block(to, turn) => to == b && turn.is_shift(),
-            Adjacent::Wall => false,
+            Adjacent::Boundary => false,
         };
         block.cells[2] == cells && lands(0) && lands(1)
     };

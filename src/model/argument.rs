@@ -1,29 +1,29 @@
-//! Handing fields, scalars and positions to a kernel: the types must fit, or it does not compile.
+//! Kernel arguments: handles of fields, scalars, profiles and positions, whose types are checked at compile time.
 use crate::model::handle::{Field, Here, ModelId, Profile, Scalar, Use, Used};
 use halocline_kernels::kernel::{Arg, Args, Argument, FieldArg, Outputs};
 use halocline_kernels::{Along, Element, ElementType, Extent, Position, Uniform};
 
-/// An argument of a stage as data: what the engine puts into the table of rows.
+/// An argument of a stage as data, from which the engine builds the row table of the kernel.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum BoundArgument {
     /// Rows of a field, by their offsets (dz, dy).
     Field { id: usize, element: ElementType, extent: Extent, rows: Vec<[isize; 2]> },
-    /// A scalar, as a number of this type.
+    /// A scalar, converted to this element type.
     Scalar { id: usize, element: ElementType },
-    /// Coefficients along an axis, as numbers of this type.
+    /// A profile along an axis, converted to this element type.
     Profile { id: usize, axis: usize, element: ElementType },
     /// The position of the row.
     Position,
 }
 
-/// An argument, with the model of its handle.
+/// A kernel argument as data, with the identity of the model that declared its handle.
 #[derive(Clone, Debug)]
 pub struct Bound {
     model: Option<ModelId>,
     argument: BoundArgument,
 }
 
-/// The arguments of a kernel on their own, and the handles that a program has to validate.
+/// Splits bound arguments into the arguments of a kernel and the handles that a program must validate.
 pub(crate) fn unbind(bound: Vec<Bound>) -> (Vec<BoundArgument>, Vec<Use>) {
     let uses = bound.iter().filter_map(|b| {
         let (id, what) = match b.argument {
@@ -38,14 +38,14 @@ pub(crate) fn unbind(bound: Vec<Bound>) -> (Vec<BoundArgument>, Vec<Use>) {
     (bound.into_iter().map(|b| b.argument).collect(), uses)
 }
 
-/// A handle that fits the argument `A` of a kernel of numbers `T`.
+/// A handle that fits the argument `A` of a kernel with elements `T`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not fit what the kernel reads here: `{A}`",
+    message = "`{Self}` does not fit this argument of the kernel: `{A}`",
     label = "handles stand in the order of the kernel's `Reads`",
-    note = "a `Field` fits a reach, a `Scalar` fits `Uniform`, a `Profile` fits `Along`, `Here` fits `Position`"
+    note = "a `Field` fits a stencil extent, a `Scalar` fits `Uniform`, a `Profile` fits `Along`, `Here` fits `Position`"
 )]
 pub trait Handle<T: Element, A: Arg<T>>: Sealed {
-    /// The argument as data.
+    /// Returns the argument as data.
     fn bind(&self) -> Bound;
 }
 #[diagnostic::do_not_recommend]
@@ -79,24 +79,24 @@ impl<T: Element> Handle<T, Position> for Here {
     }
 }
 
-/// Handles for all arguments: a tuple, or an array where all are fields of the kernel's own numbers.
+/// Handles for all arguments of a kernel: a tuple, or an array if all are fields of the kernel's element type.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not fit what the kernel reads: `{A}`",
+    message = "`{Self}` does not fit the arguments of the kernel: `{A}`",
     label = "one handle for each entry of the kernel's `Reads`, in the same order",
-    note = "handles are a tuple, or an array where all are fields of the kernel's own numbers"
+    note = "handles are a tuple, or an array if all are fields of the kernel's element type"
 )]
 pub trait Handles<T: Element, A: Args<T>>: Sealed {
-    /// The arguments as data.
+    /// Returns the arguments as data.
     fn bind(&self) -> Vec<Bound>;
 }
-/// Fields for all numbers that a kernel makes: an array, or a tuple where types differ.
+/// Fields for all outputs of a kernel: an array, or a tuple if their types differ.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not fit what the kernel writes: `{W}`",
-    label = "one field for each number of the kernel's `Writes`, of the same type and in the same order",
-    note = "fields are an array where `Writes` is one, and a tuple where it is a tuple"
+    message = "`{Self}` does not fit the outputs of the kernel: `{W}`",
+    label = "one field for each entry of the kernel's `Writes`, of the same type and in the same order",
+    note = "fields are an array if `Writes` is an array, and a tuple if it is a tuple"
 )]
 pub trait Targets<W: Outputs>: Sealed {
-    /// The fields, in order.
+    /// Returns the fields, in the order of the outputs.
     fn fields(&self) -> Vec<Target>;
 }
 
@@ -159,25 +159,25 @@ targets!(A 0, B 1);
 targets!(A 0, B 1, C 2);
 targets!(A 0, B 1, C 2, D 3);
 
-/// A field that a stage writes.
+/// The handle of a field that a stage writes.
 #[derive(Clone, Copy, Debug)]
 pub struct Target(pub(crate) Use);
 
 use sealed::Sealed;
 mod sealed {
-    //! Closes the traits of this file: unsafe code relies on what their implementations say.
+    //! Seals the traits of this file, because unsafe code relies on their implementations.
     //!
     //! ```compile_fail,E0277
     //! use halocline::model::{Bound, Handles};
     //! use halocline_kernels::Pointwise;
-    //! struct Nothing; // a kernel that reads one row would get none
+    //! struct Nothing; // would give no row to a kernel that reads one
     //! impl Handles<f64, (Pointwise,)> for Nothing {
     //!     fn bind(&self) -> Vec<Bound> { vec![] }
     //! }
     //! ```
     //! ```compile_fail,E0277
     //! use halocline::model::{Target, Targets};
-    //! struct Any; // names a field by its number, whatever it holds
+    //! struct Any; // would name a field by its id, without its element type
     //! impl Targets<[f64; 1]> for Any {
     //!     fn fields(&self) -> Vec<Target> { vec![] }
     //! }
@@ -209,7 +209,7 @@ mod sealed {
     tuples!(A B C D E F G H I J);
 }
 
-/// The fields that arguments read, each once, with the union of its stencil extents.
+/// Returns the fields that arguments read, each once, with the union of its stencil extents.
 pub(crate) fn field_reads(arguments: &[BoundArgument]) -> Vec<(usize, Extent)> {
     let mut reads: Vec<(usize, Extent)> = vec![];
     for argument in arguments {
@@ -223,7 +223,7 @@ pub(crate) fn field_reads(arguments: &[BoundArgument]) -> Vec<(usize, Extent)> {
     reads
 }
 
-/// The scalars that arguments read.
+/// Returns the ids of the scalars that arguments read.
 pub(crate) fn scalar_reads(arguments: &[BoundArgument]) -> Vec<usize> {
     let scalar = |a: &BoundArgument| if let BoundArgument::Scalar { id, .. } = a { Some(*id) } else { None };
     arguments.iter().filter_map(scalar).collect()

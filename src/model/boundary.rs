@@ -1,8 +1,8 @@
-//! Boundary conditions: what a kernel reads beyond a physical boundary.
+//! Boundary conditions: the values that a kernel reads beyond a physical boundary.
 use std::fmt;
 use std::sync::Arc;
 
-/// Where something is: a position in metres.
+/// A position in metres.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
     /// Along z.
@@ -16,30 +16,30 @@ pub struct Point {
 /// A function of position and time.
 pub type Function = Arc<dyn Fn(Point, f64) -> f64 + Send + Sync>;
 
-/// What lies beyond a wall. Values are meant *at the wall*, second-order accurate: with u the mirror image inside, the
-/// value outside is `2v − u` for a fixed value, `u ± g·distance` for a fixed gradient. Values on the faces across the
-/// axis lie on the wall itself and are set there.
+/// A boundary condition at a physical boundary. It holds *at the boundary*, second-order accurate: with u the value at the
+/// mirror image inside, the value outside is `2v − u` for a fixed value v, and `u ± g·distance` for a fixed gradient g. A
+/// field on the faces across the axis has values on the boundary itself, which are set there.
 #[derive(Clone)]
 pub enum Boundary {
-    /// The field has this value at the wall (Dirichlet).
+    /// A fixed value at the boundary (Dirichlet).
     Value(f64),
-    /// The field's derivative along the axis is this at the wall (Neumann), in units of the field per metre.
+    /// A fixed derivative along the axis at the boundary (Neumann), in units of the field per metre.
     Gradient(f64),
-    /// A mirror: no flux; what flows across the wall is zero at it and changes sign beyond.
+    /// A mirror: no flux. A component on the faces across the axis is zero at the boundary and changes sign beyond it.
     Reflecting,
-    /// The value at the wall is a function of position and time.
+    /// A value at the boundary that is a function of position and time.
     Function(Function),
-    /// All cells beyond the wall hold this value.
+    /// A fixed value of all cells beyond the boundary.
     Outside(f64),
 }
 
 impl Boundary {
-    /// The value at the wall as a function of position and time in seconds.
+    /// A boundary condition with the value `f(position, time)`, time in seconds, at the boundary.
     pub fn function(f: impl Fn(Point, f64) -> f64 + Send + Sync + 'static) -> Boundary {
         Boundary::Function(Arc::new(f))
     }
 
-    /// True if it changes with time even where the field does not.
+    /// Returns true if boundary values may change with time while the field does not.
     pub fn varies(&self) -> bool {
         matches!(self, Boundary::Function(_))
     }
@@ -57,5 +57,5 @@ impl fmt::Debug for Boundary {
     }
 }
 
-/// A field's conditions on all six sides: `[axis][lower, upper]`.
+/// The boundary conditions of a field on all six sides: `[axis][lower, upper]`.
 pub type Boundaries = [[Boundary; 2]; 3];

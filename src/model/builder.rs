@@ -1,4 +1,4 @@
-//! Declaring a model. Nothing is allocated: `Model::compile` makes a simulation of it.
+//! The declaration of a model. It allocates no field; `Model::compile` turns the model into a simulation.
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::model::condition::Condition;
@@ -13,7 +13,7 @@ use crate::model::stage::Item;
 use halocline_kernels::{Element, InstructionSet};
 use std::sync::Arc;
 
-/// Everything that a job declares: grids, fields, scalars, the schedule of a step, diagnostics.
+/// A model: the grids, fields, scalars, diagnostics and the schedule of a step that a job declares.
 ///
 /// ```
 /// use halocline::prelude::*;
@@ -46,17 +46,17 @@ impl Model {
         model
     }
 
-    /// A model without any grid: bags of records and scalars only.
+    /// A model without a grid: sets of records and scalars only.
     pub fn gridless(comm: Comm) -> Model {
         Model { comm, declared: Declarations::new() }
     }
 
-    /// The communicator that the model runs on.
+    /// Returns the communicator on which the model runs.
     pub fn comm(&self) -> &Comm {
         &self.comm
     }
 
-    /// The first grid.
+    /// Returns the first grid.
     ///
     /// # Panics
     /// If the model has none.
@@ -64,41 +64,42 @@ impl Model {
         &self.declared.grids[0]
     }
 
-    /// Another grid, for fields that are declared [`FieldBuilder::on`](super::FieldBuilder::on) it.
+    /// Adds another grid, for fields that are declared [`FieldBuilder::on`](super::FieldBuilder::on) it.
     pub fn add_grid(&mut self, grid: Grid) -> GridId {
         self.declared.grids.push(grid);
         GridId { id: self.declared.grids.len() - 1, model: self.declared.id }
     }
 
-    /// The process grid, parts along z, y, x; the cheapest unless said otherwise.
+    /// Sets the process grid: parts along z, y, x. The default is the one with the lowest cost.
     pub fn process_grid(&mut self, dims: [usize; 3]) {
         self.declared.dims = Some(dims);
     }
 
-    /// The instruction set of the kernels; the widest of the machine unless said otherwise. Results do not depend on it.
+    /// Sets the instruction set of the kernels. The default is the widest of the machine. Results do not depend on it.
     pub fn instruction_set(&mut self, set: InstructionSet) {
         self.declared.instructions = set;
     }
 
-    /// How many steps are done at a time while a tile is in cache; the fastest, unless said otherwise. With 0 all stages
-    /// pass over the whole grid, one after the other. Results do not depend on it.
+    /// Sets the number of fused steps, which are computed on a tile while it is in cache. The default is the fastest number.
+    /// With 0, all stages pass over the whole grid, one after the other. Results do not depend on it.
     pub fn fuse(&mut self, steps: usize) {
         self.declared.fuse = Some(steps);
     }
 
-    /// How many rows a tile has that steps are fused on; the fastest, unless said otherwise. Results do not depend on it.
+    /// Sets the number of rows of a tile on which steps are fused. The default is the fastest number. Results do not depend
+    /// on it.
     pub fn tile_rows(&mut self, rows: usize) {
         self.declared.tile_rows = Some(rows.max(1));
     }
 
-    /// From how many bytes on whole planes of a halo are sent straight from memory to memory, rather than packed into one
-    /// message with all else for the same rank. Results do not depend on it.
+    /// Sets the minimum size in bytes of a contiguous part of a halo that is sent as a message of its own. Smaller parts are
+    /// packed into one message per rank. Results do not depend on it.
     pub fn direct(&mut self, bytes: usize) {
         self.declared.direct = bytes;
     }
 
-    /// Declares that fields are the components of a vector along z, y, x (in the directions of indices), so that they
-    /// turn with the blocks where these are joined with a rotation.
+    /// Declares that fields are the components of a vector along z, y, x (in index directions), so that joins with a
+    /// rotation transform them into each other.
     pub fn vector<T: Element>(&mut self, components: [Option<Field<T>>; 3]) {
         let declared = &mut self.declared;
         if components.iter().flatten().any(|&f| !declared.owns(f.into())) {
@@ -114,29 +115,29 @@ impl Model {
         declared.vectors.push(ids);
     }
 
-    /// Declares a scalar.
+    /// Declares a scalar with an initial value.
     pub fn scalar(&mut self, name: &str, initial: f64) -> Scalar {
         self.declared.scalars.push((name.into(), initial));
         self.declared.scalar(self.declared.scalars.len() - 1)
     }
 
-    /// The simulated time in seconds, at the beginning of the step.
+    /// Returns the scalar of the simulated time in seconds, at the beginning of the step.
     pub fn time(&self) -> Scalar {
         self.declared.scalar(TIME)
     }
 
-    /// The time step in seconds, as a scalar.
+    /// Returns the scalar of the time step in seconds.
     pub fn dt(&self) -> Scalar {
         self.declared.scalar(DT)
     }
 
-    /// Coefficients along an axis (0: z, 1: y, 2: x) as a function of the position of cell centres in metres. They may be
-    /// read up to eight cells beyond the grid.
+    /// Declares a profile: coefficients along an axis (0: z, 1: y, 2: x), as a function of the position of cell centres in
+    /// metres. Kernels may read it up to eight cells beyond the grid.
     pub fn profile<const AXIS: usize>(&mut self, f: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Profile<AXIS> {
         self.profile_at(Location::Center, f)
     }
 
-    /// The same at another location: with [`Location::face`] of the axis, on the lower faces.
+    /// Declares a profile at another location, such as the lower faces of cells for [`Location::face`] of the axis.
     pub fn profile_at<const AXIS: usize>(
         &mut self,
         location: Location,
@@ -156,7 +157,7 @@ impl Model {
         Records::new(self.declared.id, self.declared.records.len() - 1)
     }
 
-    /// A source of records that arrive from outside; opened on the first rank only.
+    /// Declares a source of records that arrive from outside. Only rank 0 opens it.
     pub fn source<S: Source + 'static>(
         &mut self,
         name: &str,
@@ -166,33 +167,34 @@ impl Model {
         SourceId { id: self.declared.sources.len() - 1, model: self.declared.id }
     }
 
-    /// Every step takes `dt` seconds. Returns it.
+    /// Sets a fixed time step of `dt` seconds and returns `dt`.
     pub fn fixed_step(&mut self, dt: f64) -> f64 {
         self.declared.clock = Clock::Fixed(dt);
         self.declared.scalars[DT].1 = dt;
         dt
     }
 
-    /// The time step is a scalar that the schedule computes, in seconds; the last one is cut to end on time.
+    /// Makes the time step a scalar in seconds that the schedule computes, with the initial value `first`. The last step is
+    /// shortened to end at the end time.
     pub fn adaptive_step(&mut self, first: f64) -> Scalar {
         self.declared.clock = Clock::Adaptive;
         self.declared.scalars[DT].1 = first;
         self.declared.scalar(DT)
     }
 
-    /// What is done once, before the first step.
+    /// Adds stages that run once, before the first step.
     pub fn at_start(&mut self, body: impl FnOnce(&mut Schedule)) {
         let mut items = self.schedule(body);
         self.declared.start.append(&mut items);
     }
 
-    /// The schedule of a time step.
+    /// Adds stages to the schedule of a time step.
     pub fn every_step(&mut self, body: impl FnOnce(&mut Schedule)) {
         let mut items = self.schedule(body);
         self.declared.step.append(&mut items);
     }
 
-    /// A number to report, by name.
+    /// Declares a diagnostic: a number that the run reports under this name.
     pub fn diagnose(&mut self, name: &str, what: impl Into<Measure>) {
         self.declared.diagnostics.push(Diagnostic { name: name.into(), what: what.into() });
     }
@@ -202,12 +204,12 @@ impl Model {
         self.declared.stop = Some(condition);
     }
 
-    /// The declared fields.
+    /// Returns the declared fields.
     pub fn fields(&self) -> &[FieldDeclaration] {
         &self.declared.fields
     }
 
-    /// The items of a part of the schedule, whose stages join all others of the model.
+    /// Returns the items of a part of the schedule, and appends its stages to the stages of the model.
     fn schedule(&mut self, body: impl FnOnce(&mut Schedule)) -> Vec<Item> {
         let mut schedule = Schedule::new(std::mem::take(&mut self.declared.stages));
         body(&mut schedule);

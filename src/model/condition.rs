@@ -1,4 +1,4 @@
-//! Conditions on a scalar: when a loop or a run ends.
+//! Conditions on a scalar, which end a loop or a run.
 use crate::model::handle::{Scalar, Use};
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ pub struct Condition {
     pub(crate) scalar: usize,
     pub(crate) uses: Use,
     holds: Arc<dyn Fn(f64) -> bool + Send + Sync>,
-    /// As printed in a schedule: `< 1e-8`.
+    /// The text of the condition in a printed schedule, such as `< 1e-8`.
     pub(crate) text: String,
 }
 
@@ -17,19 +17,19 @@ impl Condition {
         Condition { scalar: scalar.id, uses: scalar.into(), holds: Arc::new(holds), text }
     }
 
-    /// True if the condition holds for these values of all scalars of the model.
+    /// Returns true if the condition holds for these values of all scalars of the model.
     pub(crate) fn holds(&self, scalars: &[f64]) -> bool {
         (self.holds)(scalars[self.scalar])
     }
 }
 
 impl Scalar {
-    /// The condition that the scalar is smaller than `limit`.
+    /// Returns the condition that the scalar is smaller than `limit`.
     pub fn below(self, limit: f64) -> Condition {
         Condition::new(self, format!("< {limit:e}"), move |v| v < limit)
     }
 
-    /// The condition that the scalar is larger than `limit`.
+    /// Returns the condition that the scalar is larger than `limit`.
     pub fn above(self, limit: f64) -> Condition {
         Condition::new(self, format!("> {limit:e}"), move |v| v > limit)
     }

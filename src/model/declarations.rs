@@ -1,4 +1,4 @@
-//! All that a model declares, as plain data with index ids: threads may share it, and nothing in it is memory of cells.
+//! The declarations of a model, as plain data with index ids. They contain no cells of fields, and threads may share them.
 use crate::base::Error;
 use crate::model::condition::Condition;
 use crate::model::field::FieldDeclaration;
@@ -12,18 +12,18 @@ use halocline_kernels::InstructionSet;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How the clock moves.
+/// How simulated time advances.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Clock {
     /// No time: steps only.
     Steps,
-    /// The time after n steps is n times this, in seconds.
+    /// A fixed time step in seconds: the time after n steps is n times this number.
     Fixed(f64),
-    /// The time grows by the scalar dt.
+    /// The time advances by the scalar dt in every step.
     Adaptive,
 }
 
-/// A profile as declared: a name, its axis, and a function of the position in metres along it.
+/// The declaration of a profile: its axis, its location, and a function of the position along the axis in metres.
 #[derive(Clone)]
 pub(crate) struct ProfileDeclaration {
     pub axis: usize,
@@ -31,16 +31,16 @@ pub(crate) struct ProfileDeclaration {
     pub value: Arc<dyn Fn(f64) -> f64 + Send + Sync>,
 }
 
-/// A number that a run reports at its end, and in between if asked.
+/// A diagnostic: a number that a run reports at its end, and at intervals if configured.
 #[derive(Clone)]
 pub struct Diagnostic {
-    /// Its name in the summary.
+    /// The name in the summary.
     pub name: String,
-    /// What it is.
+    /// The quantity.
     pub what: Measure,
 }
 
-/// What a diagnostic measures.
+/// The quantity that a diagnostic measures.
 #[derive(Clone)]
 pub enum Measure {
     /// A reduction of fields.
@@ -59,25 +59,25 @@ impl From<Scalar> for Measure {
     }
 }
 
-/// Pieces of a halo smaller than this are packed into one message rather than sent one by one.
+/// Parts of a halo with fewer bytes are packed into one message per rank.
 const DIRECT: usize = 24 << 10;
 
-/// What a model declares.
+/// The declarations of a model.
 pub(crate) struct Declarations {
-    /// The identity that all handles of the model carry.
+    /// The identity of the model, which all its handles contain.
     pub(crate) id: ModelId,
     pub(crate) grids: Vec<Grid>,
-    /// The process grid; the cheapest if `None`.
+    /// The process grid; the one with the lowest cost if `None`.
     pub(crate) dims: Option<[usize; 3]>,
     pub(crate) instructions: InstructionSet,
-    /// Steps done at a time, 0 for stage by stage; the fastest if `None`.
+    /// The number of fused steps, 0 for no fusion; the fastest if `None`.
     pub(crate) fuse: Option<usize>,
-    /// Rows of a tile that steps are fused on; the fastest if `None`.
+    /// The number of rows of a tile on which steps are fused; the fastest if `None`.
     pub(crate) tile_rows: Option<usize>,
-    /// Bytes from which a piece of a halo is a message of its own, if it need not be packed.
+    /// The minimum number of bytes of a contiguous part of a halo that is a message of its own.
     pub(crate) direct: usize,
     pub(crate) fields: Vec<FieldDeclaration>,
-    /// Names and first values.
+    /// Names and initial values of scalars.
     pub(crate) scalars: Vec<(String, f64)>,
     pub(crate) profiles: Vec<ProfileDeclaration>,
     /// Fields that are the components of a vector along z, y, x.
@@ -91,12 +91,12 @@ pub(crate) struct Declarations {
     pub(crate) clock: Clock,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) stop: Option<Condition>,
-    /// Declarations that were refused when they were made; a program reports the first.
+    /// Errors of invalid declarations; compiling a program reports the first.
     pub(crate) refused: Vec<Error>,
 }
 
 impl Declarations {
-    /// Nothing but the scalars for the time and the time step.
+    /// Declarations with only the scalars of the time and the time step.
     pub(crate) fn new() -> Declarations {
         Declarations {
             id: ModelId::new(),
@@ -122,17 +122,17 @@ impl Declarations {
         }
     }
 
-    /// The scalar of an id.
+    /// Returns the handle of a scalar.
     pub(crate) fn scalar(&self, id: usize) -> Scalar {
         Scalar { id, model: self.id }
     }
 
-    /// The grid that a field lives on.
+    /// Returns the grid of a field.
     pub(crate) fn grid_of(&self, field: usize) -> &Grid {
         &self.grids[self.fields[field].grid]
     }
 
-    /// True if the handle is one of this model, with the type that it was declared with.
+    /// Returns true if the handle was declared by this model with the same type.
     pub(crate) fn owns(&self, handle: Use) -> bool {
         use crate::model::handle::Used;
         let of_type = match handle.what {
@@ -145,19 +145,20 @@ impl Declarations {
         handle.model == self.id && of_type
     }
 
-    /// The fields that some stage writes, or that have values on boundaries that change with time.
+    /// Returns the fields that some stage writes, or that have values on boundaries that change with time.
     pub(crate) fn written(&self) -> BTreeSet<usize> {
         let varies = |d: &FieldDeclaration| d.boundaries.iter().flatten().any(|b| b.varies());
-        let moved = |d: &FieldDeclaration| d.location.axis().is_some() && varies(d);
-        let on_boundaries = self.fields.iter().enumerate().filter(|(_, d)| moved(d)).map(|(f, _)| f);
+        let changes = |d: &FieldDeclaration| d.location.axis().is_some() && varies(d);
+        let on_boundaries = self.fields.iter().enumerate().filter(|(_, d)| changes(d)).map(|(f, _)| f);
         self.stages.iter().flat_map(|stage| stage.writes.iter().copied()).chain(on_boundaries).collect()
     }
 
-    /// Bytes that all ranks together must move in one pass through these stages: every field read or written once.
+    /// Returns the bytes that all ranks together must read or write in one pass over these stages: each stage input and output
+    /// field counts once.
     pub(crate) fn bytes_of_stages(&self, stages: impl IntoIterator<Item = StageId>) -> u64 {
         let (mut reads, mut writes) = (BTreeSet::new(), BTreeSet::new());
         for stage in stages.into_iter().map(|id| &self.stages[id.0]) {
-            // A point or a record is a cell.
+            // A point update or a received record changes single cells only.
             if !matches!(stage.work, Work::Point { .. } | Work::Receive { .. }) {
                 reads.extend(stage.reads.iter().map(|r| r.0));
                 writes.extend(stage.writes.iter().copied());
@@ -166,17 +167,17 @@ impl Declarations {
         reads.iter().chain(&writes).map(|&f| self.bytes_of_field(f)).sum()
     }
 
-    /// The same for the stages of a list of items, loops left out.
+    /// Returns the bytes that all ranks together must read or write in one pass over a list of items, without loops.
     pub(crate) fn bytes_of_items(&self, items: &[Item]) -> u64 {
         self.bytes_of_stages(items.iter().filter_map(|item| if let Item::Stage(id) = item { Some(*id) } else { None }))
     }
 
-    /// Bytes of a whole field, without halos.
+    /// Returns the bytes of a field over all ranks, without halos.
     pub(crate) fn bytes_of_field(&self, field: usize) -> u64 {
         self.fields[field].element.size() as u64 * self.grid_of(field).total_cells()
     }
 
-    /// Gives a scalar a value. An adaptive time step does not go beyond `end`, in seconds.
+    /// Sets a scalar. An adaptive time step is shortened to end at `end`, in seconds.
     pub(crate) fn set_scalar(&self, scalars: &mut [f64], id: usize, value: f64, end: f64) {
         let cut = id == DT && self.clock == Clock::Adaptive;
         scalars[id] = if cut { value.min(end - scalars[TIME]) } else { value };

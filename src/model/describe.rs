@@ -3,7 +3,7 @@ use crate::model::builder::Model;
 use crate::model::stage::Item;
 
 impl Model {
-    /// The schedule as a list for people, a line a stage.
+    /// Returns the schedule as lines of text, one for each stage.
     pub fn describe_schedule(&self) -> Vec<String> {
         let mut lines = vec![];
         if !self.declared.start.is_empty() {

@@ -1,11 +1,11 @@
-//! Fields as declared.
+//! The declaration of a field.
 use crate::model::boundary::{Boundaries, Point};
 use crate::model::grid::Location;
 use halocline_kernels::{ElementType, math, random};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A place in a grid, given to functions that fill a field.
+/// The position of a value of a field, the argument of functions that give initial values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct At {
     /// Position along z in metres.
@@ -25,7 +25,7 @@ pub struct At {
 }
 
 impl At {
-    /// Squared distance from the middle of the block, flat axes left out, in m².
+    /// Returns the squared distance from the middle of the block without flat axes, in m².
     pub fn distance2(&self) -> f64 {
         let mut sum = 0.0;
         for (a, p) in [self.z, self.y, self.x].into_iter().enumerate() {
@@ -36,66 +36,66 @@ impl At {
         sum
     }
 
-    /// Distance from the middle of the block in m.
+    /// Returns the distance from the middle of the block without flat axes, in m.
     pub fn distance(&self) -> f64 {
         self.distance2().sqrt()
     }
 
-    /// A random number in [0, 1) that depends on the seed and the cell alone.
+    /// Returns a random number in [0, 1) that depends on the seed and the cell alone.
     pub fn uniform(&self, seed: u64) -> f64 {
         random::uniform(seed, self.key)
     }
 
-    /// A normally distributed random number, mean 0 and variance 1, that depends on the seed and the cell alone.
+    /// Returns a normally distributed random number, mean 0 and variance 1, that depends on the seed and the cell alone.
     pub fn normal(&self, seed: u64) -> f64 {
         random::normal(seed, self.key)
     }
 
-    /// A bell of height 1 around the middle: exp(−r² / width²).
+    /// Returns a Gaussian of height 1 around the middle of the block: exp(−r² / width²), with `width` in metres.
     pub fn bell(&self, width: f64) -> f64 {
         math::exp(-self.distance2() / (width * width))
     }
 
-    /// The position as a point.
+    /// Returns the position as a point.
     pub fn point(&self) -> Point {
         Point { z: self.z, y: self.y, x: self.x }
     }
 }
 
-/// Where a field's first values come from.
+/// The initial values of a field.
 #[derive(Clone)]
 pub enum Initial {
     /// Zero.
     Zero,
-    /// A function of the place; real and imaginary part.
+    /// A function of the position that returns real and imaginary part.
     Function(Arc<dyn Fn(At) -> [f64; 2] + Send + Sync>),
     /// A variable of an HDF5 or NetCDF file, multiplied by a factor: every rank reads its own part.
     File(PathBuf, String, f64),
 }
 
-/// A field as declared.
+/// The declaration of a field.
 #[derive(Clone)]
 pub struct FieldDeclaration {
-    /// Its name in output and messages.
+    /// The name in output and messages.
     pub name: String,
-    /// A longer name for people.
+    /// A descriptive name.
     pub long_name: String,
-    /// Unit, as in UDUNITS (`K`, `m s-1`); `1` without.
+    /// The unit, as in UDUNITS (`K`, `m s-1`); `1` for a field without unit.
     pub unit: String,
-    /// The type of its numbers.
+    /// The element type.
     pub element: ElementType,
-    /// Where on the cell it sits.
+    /// The location of the values on a cell.
     pub location: Location,
-    /// Which grid of the model it lives on.
+    /// The index of the grid in the model.
     pub grid: usize,
-    /// Axes that are not cut: the field lives in another split of its grid.
+    /// Axes that must not be cut: the field is in another decomposition of its grid.
     pub whole: [bool; 3],
-    /// First values.
+    /// Initial values.
     pub initial: Initial,
-    /// Conditions at walls.
+    /// Boundary conditions.
     pub boundaries: Boundaries,
-    /// The vector that it is a component of, and which.
+    /// The index of the vector that the field is a component of, and the axis of the component.
     pub vector: Option<(usize, usize)>,
-    /// Part of the output unless a stream asks otherwise.
+    /// Whether output streams without a list of fields contain the field.
     pub output: bool,
 }

@@ -1,4 +1,4 @@
-//! Declaring a field.
+//! The builder of a field.
 use crate::base::index_transform::SignedAxis;
 use crate::base::{Error, Result};
 use crate::model::boundary::Boundary;
@@ -44,50 +44,50 @@ impl<'m, T: Element> FieldBuilder<'m, T> {
         FieldBuilder { model, declaration, of: PhantomData }
     }
 
-    /// Its unit, as in UDUNITS: `K`, `m s-1`.
+    /// Sets the unit, as in UDUNITS: `K`, `m s-1`. The default is `1`.
     pub fn unit(mut self, unit: &str) -> Self {
         self.declaration.unit = unit.into();
         self
     }
 
-    /// A name for people.
+    /// Sets a descriptive name. The default is the name with spaces for underscores.
     pub fn long_name(mut self, name: &str) -> Self {
         self.declaration.long_name = name.into();
         self
     }
 
-    /// Where on the cell it sits; the middle unless said otherwise.
+    /// Sets the location of the values on a cell. The default is the centre.
     pub fn location(mut self, location: Location) -> Self {
         self.declaration.location = location;
         self
     }
 
-    /// The grid that it lives on; the model's first unless said otherwise.
+    /// Sets the grid. The default is the first grid of the model.
     pub fn on(mut self, grid: GridId) -> Self {
         self.declaration.grid = if grid.model == self.model.declared.id { grid.id } else { usize::MAX };
         self
     }
 
-    /// Leaves these axes uncut, so that every rank that has cells has whole lines along them.
+    /// Leaves these axes uncut, so that every rank that owns cells owns whole lines along them.
     pub fn whole<const N: usize>(mut self, axes: [SignedAxis; N]) -> Self {
-        axes.iter().for_each(|h| self.declaration.whole[h.axis] = true);
+        axes.iter().for_each(|a| self.declaration.whole[a.axis] = true);
         self
     }
 
-    /// First values as a function of the place: a real number, or a complex one for a complex field.
+    /// Sets the initial values as a function of the position: a real number, or a complex one for a complex field.
     pub fn initial<V: Element>(mut self, f: impl Fn(At) -> V + Send + Sync + 'static) -> Self {
         self.declaration.initial = Initial::Function(Arc::new(move |at| f(at).parts()));
         self
     }
 
-    /// First values from a variable of an HDF5, NetCDF-4 or classic NetCDF file with as many cells as the grid,
-    /// multiplied by `factor` (for its unit). Every rank reads its own part.
+    /// Reads the initial values from a variable of an HDF5, NetCDF-4 or classic NetCDF file with as many cells as the grid,
+    /// and multiplies them by `factor` (to convert the unit). Every rank reads its own part.
     pub fn from_file(mut self, path: impl Into<PathBuf>, variable: &str, factor: f64) -> Self {
         self.declaration.initial = Initial::File(path.into(), variable.into(), factor);
         self
     }
 
-    /// The condition at all walls; reflecting unless said otherwise. Periodic axes have no walls.
+    /// Sets the condition at all boundaries. The default is reflecting. Periodic axes have no boundaries.
     pub fn boundary(mut self, condition: Boundary) -> Self {
         for side in self.declaration.boundaries.iter_mut().flatten() {
             *side = condition.clone();
@@ -95,22 +95,22 @@ impl<'m, T: Element> FieldBuilder<'m, T> {
         self
     }
 
-    /// The condition at one wall: `-Z` is that of low z, `X` that of high x.
+    /// Sets the condition at one boundary: `-Z` is the boundary at low z, `X` the boundary at high x.
     pub fn boundary_at(mut self, side: Side, condition: Boundary) -> Self {
         self.declaration.boundaries[side.axis][usize::from(!side.reversed)] = condition;
         self
     }
 
-    /// Left out of the output unless a stream asks for it by name.
+    /// Leaves the field out of the output, except of streams that name it.
     pub fn hidden(mut self) -> Self {
         self.declaration.output = false;
         self
     }
 
-    /// Declares it.
+    /// Adds the field to the model and returns its handle.
     ///
     /// # Errors
-    /// If the name is taken or no name for a file (letters, digits, `_`).
+    /// If the name is taken or has characters other than letters, digits and `_`, or the grid does not belong to the model.
     pub fn build(self) -> Result<Field<T>> {
         let name = &self.declaration.name;
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {

@@ -1,10 +1,11 @@
-//! Grids: blocks of cells, and what lies beyond their faces.
+//! Grids: blocks of cells, and the blocks or boundaries adjacent to their faces.
 use crate::base::Region;
 use crate::base::index_transform::{IndexTransform, SignedAxis, X, Y, Z};
 use crate::base::{Error, Result};
 
-/// Where on a cell a field's values sit. All locations have the same number of values as there are cells: a face value of
-/// index i lies on the *lower* face of cell i. On a bounded axis the upper wall's face is a boundary value, not a stored one.
+/// The location of the values of a field on a cell (staggering). A field has one value per cell at every location: the face
+/// value of index i is on the *lower* face of cell i. On a bounded axis, the value on the upper boundary is not stored; it
+/// follows from the boundary condition.
 ///
 /// ```text
 ///        ┌────── y₊ ──────┐
@@ -25,7 +26,7 @@ pub enum Location {
 }
 
 impl Location {
-    /// The axis that the face lies across, if it is one.
+    /// Returns the axis across which the face lies; `None` for cell centres.
     pub fn axis(self) -> Option<usize> {
         match self {
             Location::Center => None,
@@ -35,28 +36,28 @@ impl Location {
         }
     }
 
-    /// The face across an axis.
+    /// Returns the location of faces across an axis.
     pub fn face(axis: usize) -> Location {
         [Location::FaceZ, Location::FaceY, Location::FaceX][axis]
     }
 }
 
-/// What lies beyond a face of a block.
+/// The region adjacent to a face of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Adjacent {
-    /// Nothing: boundary conditions say what a kernel reads there.
-    Wall,
-    /// Another block, or the same one: indices there follow by the turn.
+    /// A physical boundary: boundary conditions give the values that a kernel reads beyond it.
+    Boundary,
+    /// Another block, or the same one, with the map from indices of this block to indices of the adjacent block.
     Block(usize, IndexTransform),
 }
 
-/// One side of a block, as the direction in which one leaves through it: `X` is the face of high x, `-Y` that of low y.
+/// One side of a block, as its outward direction: `X` is the face at high x, `-Y` the face at low y.
 pub type Side = SignedAxis;
 
 /// A block: a box of cells with coordinates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
-    /// Cells along z, y, x. An axis with one cell is *flat*: a cell's neighbour along it is itself.
+    /// Cells along z, y, x. An axis with one cell is *flat*: the neighbour of a cell along it is the cell itself.
     pub cells: [usize; 3],
     /// Position of the lowest corner in metres, z, y, x.
     pub origin: [f64; 3],
@@ -72,7 +73,7 @@ impl Block {
             cells,
             origin: [0.0; 3],
             length: cells.map(|n| n as f64 * spacing),
-            beyond: [[Adjacent::Wall; 2]; 3],
+            beyond: [[Adjacent::Boundary; 2]; 3],
         };
         for axis in 0..3 {
             if cells[axis] == 1 {
@@ -82,7 +83,7 @@ impl Block {
         block
     }
 
-    /// Lets the block, whose number is `own`, go on at its own other end.
+    /// Makes an axis of the block periodic; `own` is the index of the block.
     fn wrap(&mut self, own: usize, axis: usize) {
         let n = self.cells[axis] as isize;
         for (side, offset) in [n, -n].into_iter().enumerate() {
@@ -90,17 +91,18 @@ impl Block {
         }
     }
 
-    /// What lies beyond the lower (0) or upper (1) face of an axis.
+    /// Returns the region adjacent to the lower (0) or upper (1) face across an axis.
     pub fn beyond(&self, axis: usize, side: usize) -> Adjacent {
         self.beyond[axis][side]
     }
 
-    /// Spacing along an axis in metres: of one cell, also where the axis is flat.
+    /// Returns the length of a cell along an axis in metres, also along a flat axis.
     pub fn cell_length(&self, axis: usize) -> f64 {
         self.length[axis] / self.cells[axis] as f64
     }
 
-    /// Position along an axis of the value with this index (not limited to the block) at this location.
+    /// Returns the position in metres along an axis of the value with this index and location. The index may be outside the
+    /// block.
     pub fn coordinate(&self, axis: usize, index: isize, location: Location) -> f64 {
         let half = if location.axis() == Some(axis) { 0.0 } else { 0.5 };
         self.origin[axis] + (index as f64 + half) * self.cell_length(axis)
@@ -120,27 +122,29 @@ pub struct Grid {
     blocks: Vec<Block>,
 }
 
-/// One to three numbers for the axes, from the right: `[x]`, `[y, x]` or `[z, y, x]`; `rest` fills the left.
+/// Expands `[x]`, `[y, x]` or `[z, y, x]` to three axes; `rest` fills the axes on the left.
 fn from_right<T: Copy, const N: usize>(values: [T; N], rest: T) -> [T; 3] {
     const { assert!(N >= 1 && N <= 3, "one to three axes") };
     std::array::from_fn(|a| if a + N >= 3 { values[a + N - 3] } else { rest })
 }
 
 impl Grid {
-    /// One block of `[x]`, `[y, x]` or `[z, y, x]` cells, cubes, the longest axis of length 1, all axes bounded.
+    /// A grid of one block of `[x]`, `[y, x]` or `[z, y, x]` cubic cells. The longest axis has length 1 m, and all axes that are
+    /// not flat are bounded.
     pub fn new<const N: usize>(cells: [usize; N]) -> Grid {
         Grid { blocks: vec![Block::new(from_right(cells, 1))] }
     }
 
-    /// `count` blocks of this many cells each, side by side in index space and not yet joined.
+    /// A grid of `count` blocks of equal size, not joined to each other.
     pub fn blocks<const N: usize>(count: usize, cells: [usize; N]) -> Grid {
         Grid { blocks: vec![Block::new(from_right(cells, 1)); count] }.renumbered()
     }
 
+    /// Sets the block index in all periodic links of each block to the block itself.
     fn renumbered(mut self) -> Grid {
         for (b, block) in self.blocks.iter_mut().enumerate() {
-            for beyond in block.beyond.iter_mut().flatten() {
-                if let Adjacent::Block(to, _) = beyond {
+            for adjacent in block.beyond.iter_mut().flatten() {
+                if let Adjacent::Block(to, _) = adjacent {
                     *to = b;
                 }
             }
@@ -148,7 +152,7 @@ impl Grid {
         self
     }
 
-    /// Which axes wrap around, every block onto itself; flat ones always do. Joins come after this.
+    /// Makes axes periodic: each block becomes adjacent to itself. Flat axes are always periodic. Call this before `join`.
     pub fn periodic<const N: usize>(mut self, axes: [bool; N]) -> Grid {
         for (axis, wraps) in from_right(axes, false).into_iter().enumerate() {
             if wraps {
@@ -158,8 +162,8 @@ impl Grid {
         self
     }
 
-    /// Length along the axes in metres, for every block. Axes left of those given (flat ones, as a rule) get cells as long as
-    /// those of the first one given.
+    /// Sets the length of every block along the axes in metres. An axis to the left of the given ones (usually flat) gets the
+    /// cell length of the first given axis.
     pub fn length<const N: usize>(mut self, length: [f64; N]) -> Grid {
         for block in &mut self.blocks {
             let rest = length[0] / block.cells[3 - N] as f64;
@@ -168,7 +172,7 @@ impl Grid {
         self
     }
 
-    /// Position of the lowest corner in metres, for every block.
+    /// Sets the position of the lowest corner of every block in metres.
     pub fn origin<const N: usize>(mut self, origin: [f64; N]) -> Grid {
         for block in &mut self.blocks {
             block.origin = from_right(origin, 0.0);
@@ -176,26 +180,27 @@ impl Grid {
         self
     }
 
-    /// Joins the face `side` of block `a` to block `b`, both ways. `turn` says where the z, y, x directions of `a` point
-    /// in `b`: leaving `a` through `X` with the turn `[Z, -X, Y]` one enters `b` along its y, through its lowest row.
+    /// Joins the face `side` of block `a` to a face of block `b`, in both directions. `axes` are the signed axes of `b` that the
+    /// z, y, x axes of `a` map to. With the side `X` and the axes `[Z, -X, Y]`, the cells beyond high x of `a` are the cells of
+    /// `b` at its lowest y.
     ///
     /// # Errors
-    /// If `turn` is no rotation or reflection, or the two faces have different sizes.
-    pub fn join(mut self, a: usize, side: Side, b: usize, turn: [SignedAxis; 3]) -> Result<Grid> {
-        let mut seen = [false; 3];
-        turn.iter().for_each(|h| seen[h.axis] = true);
-        if seen != [true; 3] || a >= self.blocks.len() || b >= self.blocks.len() {
+    /// If `axes` is not a permutation of the axes, a block does not exist, or the two faces have different sizes.
+    pub fn join(mut self, a: usize, side: Side, b: usize, axes: [SignedAxis; 3]) -> Result<Grid> {
+        let mut named = [false; 3];
+        axes.iter().for_each(|a| named[a.axis] = true);
+        if named != [true; 3] || a >= self.blocks.len() || b >= self.blocks.len() {
             return Err(Error::input(format!(
-                "cannot join block {a} to block {b} of {} by {turn:?}",
+                "cannot join block {a} to block {b} of {} with the axes {axes:?}",
                 self.blocks.len()
             ))
-            .remedy("a turn names each of Z, Y, X once, with a sign"));
+            .remedy("name each of Z, Y, X once, with a sign"));
         }
         let (na, nb) = (self.blocks[a].cells, self.blocks[b].cells);
-        let mut map = IndexTransform { to: turn, offset: [0; 3] };
+        let mut map = IndexTransform { to: axes, offset: [0; 3] };
         for axis in 0..3 {
-            let (from, to) = (na[axis] as isize, nb[turn[axis].axis] as isize);
-            let reversed = turn[axis].reversed;
+            let (from, to) = (na[axis] as isize, nb[axes[axis].axis] as isize);
+            let reversed = axes[axis].reversed;
             map.offset[axis] = match (axis == side.axis, side.reversed, reversed) {
                 (true, false, false) => -from,
                 (true, false, true) => from + to - 1,
@@ -210,63 +215,64 @@ impl Grid {
                 )).remedy("joined faces need the same number of cells"));
             }
         }
-        let entered = SignedAxis { reversed: side.reversed == turn[side.axis].reversed, ..turn[side.axis] };
+        let entered = SignedAxis { reversed: side.reversed == axes[side.axis].reversed, ..axes[side.axis] };
         self.blocks[a].beyond[side.axis][usize::from(!side.reversed)] = Adjacent::Block(b, map);
         self.blocks[b].beyond[entered.axis][usize::from(!entered.reversed)] = Adjacent::Block(a, map.inverse());
         Ok(self)
     }
 
-    /// All blocks.
+    /// Returns all blocks.
     pub fn all_blocks(&self) -> &[Block] {
         &self.blocks
     }
 
-    /// One block.
+    /// Returns the block of this index.
     pub fn block(&self, block: usize) -> &Block {
         &self.blocks[block]
     }
 
-    /// Cells of the first block along z, y, x.
+    /// Returns the cells of the first block along z, y, x.
     pub fn cells(&self) -> [usize; 3] {
         self.blocks[0].cells
     }
 
-    /// Number of cells in all blocks.
+    /// Returns the number of cells in all blocks.
     pub fn total_cells(&self) -> u64 {
         self.blocks.iter().map(|b| b.cells.iter().map(|&n| n as u64).product::<u64>()).sum()
     }
 
-    /// Cell spacing of the first block along z, y, x in metres; infinite along a flat axis, where nothing varies.
+    /// Returns the cell spacing of the first block along z, y, x in metres; infinite along a flat axis, so that derivatives along
+    /// it are zero.
     pub fn spacing(&self) -> [f64; 3] {
         let block = &self.blocks[0];
         std::array::from_fn(|a| if self.is_flat(a) { f64::INFINITY } else { block.cell_length(a) })
     }
 
-    /// True if the axis has one cell in every block.
+    /// Returns true if the axis has one cell in every block.
     pub fn is_flat(&self, axis: usize) -> bool {
         self.blocks.iter().all(|b| b.cells[axis] == 1)
     }
 
-    /// True if a block has a wall across this axis.
+    /// Returns true if some block has a physical boundary across this axis.
     pub fn is_bounded(&self, axis: usize) -> bool {
-        self.blocks.iter().any(|b| b.beyond[axis].contains(&Adjacent::Wall))
+        self.blocks.iter().any(|b| b.beyond[axis].contains(&Adjacent::Boundary))
     }
 
-    /// True if a block goes on along this axis at its own other end.
+    /// Returns true if both faces of a block across this axis are adjacent to the opposite face of the same block.
     pub fn is_periodic(&self, block: usize, axis: usize) -> bool {
         let n = self.blocks[block].cells[axis] as isize;
         self.blocks[block].beyond[axis]
             == [n, -n].map(|cells| Adjacent::Block(block, IndexTransform::shift(axis, cells)))
     }
 
-    /// The global key of a cell: its place in the order (block, z, y, x).
+    /// Returns the global key of a cell: its position in the order (block, z, y, x).
     pub fn key(&self, block: usize, [z, y, x]: [isize; 3]) -> u64 {
         let before: u64 = self.blocks[..block].iter().map(|b| Region::of(b.cells).cells() as u64).sum();
         let [_, ny, nx] = self.blocks[block].cells.map(|n| n as u64);
         before + (z as u64 * ny + y as u64) * nx + x as u64
     }
 
-    /// The inverse of [`Grid::key`]: block and index.
+    /// Returns the block and the index of the cell with this global key: the inverse of [`Grid::key`].
     pub fn cell_of(&self, key: u64) -> (usize, [usize; 3]) {
         let mut rest = key as usize;
         let mut block = 0;
@@ -278,19 +284,22 @@ impl Grid {
         (block, [rest / nx / ny, rest / nx % ny, rest % nx])
     }
 
-    /// Follows a box of cells beyond the faces of `block`: the pieces of it that lie in some block, each with its cells
-    /// there and the turn from indices of `block` to indices there. Parts beyond a wall are left out.
+    /// Maps a region in indices of `block`, which may extend beyond its faces, to the blocks that contain its cells. Returns for
+    /// each part the block, the cells in indices of that block, and the map from indices of `block` to these. Parts beyond a
+    /// physical boundary are left out.
     pub fn resolve(&self, block: usize, region: Region) -> Vec<(usize, Region, IndexTransform)> {
         let mut pieces = vec![];
-        self.follow(block, region, IndexTransform::NONE, &mut pieces);
+        self.resolve_into(block, region, IndexTransform::NONE, &mut pieces);
         pieces
     }
 
-    fn follow(
+    /// Appends the parts of `region`, in indices of `block`, to `pieces`. `transform` maps indices of the original block to indices
+    /// of `block`.
+    fn resolve_into(
         &self,
         block: usize,
         mut region: Region,
-        way: IndexTransform,
+        transform: IndexTransform,
         pieces: &mut Vec<(usize, Region, IndexTransform)>,
     ) {
         let here = &self.blocks[block];
@@ -302,8 +311,8 @@ impl Grid {
                 if outside.is_empty() {
                     continue;
                 }
-                if let Adjacent::Block(next, turn) = here.beyond[axis][side] {
-                    self.follow(next, turn.region(&outside), way.then(&turn), pieces);
+                if let Adjacent::Block(next, step) = here.beyond[axis][side] {
+                    self.resolve_into(next, step.region(&outside), transform.then(&step), pieces);
                 }
             }
             region = region.with(axis, low.max(0), high.min(n));
@@ -311,7 +320,7 @@ impl Grid {
                 return;
             }
         }
-        pieces.push((block, region, way));
+        pieces.push((block, region, transform));
     }
 }
 
@@ -345,25 +354,25 @@ mod tests {
             assert_eq!(grid.resolve(b, Region::new([0, -1, 0], [1, 0, 1]))[0].0, b);
         }
         let ring = Grid::blocks(2, [3, 4]).join(0, X, 1, [Z, Y, X]).unwrap().join(1, X, 0, [Z, Y, X]).unwrap();
-        assert!(!ring.is_periodic(0, 2), "it goes on at the other's end");
+        assert!(!ring.is_periodic(0, 2), "block 0 is adjacent to block 1, not to itself");
     }
 
     #[test]
-    fn walls_end_the_world() {
+    fn parts_beyond_boundaries_are_left_out() {
         let grid = Grid::new([4, 4]);
         assert_eq!(grid.resolve(0, Region::new([0, -2, 0], [1, 0, 4])), vec![]);
         assert_eq!(grid.resolve(0, Region::new([0, -2, 0], [1, 1, 4]))[0].1, Region::new([0, 0, 0], [1, 1, 4]));
     }
 
     #[test]
-    fn joins_lead_there_and_back() {
+    fn joins_map_in_both_directions() {
         let grid = Grid::blocks(2, [8, 8]).join(0, X, 1, [Z, -X, Y]).unwrap();
         let beyond = Region::new([0, 2, 8], [1, 3, 9]); // one cell right of (y 2, x 7)
-        let (block, there, turn) = grid.resolve(0, beyond)[0];
+        let (block, there, transform) = grid.resolve(0, beyond)[0];
         assert_eq!((block, there), (1, Region::new([0, 0, 5], [1, 1, 6])));
-        assert_eq!(turn.inverse().region(&there), beyond);
-        let (back, home, _) = grid.resolve(1, Region::new([0, -1, 5], [1, 0, 6]))[0];
-        assert_eq!((back, home), (0, Region::new([0, 2, 7], [1, 3, 8])));
+        assert_eq!(transform.inverse().region(&there), beyond);
+        let (back, cells, _) = grid.resolve(1, Region::new([0, -1, 5], [1, 0, 6]))[0];
+        assert_eq!((back, cells), (0, Region::new([0, 2, 7], [1, 3, 8])));
     }
 
     #[test]

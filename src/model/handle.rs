@@ -1,16 +1,16 @@
-//! Handles: what a declaration returns, and how stages name it. A handle knows the model that made it, so that a program can
-//! refuse the handle of another one.
+//! Handles: a declaration returns a handle, by which stages refer to it. A handle contains the identity of its model, so that
+//! compiling a program can reject handles of other models.
 use halocline_kernels::ElementType;
 use std::any::TypeId;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The scalar that holds the simulated time in seconds.
+/// The id of the scalar that holds the simulated time in seconds.
 pub(crate) const TIME: usize = 0;
-/// The scalar that holds the time step in seconds.
+/// The id of the scalar that holds the time step in seconds.
 pub(crate) const DT: usize = 1;
 
-/// The identity of a model: no two models of a process share one.
+/// The identity of a model, unique within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelId(u64);
 
@@ -21,7 +21,7 @@ impl ModelId {
     }
 }
 
-/// A field of numbers `T` on a grid: a handle, cheap to copy.
+/// The handle of a field with elements `T` on a grid.
 #[derive(Debug)]
 pub struct Field<T> {
     pub(crate) id: usize,
@@ -40,25 +40,26 @@ impl<T> Field<T> {
     }
 }
 
-/// One number, the same on every rank: written by reductions and computations, read by kernels, part of the state.
+/// The handle of a scalar: one number, the same on every rank. Reductions and computations write it, kernels read it, and
+/// checkpoints contain it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scalar {
     pub(crate) id: usize,
     pub(crate) model: ModelId,
 }
 
-/// Coefficients along one axis (0: z, 1: y, 2: x): a handle.
+/// The handle of a profile: coefficients along one axis (0: z, 1: y, 2: x).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile<const AXIS: usize> {
     pub(crate) id: usize,
     pub(crate) model: ModelId,
 }
 
-/// The handle for the kernel argument [`halocline_kernels::Position`]: where the cell is.
+/// The handle for the kernel argument [`halocline_kernels::Position`], the position of the cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Here;
 
-/// A set of records that belongs to no grid: a handle.
+/// The handle of a set of records, which belongs to no grid.
 #[derive(Debug)]
 pub struct Records<R> {
     pub(crate) id: usize,
@@ -77,21 +78,21 @@ impl<R> Records<R> {
     }
 }
 
-/// A grid of a model: a handle. The first is the default of every field.
+/// The handle of a grid of a model. The first grid is the default of every field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GridId {
     pub(crate) id: usize,
     pub(crate) model: ModelId,
 }
 
-/// A source of records of a model: a handle.
+/// The handle of a source of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceId {
     pub(crate) id: usize,
     pub(crate) model: ModelId,
 }
 
-/// One use of a handle, as data: what a program validates before any stage may touch memory.
+/// One use of a handle, as data. A program validates all uses before any stage accesses memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Use {
     pub model: ModelId,
@@ -99,15 +100,18 @@ pub(crate) struct Use {
     pub what: Used,
 }
 
-/// What a handle names, with what its user takes for granted.
+/// The kind of declaration that a handle refers to, with the type that its use assumes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Used {
+    /// A field with this element type.
     Field(ElementType),
+    /// A scalar.
     Scalar,
-    /// Coefficients along this axis.
+    /// A profile along this axis.
     Profile(usize),
     /// Records of this type.
     Records(TypeId),
+    /// A source of records.
     Source,
 }
 

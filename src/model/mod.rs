@@ -1,5 +1,5 @@
-//! A model as plain data with index ids: grids, fields, boundary conditions, scalars, stages and their order. Nothing is
-//! allocated here, and no message is sent.
+//! Models as plain data with index ids: grids, fields, boundary conditions, scalars, stages and their order. This module
+//! allocates no field and sends no message.
 pub(crate) mod argument;
 pub mod boundary;
 pub(crate) mod builder;

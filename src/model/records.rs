@@ -3,11 +3,11 @@ use std::any::Any;
 use std::any::TypeId;
 use std::sync::Arc;
 
-/// A value that can travel as bytes.
+/// A value that can be serialised to a fixed number of bytes, to be sent to another rank or written to a checkpoint.
 pub trait Record: Clone + Send + Sync + 'static {
-    /// Appends the bytes of the record; always the same number.
+    /// Appends the bytes of the record. All records of a type have the same number of bytes.
     fn write(&self, bytes: &mut Vec<u8>);
-    /// Takes a record from the front of the bytes.
+    /// Reads a record from the beginning of `bytes` and advances `bytes` past it.
     fn read(bytes: &mut &[u8]) -> Self;
 }
 macro_rules! records {
@@ -19,7 +19,7 @@ macro_rules! records {
             fn read(bytes: &mut &[u8]) -> $t {
                 let (head, rest) = bytes.split_at(size_of::<$t>());
                 *bytes = rest;
-                <$t>::from_le_bytes(head.try_into().expect("as many bytes as the number has"))
+                <$t>::from_le_bytes(head.try_into().expect("the slice has the size of the number"))
             }
         }
     )+ };
@@ -46,29 +46,30 @@ impl<R: Record, const N: usize> Record for [R; N] {
 /// The records of a set on one rank: a `Vec<R>` whose type is erased.
 pub(crate) type ErasedRecords = Box<dyn Any + Send + Sync>;
 
-/// The records as a vector of their own type.
+/// Returns the records as a vector of their own type.
 pub(crate) fn typed<R: Record>(records: &ErasedRecords) -> &Vec<R> {
     records.downcast_ref().expect("programs check the type of records")
 }
 
-/// The same, to be changed.
+/// Returns the records as a mutable vector of their own type.
 pub(crate) fn typed_mut<R: Record>(records: &mut ErasedRecords) -> &mut Vec<R> {
     records.downcast_mut().expect("programs check the type of records")
 }
 
-/// A set of records as declared, with the functions that know their type.
+/// The declaration of a set of records, with functions that are specialised to the record type.
 #[derive(Clone)]
 pub(crate) struct RecordDeclaration {
     pub name: String,
     pub record: TypeId,
-    /// The first records of rank `.0` of `.1`.
+    /// Returns the initial records of a rank, from the rank and the number of ranks.
     pub initial: Arc<dyn Fn(usize, usize) -> ErasedRecords + Send + Sync>,
-    /// The sum of the hashes of all records, which does not depend on their order.
+    /// Returns the sum of the hashes of all records, which does not depend on their order.
     pub hash: fn(&ErasedRecords) -> i64,
-    /// How many there are, and their bytes.
+    /// Returns the number of records, and their bytes.
     pub write: fn(&ErasedRecords) -> (usize, Vec<u8>),
-    /// Appends the records of some bytes.
+    /// Appends records, read from their bytes.
     pub append: fn(&mut ErasedRecords, &[u8]),
+    /// Returns an empty set.
     pub empty: fn() -> ErasedRecords,
 }
 
@@ -106,13 +107,13 @@ impl RecordDeclaration {
     }
 }
 
-/// What a stage does with a set of records.
+/// The work of a stage on a set of records.
 #[derive(Clone)]
 pub(crate) enum RecordWork {
-    /// Takes all records out, as bytes by the rank that each belongs to, out of so many.
+    /// Removes all records of a rank and returns their bytes by target rank; the second argument is the number of ranks.
     Scatter(Arc<dyn Fn(&mut ErasedRecords, usize) -> Vec<Vec<u8>> + Send + Sync>),
     /// Changes a rank's own records.
     Update(Arc<dyn Fn(&mut ErasedRecords) + Send + Sync>),
-    /// Gives a number of every record, to be summed.
+    /// Passes a number of every record to the second argument, which sums them.
     Sum(Arc<dyn Fn(&ErasedRecords, &mut dyn FnMut(f64)) + Send + Sync>),
 }

@@ -1,4 +1,4 @@
-//! Reductions: one number from all cells, the same bits whatever the decomposition. Sums are exact (see [`crate::engine::sums`]).
+//! Reductions: one number from all cells, bit-identical for any decomposition. Sums are exact (see [`crate::engine::sums`]).
 use crate::model::argument::{BoundArgument, Handles, field_reads, scalar_reads, unbind};
 use crate::model::handle::{Field, Scalar, Use};
 use crate::model::reduction_op::Op;
@@ -7,7 +7,7 @@ use halocline_kernels::row::erase;
 use halocline_kernels::{Element, Kernel, Near, Pointwise};
 use std::sync::Arc;
 
-/// A reduction as data.
+/// A reduction of all cells to one number, as data.
 #[derive(Clone)]
 pub struct Reduction {
     name: &'static str,
@@ -18,7 +18,7 @@ pub struct Reduction {
 }
 
 impl Reduction {
-    /// The stage that reduces all cells, to this scalar if there is one.
+    /// Returns the stage of the reduction, which writes the scalar `into` if there is one.
     pub(crate) fn stage(self, into: Option<Scalar>) -> Stage {
         let Reduction { name, op, kernel, arguments, mut uses } = self;
         uses.extend(into.map(Use::from));
@@ -33,7 +33,7 @@ impl Reduction {
         }
     }
 
-    /// Any reduction: a kernel makes a double of every cell, `op` combines them.
+    /// A reduction with any kernel: the kernel computes an `f64` for every cell, and `op` combines them.
     ///
     /// ```
     /// use halocline::prelude::*;
@@ -108,17 +108,17 @@ pub fn mean<T: Element>(f: Field<T>) -> Reduction {
     Reduction::of("mean", Op::Mean, Value, [f])
 }
 
-/// The largest value (of real parts), and where.
+/// The largest value (of real parts), and its position.
 pub fn max<T: Element>(f: Field<T>) -> Reduction {
     Reduction::of("max", Op::Max, Value, [f])
 }
 
-/// The smallest value (of real parts), and where.
+/// The smallest value (of real parts), and its position.
 pub fn min<T: Element>(f: Field<T>) -> Reduction {
     Reduction::of("min", Op::Min, Value, [f])
 }
 
-/// The largest absolute value, and where: the norm l∞.
+/// The largest absolute value, and its position: the norm l∞.
 pub fn max_abs<T: Element>(f: Field<T>) -> Reduction {
     Reduction::of("max |·|", Op::Max, Magnitude, [f])
 }
@@ -143,7 +143,7 @@ pub fn dot<T: Element>(a: Field<T>, b: Field<T>) -> Reduction {
     Reduction::of("dot", Op::Sum, Product, [a, b])
 }
 
-/// The largest difference |a − b|, and where.
+/// The largest difference |a − b|, and its position.
 pub fn max_difference<T: Element>(a: Field<T>, b: Field<T>) -> Reduction {
     Reduction::of("max |difference|", Op::Max, Distance, [a, b])
 }

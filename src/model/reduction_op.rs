@@ -1,24 +1,24 @@
-//! How a reduction combines the numbers of all cells.
+//! The operations that combine the numbers of all cells in a reduction.
 
-/// How the numbers of all cells are combined.
+/// The operation that combines the numbers of all cells in a reduction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// The exact sum, rounded once.
     Sum,
-    /// The exact sum over the number of cells.
+    /// The exact sum divided by the number of cells.
     Mean,
     /// The square root of the exact sum.
     RootOfSum,
     /// The square root of the mean.
     RootOfMean,
-    /// The largest, and where it is.
+    /// The largest number, and its position.
     Max,
-    /// The smallest, and where it is.
+    /// The smallest number, and its position.
     Min,
 }
 
 impl Op {
-    /// True if the operation reports where its value is.
+    /// Returns true if the result of the operation has a position.
     pub(crate) fn has_position(self) -> bool {
         matches!(self, Op::Max | Op::Min)
     }

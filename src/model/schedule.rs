@@ -16,13 +16,13 @@ use halocline_kernels::{Element, Extent, Kernel};
 use ndarray::{ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3, Axis};
 use std::sync::Arc;
 
-/// A list of stages being written: see [`crate::Model::every_step`].
+/// A builder of a list of stages: see [`crate::Model::every_step`].
 pub struct Schedule {
     stages: Vec<Stage>,
     items: Vec<Item>,
 }
 
-/// The last part of a type's name, without its parameters.
+/// Returns the last part of the path of a type, without its parameters.
 fn short_name<K>() -> String {
     let name = std::any::type_name::<K>();
     let name = name.split('<').next().unwrap_or(name);
@@ -30,12 +30,12 @@ fn short_name<K>() -> String {
 }
 
 impl Schedule {
-    /// An empty list, whose stages are numbered after these.
+    /// An empty list. Ids of its stages continue after the ids of `stages`.
     pub(crate) fn new(stages: Vec<Stage>) -> Schedule {
         Schedule { stages, items: vec![] }
     }
 
-    /// All stages, and the items of the list.
+    /// Returns all stages of the model, and the items of the list.
     pub(crate) fn finish(self) -> (Vec<Stage>, Vec<Item>) {
         (self.stages, self.items)
     }
@@ -46,8 +46,8 @@ impl Schedule {
         self
     }
 
-    /// Applies a kernel to all cells. It sees what earlier stages wrote; a field that is read and written becomes the
-    /// next from the present.
+    /// Applies a kernel to all cells. The kernel reads the values that earlier stages wrote. If it writes a field that it also
+    /// reads, it reads the old values in all cells.
     pub fn apply<T: Element, K: Kernel<T>>(
         &mut self,
         kernel: K,
@@ -74,7 +74,7 @@ impl Schedule {
         self.stage(reduction.stage(Some(into)))
     }
 
-    /// Computes a scalar from scalars.
+    /// Computes a scalar from other scalars.
     pub fn compute<const N: usize>(
         &mut self,
         into: Scalar,
@@ -93,10 +93,11 @@ impl Schedule {
         })
     }
 
-    /// Works on whole tiles as ndarray views, `[z, y, x]`. Views of fields read hold the tile's cells and `reach` cells
-    /// around them (none along a flat z or y), those of fields written just its cells. `f` is called for boxes that cover
-    /// all cells once, in any order and from several threads: what it makes of a cell must not depend on the tile. It must
-    /// set all cells of fields that are also read; those of the others hold their present values and may be kept.
+    /// Calls `f` on tiles as ndarray views, `[z, y, x]`. The view of an input contains the cells of the tile and the stencil
+    /// extent around them (none along a flat z or y); the view of an output contains the cells of the tile. Tiles cover all
+    /// cells once; `f` is called in any order and from several threads, so the new value of a cell must not depend on the
+    /// tile. `f` must set all cells of outputs that are also inputs. Other outputs contain their old values, which `f` may
+    /// keep.
     pub fn tiles<T: Element, const N: usize, const M: usize>(
         &mut self,
         name: &str,
@@ -110,7 +111,7 @@ impl Schedule {
                 let extent: &Extent = &extents[i];
                 inputs[i].view::<T>(&cells.grow(extent.below, extent.above).intersect(&inputs[i].padded()))
             };
-            // SAFETY: the engine gives boxes that do not overlap, and no array that is also read.
+            // SAFETY: the engine passes regions that do not overlap, and no output array that is also an input.
             f(std::array::from_fn(view), std::array::from_fn(|o| unsafe { outputs[o].view_shared_mut::<T>(&cells) }));
         };
         self.stage(Stage {
@@ -124,9 +125,9 @@ impl Schedule {
         })
     }
 
-    /// Works on whole lines along an axis (a column solve, a local FFT): one call a line, in any order and from several
-    /// threads. Lines written begin as zeros; along `-Z`, lines run from high z to low. Where the axis is cut, the engine
-    /// transposes the fields to a split that leaves it whole, and back.
+    /// Calls `f` once for each whole line along an axis (a column solve, a local FFT), in any order and from several threads.
+    /// Output lines are initialised to zero. Along `-Z`, lines run from high z to low z. If the axis is cut, the engine
+    /// transposes the fields to a decomposition that does not cut it, and back.
     pub fn lines<T: Element, const N: usize, const M: usize>(
         &mut self,
         name: &str,
@@ -146,10 +147,10 @@ impl Schedule {
                         view
                     };
                     let new = |k: usize| {
-                        // SAFETY: the engine gives boxes that do not overlap, and no array that is also read.
+                        // SAFETY: the engine passes regions that do not overlap, and no output array that is also an input.
                         let mut view = unsafe { outputs[k].view_shared_mut::<T>(&line) }.into_shape_line(along.axis);
                         (along.reversed).then(|| view.invert_axis(Axis(0)));
-                        // What lies there depends on whether the axis is cut.
+                        // Without this, the initial values would depend on whether the axis is cut.
                         view.fill(T::default());
                         view
                     };
@@ -168,9 +169,9 @@ impl Schedule {
         })
     }
 
-    /// Copies all cells of `from` into `to`, which may live in another split or on a grid with other axes: `turn` says
-    /// where the z, y, x directions of `to` point in `from` (`[Z, Y, X]` for the same order).
-    pub fn transpose<T: Element>(&mut self, from: Field<T>, to: Field<T>, turn: [SignedAxis; 3]) -> &mut Self {
+    /// Copies all cells of `from` into `to`, which may be in another decomposition or on a grid with permuted axes. `axes` are
+    /// the signed axes of `from` that the z, y, x axes of `to` map to (`[Z, Y, X]` for the same order).
+    pub fn transpose<T: Element>(&mut self, from: Field<T>, to: Field<T>, axes: [SignedAxis; 3]) -> &mut Self {
         self.stage(Stage {
             name: "transpose".into(),
             uses: vec![from.into(), to.into()],
@@ -178,11 +179,12 @@ impl Schedule {
             writes: vec![to.id],
             scalars_read: vec![],
             scalar_written: None,
-            work: Work::Transpose(IndexTransform { to: turn, offset: [0; 3] }),
+            work: Work::Transpose(IndexTransform { to: axes, offset: [0; 3] }),
         })
     }
 
-    /// Changes one cell (a point source): the new value (real part) from the old one and the time in seconds.
+    /// Changes one cell, for example a point source: `f(old, time)` returns the new value (real part) from the old value and the
+    /// time in seconds.
     pub fn at_point<T: Element>(
         &mut self,
         name: &str,
@@ -201,8 +203,8 @@ impl Schedule {
         })
     }
 
-    /// Lets the records that have arrived from a source by now change a field, in the order of their arrival: the new
-    /// value of the record's cell (real part) from the old one and the record's value.
+    /// Applies the records that a source has delivered up to the simulated time to a field, in the order of their arrival:
+    /// `f(old, value)` returns the new value (real part) of the cell of a record from its old value and the value of the record.
     pub fn receive<T: Element>(
         &mut self,
         source: SourceId,
@@ -254,7 +256,7 @@ impl Schedule {
         self.on_records("scatter", records, None, RecordWork::Scatter(Arc::new(scatter)))
     }
 
-    /// Changes the records of each rank.
+    /// Changes the records of each rank: `f` is called once on every rank.
     pub fn update_records<R: Record>(
         &mut self,
         name: &str,
@@ -265,7 +267,7 @@ impl Schedule {
         self.on_records(name, records, None, RecordWork::Update(Arc::new(update)))
     }
 
-    /// Computes the exact sum of a number of every record.
+    /// Computes the exact sum of `f(record)` over the records of all ranks.
     pub fn sum_records<R: Record>(
         &mut self,
         into: Scalar,
@@ -276,28 +278,28 @@ impl Schedule {
         self.on_records("sum", records, Some(into), RecordWork::Sum(Arc::new(sum)))
     }
 
-    /// The items of a loop's body.
+    /// Returns the items of the body of a loop.
     fn nested(&mut self, body: impl FnOnce(&mut Schedule)) -> Vec<Item> {
         let outer = std::mem::take(&mut self.items);
         body(self);
         std::mem::replace(&mut self.items, outer)
     }
 
-    /// Does the body `n` times.
+    /// Runs the body `n` times.
     pub fn repeat(&mut self, n: usize, body: impl FnOnce(&mut Schedule)) -> &mut Self {
         let body = self.nested(body);
         self.items.push(Item::Repeat(n, body));
         self
     }
 
-    /// Does the body until the condition holds after it, at most `most` times; the condition is tested before the first time too.
+    /// Runs the body until the condition holds, at most `most` times. The condition is tested before every run of the body.
     pub fn until(&mut self, condition: Condition, most: usize, body: impl FnOnce(&mut Schedule)) -> &mut Self {
         let body = self.nested(body);
         self.items.push(Item::Until(condition, most, body));
         self
     }
 
-    /// Does the body the first time only.
+    /// Runs the body the first time only.
     pub fn once(&mut self, body: impl FnOnce(&mut Schedule)) -> &mut Self {
         let body = self.nested(body);
         self.items.push(Item::Once(body));
@@ -305,7 +307,7 @@ impl Schedule {
     }
 }
 
-/// A view of one line as one dimension.
+/// Conversion of a three-dimensional view of one line into a one-dimensional view.
 trait Line {
     type Out;
     fn into_shape_line(self, axis: usize) -> Self::Out;

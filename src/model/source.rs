@@ -1,34 +1,34 @@
-//! Sources of records that arrive from outside while a run goes on: gauges, stations, another program.
+//! Sources of records that arrive from outside during a run: gauges, stations, other programs.
 use crate::base::Result;
 use std::sync::Arc;
 
-/// A record: when it counts, which cell it is about, and a number.
+/// A record of a source: a time, a cell and a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Arrival {
-    /// Simulated time in seconds from which on it counts.
+    /// Simulated time in seconds from which the record is applied.
     pub time: f64,
-    /// Block of the grid.
+    /// Block of the cell.
     pub block: usize,
-    /// Index z, y, x in the block.
+    /// Index z, y, x of the cell in the block.
     pub index: [usize; 3],
-    /// The number.
+    /// The value.
     pub value: f64,
 }
 
-/// A stream of records in the order of their times. Only rank 0 reads it; the other ranks get the records from rank 0.
+/// A stream of records in the order of their times. Only rank 0 reads it and sends the records to the other ranks.
 pub trait Source {
-    /// The records up to this time that have not been given yet. A run that is resumed from a checkpoint opens the source
-    /// anew and asks once for all records given before the checkpoint; there must be as many again.
+    /// Returns the records up to time `until` that earlier calls have not returned. A run that resumes from a checkpoint opens
+    /// the source again and calls `take` once for all records up to the checkpoint; their number must be the same as before.
     ///
     /// # Errors
-    /// If the source fails; the run then ends.
+    /// If the source fails. The run then ends with this error.
     fn take(&mut self, until: f64) -> Result<Vec<Arrival>>;
 }
 
-/// Opens a source.
+/// A function that opens a source.
 pub type SourceFactory = Arc<dyn Fn() -> Result<Box<dyn Source>> + Send + Sync>;
 
-/// A list of records known beforehand.
+/// A source of records that are known in advance.
 ///
 /// ```
 /// use halocline::model::source::{Arrival, Replay, Source};
@@ -44,7 +44,7 @@ pub struct Replay {
     next: usize,
 }
 impl Replay {
-    /// From records in any order; records of equal times keep theirs.
+    /// A source of records in any order. Records with equal times keep their order.
     pub fn new(mut records: Vec<Arrival>) -> Replay {
         records.sort_by(|a, b| a.time.total_cmp(&b.time));
         Replay { records, next: 0 }

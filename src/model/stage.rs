@@ -10,41 +10,42 @@ use halocline_kernels::row::RowFn;
 use halocline_kernels::{Extent, InstructionSet};
 use std::sync::Arc;
 
-/// A kernel that can be compiled for any instruction set.
+/// A function that returns the row function of a kernel for an instruction set.
 pub(crate) type Compile = Arc<dyn Fn(InstructionSet) -> RowFn + Send + Sync>;
-/// Work on one tile: arrays read, arrays written, the cells. Called for boxes that do not overlap, from several threads.
+/// A function on one tile: input arrays, output arrays, cells. The engine calls it for regions that do not overlap, from
+/// several threads.
 pub(crate) type TileFn = Arc<dyn Fn(&[&Array], &[&Array], Region) + Send + Sync>;
-/// A new scalar from others, the same on every rank.
+/// A function that computes a scalar from all scalars, with the same result on every rank.
 pub(crate) type ScalarFn = Arc<dyn Fn(&[f64]) -> f64 + Send + Sync>;
-/// A new value of a cell from the old one and another number (a time, or a record's value).
+/// A function that computes a new value of a cell from the old value and another number (a time, or the value of a record).
 pub(crate) type PointUpdate = Arc<dyn Fn(f64, f64) -> f64 + Send + Sync>;
 
-/// A stage: what it reads and how far, what it writes, and the work.
+/// A stage: its inputs with their stencil extents, its outputs, and its work.
 #[derive(Clone)]
 pub(crate) struct Stage {
-    /// The name in `describe`, in reports and in messages.
+    /// The name in `describe`, reports and messages.
     pub name: String,
     /// The handles that the stage was declared with.
     pub uses: Vec<Use>,
-    /// Fields read, and how far.
+    /// Input fields with their stencil extents.
     pub reads: Vec<(usize, Extent)>,
-    /// Fields written. A field that is also read gets its next values from the present ones.
+    /// Output fields. If a field is also an input, the stage reads its old values in all cells.
     pub writes: Vec<usize>,
-    /// Scalars read.
+    /// Input scalars.
     pub scalars_read: Vec<usize>,
-    /// The scalar written.
+    /// The output scalar.
     pub scalar_written: Option<usize>,
-    /// What is done.
+    /// The work.
     pub work: Work,
 }
 
 impl Stage {
-    /// True if the stage reads this field.
+    /// Returns true if the stage reads this field.
     pub fn reads_field(&self, field: usize) -> bool {
         self.reads.iter().any(|r| r.0 == field)
     }
 
-    /// The arguments of the kernel, if the stage has one.
+    /// Returns the arguments of the kernel; none if the stage has no kernel.
     pub fn arguments(&self) -> &[BoundArgument] {
         match &self.work {
             Work::Cells { arguments, .. } | Work::Reduce { arguments, .. } => arguments,
@@ -52,37 +53,37 @@ impl Stage {
         }
     }
 
-    /// A field that the stage works on: one that it writes, or one that it reads if it writes none.
+    /// Returns the first output field, or the first input field if the stage has no output field.
     pub fn field(&self) -> Option<usize> {
         self.writes.first().copied().or(self.reads.first().map(|r| r.0))
     }
 }
 
-/// The kinds of work that a stage can be.
+/// The work of a stage.
 #[derive(Clone)]
 pub(crate) enum Work {
-    /// A kernel on all cells.
+    /// Applies a kernel to all cells.
     Cells { kernel: Compile, arguments: Vec<BoundArgument> },
-    /// One number from all cells: a kernel makes a double of each, the operation combines them.
+    /// Reduces all cells to one number: the kernel computes an `f64` for each cell, and the operation combines them.
     Reduce { kernel: Compile, arguments: Vec<BoundArgument>, op: Op },
-    /// A scalar from scalars.
+    /// Computes a scalar from scalars.
     Scalar(ScalarFn),
-    /// Tiles as ndarray views.
+    /// Calls a function on tiles as ndarray views.
     Tiles(TileFn),
-    /// Whole lines along an axis, a box of lines at a time; fields are transposed to a split that leaves the axis whole,
-    /// and back.
+    /// Calls a function on regions of whole lines along an axis. If the axis is cut, fields are transposed to a decomposition
+    /// that does not cut it, and back.
     Lines { axis: usize, lines: TileFn },
-    /// A copy of all cells of the field read into the field written, with other axes.
+    /// Copies all cells of the input field into the output field, with permuted axes.
     Transpose(IndexTransform),
-    /// A change of one cell (block and index), as a function of its value and the time.
+    /// Changes one cell (block and index), as a function of its value and the time.
     Point { cell: (usize, [usize; 3]), update: PointUpdate },
-    /// Changes of cells by records that have arrived from a source.
+    /// Applies records of a source to cells.
     Receive { source: usize, update: PointUpdate },
-    /// Work on records, with no grid.
+    /// Works on a set of records, which has no grid.
     Records { records: usize, work: RecordWork },
 }
 
-/// The number of a stage in its model.
+/// The index of a stage in its model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StageId(pub usize);
 
@@ -91,10 +92,10 @@ pub(crate) struct StageId(pub usize);
 pub(crate) enum Item {
     /// A stage.
     Stage(StageId),
-    /// Items done a number of times.
+    /// Items that run a number of times.
     Repeat(usize, Vec<Item>),
-    /// Items done until a condition holds after them, at most a number of times.
+    /// Items that run until a condition holds, at most a number of times.
     Until(Condition, usize, Vec<Item>),
-    /// Items done the first time only.
+    /// Items that run the first time only.
     Once(Vec<Item>),
 }
