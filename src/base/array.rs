@@ -1,42 +1,45 @@
-//! The memory of one field on one patch: padded rows of numbers with room for halos.
+//! Arrays: the memory of one field on one patch, with halos and padded rows.
 use crate::base::Region;
 use crate::base::memory::{LINE, Memory};
 use halocline_kernels::{Element, ElementType};
 use ndarray::{ArrayView3, ArrayViewMut3, ShapeBuilder};
 
-/// Strides that are multiples of this make rows fight for the same sets of the first cache.
+/// Rows whose stride in bytes is a multiple of this number map to the same sets of the first-level cache.
 const CONFLICT: usize = 4096;
 
-/// Owned cells of a patch and halos around them. Indices are those of the block. A flat z or y axis has a stride of zero,
-/// so that a neighbour along it is the cell itself.
+/// An array of the owned cells of a patch and the halo around them, in indices of the block. A flat z or y axis has a
+/// stride of zero, so the neighbour of a cell along it is the cell itself.
 pub struct Array {
     memory: Memory,
     element: ElementType,
     owned: Region,
     padded: Region,
-    /// Bytes from a row to the next, and from a plane to the next.
+    /// Bytes from a row to the next.
     row: isize,
+    /// Bytes from a plane to the next.
     plane: isize,
     /// Bytes from the start of the memory to cell `padded.low`.
     first: usize,
     lines: Lines,
 }
 
-/// The whole cache lines of a row: bytes before its first owned cell, and in all. They belong to no other row.
+/// The cache lines of a row, which contain cells of no other row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lines {
+    /// Bytes before the first owned cell of the row.
     pub(crate) left: usize,
+    /// Bytes of all cache lines of the row.
     pub(crate) used: usize,
 }
 
 impl Lines {
-    /// Bytes from row to row, so that rows do not fight for the same sets of the first cache.
+    /// Returns the bytes from a row to the next: a stride that avoids conflict misses in the first-level cache.
     pub(crate) fn stride(self) -> usize {
         if self.used % CONFLICT < 2 * LINE { self.used + 2 * LINE } else { self.used }
     }
 }
 
-/// How padded rows lie in memory: strides and sizes in bytes.
+/// The memory layout of padded rows: strides and sizes in bytes.
 struct Layout {
     padded: Region,
     row: usize,
@@ -71,15 +74,15 @@ impl Layout {
         let row = lines.stride();
         let plane = ny.checked_mul(row)?.checked_add(if ny > 1 { 4 * LINE } else { 0 })?;
         let bytes = nz.checked_mul(plane)?.checked_add(LINE)?;
-        // Memory rounds up to whole huge pages.
+        // `Memory` rounds the size up to whole huge pages, which must not overflow.
         (bytes <= isize::MAX as usize / 2).then_some(())?;
         Some(Layout { padded, row, plane, first: left - below[2] * size, bytes, lines })
     }
 }
 
 impl Array {
-    /// An array of zeros: the cells `owned`, with `below` and `above` halo cells on each axis. Flat axes get no halo along
-    /// z and y.
+    /// An array of zeros: the cells `owned`, with `below` and `above` halo cells on each axis. Flat axes get no halo
+    /// along z and y.
     ///
     /// # Panics
     /// If z or y is flat and has more than one cell, or the size overflows (see [`Array::bytes_for`]).
@@ -109,7 +112,7 @@ impl Array {
         }
     }
 
-    /// Bytes that such an array takes; `None` if they overflow.
+    /// Returns the bytes of memory of an array with the same arguments as [`Array::new`]; `None` if they overflow.
     pub fn bytes_for(
         element: ElementType,
         owned: Region,
@@ -120,41 +123,42 @@ impl Array {
         Some(Memory::bytes_for(Layout::of(element, owned, below, above, flat)?.bytes))
     }
 
-    /// The type of its numbers.
+    /// Returns the element type.
     pub fn element(&self) -> ElementType {
         self.element
     }
 
-    /// The cells that this rank owns.
+    /// Returns the owned cells.
     pub fn owned(&self) -> Region {
         self.owned
     }
 
-    /// The owned cells and the halo.
+    /// Returns the owned cells and the halo as one region.
     pub fn padded(&self) -> Region {
         self.padded
     }
 
-    /// Bytes from a row to the next (zero along a flat y).
+    /// Returns the bytes from a row to the next (zero along a flat y).
     pub fn row_stride(&self) -> isize {
         self.row
     }
 
-    /// Bytes from a plane to the next (zero along a flat z).
+    /// Returns the bytes from a plane to the next (zero along a flat z).
     pub fn plane_stride(&self) -> isize {
         self.plane
     }
 
-    /// The whole cache lines of its rows.
+    /// Returns the cache lines of a row.
     pub(crate) fn lines(&self) -> Lines {
         self.lines
     }
 
-    /// Bytes of memory.
+    /// Returns the bytes of memory.
     pub fn bytes(&self) -> usize {
         self.memory.bytes()
     }
 
+    /// Returns the bytes from the start of the memory to a cell.
     fn offset(&self, [z, y, x]: [isize; 3]) -> isize {
         let low = self.padded.low;
         self.first as isize
@@ -163,34 +167,36 @@ impl Array {
             + (x - low[2]) * self.element.size() as isize
     }
 
-    /// A pointer to the cell of this index, which must lie in the padded region to be read or written through.
+    /// Returns a pointer to a cell. It may be dereferenced only if the index is in the padded region.
     pub fn cell(&self, index: [isize; 3]) -> *const u8 {
         self.memory.at().wrapping_offset(self.offset(index))
     }
 
-    /// The same for writing. Rows of different index do not overlap, so threads may write different ones at a time.
+    /// Returns a pointer to a cell for writing. It may be dereferenced only if the index is in the padded region. Rows
+    /// do not overlap, so threads may write different rows at the same time.
     pub fn cell_mut(&self, index: [isize; 3]) -> *mut u8 {
         self.memory.at().wrapping_offset(self.offset(index))
     }
 
+    /// Asserts that `cells` cells of a row, from `index` on, are in the array.
     fn check_row(&self, index: [isize; 3], cells: usize) {
         let Region { low, high } = self.padded;
         let inside = (0..3).all(|a| low[a] <= index[a] && index[a] < high[a]);
         let fits = inside && cells <= (high[2] - index[2]) as usize;
-        assert!(fits, "{cells} cells from {index:?} on lie outside the array {:?}", self.padded);
+        assert!(fits, "{cells} cells from {index:?} on are outside the array {:?}", self.padded);
     }
 
-    /// The bytes of so many cells of a row, from this index on.
+    /// Returns the bytes of `cells` cells of a row, from `index` on.
     ///
     /// # Panics
-    /// If they do not lie in the array.
+    /// If a cell is outside the array.
     pub fn row(&self, index: [isize; 3], cells: usize) -> &[u8] {
         self.check_row(index, cells);
-        // SAFETY: the cells lie in the array, in one row.
+        // SAFETY: the cells are in the array, in one row.
         unsafe { std::slice::from_raw_parts(self.cell(index), cells * self.element.size()) }
     }
 
-    /// The same for writing.
+    /// Returns the bytes of `cells` cells of a row for writing, from `index` on.
     ///
     /// # Panics
     /// As [`Array::row`].
@@ -200,40 +206,43 @@ impl Array {
         unsafe { std::slice::from_raw_parts_mut(self.cell_mut(index), cells * self.element.size()) }
     }
 
+    /// Asserts that a view of a region with elements `T` is valid; returns its shape, strides and first cell.
     fn check<T: Element>(&self, region: &Region) -> (ndarray::StrideShape<ndarray::Ix3>, *mut T) {
         assert_eq!(T::TYPE, self.element, "a field's array is viewed as another type");
-        assert!(self.padded.contains(region), "{region:?} lies outside the array {:?}", self.padded);
+        assert!(self.padded.contains(region), "{region:?} is outside the array {:?}", self.padded);
         let size = self.element.size() as isize;
         let shape = region.size();
         let strides = [self.plane / size, self.row / size, 1].map(|s| s as usize);
-        // An empty box may have any index, which need not be one of the array.
+        // An empty region may have indices outside the array.
         let at = if region.is_empty() { self.memory.at() } else { self.cell_mut(region.low) };
         ((shape[0], shape[1], shape[2]).strides((strides[0], strides[1], strides[2])), at.cast())
     }
 
-    /// A box of cells as an ndarray view, `[z, y, x]`.
+    /// Returns a region of cells as an ndarray view, `[z, y, x]`.
     ///
     /// # Panics
-    /// If `T` is not the array's type or the box does not lie in the array.
+    /// If `T` is not the element type of the array, or the region is not in the array.
     pub fn view<T: Element>(&self, region: &Region) -> ArrayView3<'_, T> {
         let (shape, at) = self.check::<T>(region);
-        // SAFETY: the box lies in the array, whose memory is initialised, aligned to a cache line and rows to numbers.
+        // SAFETY: the region is in the array. Its memory is initialised and aligned to a cache line, and rows to
+        // elements.
         unsafe { ArrayView3::from_shape_ptr(shape, at) }
     }
 
-    /// A box of cells for writing.
+    /// Returns a region of cells as an ndarray view for writing, `[z, y, x]`.
     ///
     /// # Panics
     /// As [`Array::view`].
     pub fn view_mut<T: Element>(&mut self, region: &Region) -> ArrayViewMut3<'_, T> {
         let (shape, at) = self.check::<T>(region);
-        // SAFETY: as in `view`; the borrow is exclusive. Cells do not overlap: a stride is zero only along an axis of one cell.
+        // SAFETY: as in `view`; the borrow is exclusive. Cells do not overlap: a stride is zero only along an axis of
+        // one cell.
         unsafe { ArrayViewMut3::from_shape_ptr(shape, at) }
     }
 }
 
 impl Array {
-    /// A box of cells for writing, from a shared array: for threads that write boxes side by side.
+    /// Returns a region of cells of a shared array as a view for writing, for threads that write disjoint regions.
     ///
     /// # Safety
     /// No other view of these cells may be alive.
@@ -242,7 +251,7 @@ impl Array {
     /// As [`Array::view`].
     pub unsafe fn view_shared_mut<T: Element>(&self, region: &Region) -> ArrayViewMut3<'_, T> {
         let (shape, at) = self.check::<T>(region);
-        // SAFETY: as in `view`; that nobody else looks at these cells is the caller's promise.
+        // SAFETY: as in `view`; the caller guarantees that no other view of these cells exists.
         unsafe { ArrayViewMut3::from_shape_ptr(shape, at) }
     }
 }

@@ -1,22 +1,22 @@
-//! One error type: what is wrong, where, the numbers, and the remedy.
+//! The error type of all modules: a message with place and numbers, and a remedy.
 use std::fmt;
 use std::path::Path;
 
-/// The result of everything that can fail.
+/// The result of operations that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Whose turn it is to act, and so the exit code of the process.
+/// The kind of an error, which determines the exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The input is wrong; nothing was started. Exit code 2.
+    /// The input is wrong, and the run has not started. Exit code 2.
     Input,
-    /// The run itself failed. Exit code 1.
+    /// The run failed. Exit code 1.
     Failure,
-    /// Stopped cleanly before the end: run it again to go on. Exit code 75.
+    /// The run stopped cleanly before its end; starting it again resumes it. Exit code 75.
     Stopped,
 }
 
-/// What went wrong and what to do about it.
+/// An error: its kind, a message, and a remedy for the user.
 ///
 /// ```
 /// use halocline::Error;
@@ -32,39 +32,39 @@ pub struct Error {
 }
 
 impl Error {
-    /// Wrong input: seen before any work starts.
+    /// An error of the input, found before the run starts.
     pub fn input(what: impl Into<String>) -> Error {
         Error { kind: Kind::Input, what: what.into(), remedy: None }
     }
 
-    /// A failure of the run.
+    /// An error of the run.
     pub fn failure(what: impl Into<String>) -> Error {
         Error { kind: Kind::Failure, what: what.into(), remedy: None }
     }
 
-    /// A clean stop before the end.
+    /// A clean stop before the end of the run.
     pub fn stopped(what: impl Into<String>) -> Error {
         Error { kind: Kind::Stopped, what: what.into(), remedy: None }
     }
 
-    /// A file that cannot be read or written, in the system's words: `cannot ACTION PATH: …`.
+    /// A failure to read or write a file: `cannot ACTION PATH: REASON`, with the reason of the operating system.
     pub fn file(action: &str, path: impl AsRef<Path>, why: impl fmt::Display) -> Error {
         Error::failure(format!("cannot {action} {}: {why}", path.as_ref().display()))
     }
 
-    /// What the reader can do about it.
+    /// Returns the error with a remedy: what the user can do about it.
     pub fn remedy(mut self, remedy: impl Into<String>) -> Error {
         self.remedy = Some(remedy.into());
         self
     }
 
-    /// The same error, judged as wrong input.
+    /// Returns the error as an error of the input.
     pub fn as_input(mut self) -> Error {
         self.kind = Kind::Input;
         self
     }
 
-    /// The same error; wrong input is judged as a failure, since nobody has given it.
+    /// Returns the error as a failure if it is an error of the input, for input that the user has not given.
     pub fn not_as_input(mut self) -> Error {
         if self.kind == Kind::Input {
             self.kind = Kind::Failure;
@@ -72,17 +72,18 @@ impl Error {
         self
     }
 
-    /// The kind of error.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// What went wrong, without the remedy.
+    /// Returns the message without the remedy.
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// The exit code of a process that ends with this error: 2 bad input, 1 failure, 75 run me again.
+    /// Returns the exit code of a process that ends with this error: 2 for bad input, 1 for a failure, 75 for a clean
+    /// stop before the end.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::Input => 2,

@@ -1,21 +1,21 @@
-//! Index maps between blocks and layouts: axes exchanged and reversed, origins moved.
+//! Index transforms between blocks and layouts: permutations and reversals of axes, and shifts.
 use crate::base::Region;
 use std::ops::Neg;
 
 /// An axis with a direction: `X`, `-Y`, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignedAxis {
-    /// 0: z, 1: y, 2: x.
+    /// The axis: 0 for z, 1 for y, 2 for x.
     pub axis: usize,
-    /// Toward lower indices.
+    /// Whether the direction is toward lower indices.
     pub reversed: bool,
 }
 
-/// Along z.
+/// The z axis.
 pub const Z: SignedAxis = SignedAxis { axis: 0, reversed: false };
-/// Along y.
+/// The y axis.
 pub const Y: SignedAxis = SignedAxis { axis: 1, reversed: false };
-/// Along x.
+/// The x axis.
 pub const X: SignedAxis = SignedAxis { axis: 2, reversed: false };
 
 impl Neg for SignedAxis {
@@ -25,32 +25,33 @@ impl Neg for SignedAxis {
     }
 }
 
-/// A map of cell indices: axis `a` of the target becomes axis `to[a].axis` of the source, reversed or not, and moved.
+/// A map of cell indices from a target to a source: axis `a` of the target maps to axis `to[a].axis` of the source,
+/// possibly reversed, with an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexTransform {
-    /// Where each target axis points in the source.
+    /// The signed source axis that each target axis maps to.
     pub to: [SignedAxis; 3],
-    /// Source index = ± target index + offset, by target axis.
+    /// The offset for each target axis: source index = ± target index + offset.
     pub offset: [isize; 3],
 }
 
 impl IndexTransform {
-    /// The index map that changes nothing.
+    /// The identity.
     pub const NONE: IndexTransform = IndexTransform { to: [Z, Y, X], offset: [0; 3] };
 
-    /// The index map that moves by `cells` along one axis.
+    /// The transform that adds `cells` to the index along one axis.
     pub fn shift(axis: usize, cells: isize) -> IndexTransform {
-        let mut turn = IndexTransform::NONE;
-        turn.offset[axis] = cells;
-        turn
+        let mut transform = IndexTransform::NONE;
+        transform.offset[axis] = cells;
+        transform
     }
 
-    /// True if axes keep their order and direction: rows stay rows.
+    /// Returns true if axes keep their order and direction, so that rows map to rows.
     pub fn is_shift(&self) -> bool {
         self.to == [Z, Y, X]
     }
 
-    /// The source index of a target index.
+    /// Returns the source index of a target index.
     pub fn index(&self, target: [isize; 3]) -> [isize; 3] {
         let mut source = [0; 3];
         for a in 0..3 {
@@ -60,7 +61,7 @@ impl IndexTransform {
         source
     }
 
-    /// The source cells of a box of target cells.
+    /// Returns the source cells of a region of target cells.
     ///
     /// ```
     /// use halocline::{Region, base::index_transform::{IndexTransform, X, Y, Z}};
@@ -73,7 +74,7 @@ impl IndexTransform {
         Region { low: std::array::from_fn(|i| a[i].min(b[i])), high: std::array::from_fn(|i| a[i].max(b[i]) + 1) }
     }
 
-    /// The map from source to target.
+    /// Returns the transform from source to target.
     pub fn inverse(&self) -> IndexTransform {
         let mut inverse = IndexTransform::NONE;
         for a in 0..3 {
@@ -84,7 +85,8 @@ impl IndexTransform {
         inverse
     }
 
-    /// First this map, then `next`: target → source → source of the source.
+    /// Returns the composition of this transform and `next`, which is applied second: target → source → source of
+    /// `next`.
     pub fn then(&self, next: &IndexTransform) -> IndexTransform {
         let mut both = IndexTransform::NONE;
         for a in 0..3 {
@@ -103,15 +105,15 @@ mod tests {
 
     #[test]
     fn inverse_and_composition_agree_with_points() {
-        let turns = [
+        let transforms = [
             IndexTransform { to: [Z, -X, Y], offset: [3, 7, -8] },
             IndexTransform { to: [-X, Y, -Z], offset: [1, 0, 5] },
             IndexTransform { to: [Y, Z, X], offset: [0, -2, 9] },
         ];
-        for a in turns {
+        for a in transforms {
             assert_eq!(a.then(&a.inverse()), IndexTransform::NONE);
             assert_eq!(a.inverse().then(&a), IndexTransform::NONE);
-            for b in turns {
+            for b in transforms {
                 for p in [[0, 0, 0], [1, 2, 3], [-4, 5, 0]] {
                     assert_eq!(a.then(&b).index(p), b.index(a.index(p)));
                 }

@@ -1,9 +1,10 @@
-//! How one body of code is compiled for each instruction set. Only the speed may depend on the choice: the bodies keep to
-//! operations whose result is defined bit by bit (IEEE 754 add, subtract, multiply; integers), which the compiler neither
-//! reorders nor contracts.
+//! Compilation of one function for each instruction set. The choice affects only the speed: the functions use only
+//! operations whose results are defined bit by bit (IEEE 754 add, subtract, multiply; integers), which the compiler
+//! neither reorders nor contracts.
 
-/// `fn name(set; arguments) -> result = body;` makes `name(set, arguments…)`, which runs the `#[inline(always)]` function
-/// `body` as compiled for the [`halocline_kernels::InstructionSet`] `set`. Panics if this machine does not have it.
+/// Defines a function that is compiled for each instruction set. `fn name(set; arguments) -> result = body;` defines
+/// `name(set, arguments…)`, which runs the `#[inline(always)]` function `body` compiled for the
+/// [`halocline_kernels::InstructionSet`] `set`. The function panics if the machine does not support `set`.
 macro_rules! compiled_for_each_set {
     ($(#[$doc:meta])* $vis:vis fn $name:ident($set:ident; $($arg:ident: $type:ty),*) -> $result:ty = $body:path;) => {
         $(#[$doc])*
@@ -26,7 +27,7 @@ macro_rules! compiled_for_each_set {
                 // SAFETY: the machine has these features, as was just asserted.
                 #[cfg(target_arch = "x86_64")]
                 InstructionSet::Avx2 => unsafe { avx2($($arg),*) },
-                // SAFETY: the same.
+                // SAFETY: the machine has these features, as was just asserted.
                 #[cfg(target_arch = "x86_64")]
                 InstructionSet::Avx512 => unsafe { avx512($($arg),*) },
                 _ => $body($($arg),*),

@@ -1,30 +1,33 @@
-//! Plain memory: aligned, zeroed when it is first touched, in huge pages where it is large.
+//! Raw memory: aligned, zeroed on first touch, in huge pages if it is large.
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
-/// A cache line.
+/// Bytes of a cache line.
 pub(crate) const LINE: usize = 64;
-/// From this size on, memory is mapped in huge pages (not under a sanitizer, which sees only what an allocator gives).
+/// Bytes of a huge page, and the size from which memory is mapped in huge pages (except under a sanitizer, which tracks
+/// only memory of the allocator).
 const HUGE: usize = 2 << 20;
 
-/// Zeroed bytes, aligned to a cache line, or to a huge page where they are many. The system gives many as pages that it
-/// clears when they are first touched: so they lie near the thread that does, and setting up a large model takes no time.
+/// A block of zeroed bytes, aligned to a cache line or, if large, to a huge page. The system clears large blocks page
+/// by page on first touch. So each page is placed on the NUMA node of the thread that touches it first, and the
+/// allocation itself is fast.
 pub(crate) struct Memory {
     at: *mut u8,
     layout: Layout,
 }
-// SAFETY: it is plain memory with one owner; sharing is governed by the borrows that `Array` hands out and, for rows,
-// by the promise of `cell_mut`.
+// SAFETY: a block of bytes with one owner. The borrows of `Array`, and for raw pointers the contract of
+// `Array::cell_mut`, prevent data races.
 unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
 
 impl Memory {
+    /// Returns the allocation layout of a block: size and alignment, rounded up.
     fn layout(bytes: usize) -> Layout {
         let align = if bytes >= HUGE { HUGE } else { LINE };
         Layout::from_size_align(bytes.max(1).next_multiple_of(align), align).expect("an array's size")
     }
 
-    /// So many zeros.
+    /// Allocates `bytes` zeroed bytes.
     pub(crate) fn zeroed(bytes: usize) -> Memory {
         let layout = Memory::layout(bytes);
         let at = if Memory::is_mapped(layout) { Memory::map(layout) } else { Memory::allocate(layout) };
@@ -34,38 +37,42 @@ impl Memory {
         Memory { at, layout }
     }
 
-    /// Where it begins.
+    /// Returns a pointer to the first byte.
     pub(crate) fn at(&self) -> *mut u8 {
         self.at
     }
 
-    /// Bytes that there are.
+    /// Returns the allocated bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.layout.size()
     }
 
-    /// Bytes that there would be where so many are asked for.
+    /// Returns the bytes that [`Memory::zeroed`] allocates for `bytes` requested bytes.
     pub(crate) fn bytes_for(bytes: usize) -> usize {
         Memory::layout(bytes).size()
     }
 
+    /// Returns true if a block of this layout is mapped, and not taken from the allocator.
     fn is_mapped(layout: Layout) -> bool {
         cfg!(all(target_os = "linux", not(halocline_sanitizer))) && layout.align() == HUGE
     }
 
+    /// Allocates a zeroed block with the allocator.
     fn allocate(layout: Layout) -> *mut u8 {
         // SAFETY: the size is not zero.
         unsafe { alloc_zeroed(layout) }
     }
 
-    /// Fresh pages, huge ones where the system has them. (An allocator would clear so aligned memory itself, on one thread.)
+    /// Maps new pages, huge ones if the system has them. (The allocator would clear memory with this alignment itself,
+    /// on one thread.) Returns null on failure.
     #[cfg(target_os = "linux")]
     fn map(layout: Layout) -> *mut u8 {
         use libc::{
             MADV_HUGEPAGE, MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_READ, PROT_WRITE, madvise, mmap, munmap,
         };
         let (size, access) = (layout.size(), PROT_READ | PROT_WRITE);
-        // SAFETY: a new mapping collides with nothing; what lies before and behind the aligned part is given back at once.
+        // SAFETY: a new anonymous mapping overlaps no other; the unaligned parts before and after the block are
+        // unmapped at once.
         unsafe {
             let all = mmap(std::ptr::null_mut(), size + HUGE, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
             if all == MAP_FAILED {
@@ -91,7 +98,7 @@ impl Drop for Memory {
     fn drop(&mut self) {
         #[cfg(target_os = "linux")]
         if Memory::is_mapped(self.layout) {
-            // SAFETY: mapped with this size, and nobody looks at it any more.
+            // SAFETY: mapped with this size, and no reference to the block remains.
             unsafe { libc::munmap(self.at.cast(), self.layout.size()) };
             return;
         }

@@ -1,7 +1,8 @@
-//! Boxes of cell indices, half open, in the order z, y, x.
+//! Regions: half-open boxes of cell indices, in the order z, y, x.
 use std::fmt;
 
-/// A half-open box of cells: `low ≤ index < high` on every axis. Indices are signed, since halos lie outside.
+/// A half-open box of cells: `low ≤ index < high` on every axis. Indices are signed, because halo cells may have
+/// negative indices.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Region {
     /// First index on each axis.
@@ -11,12 +12,12 @@ pub struct Region {
 }
 
 impl Region {
-    /// From the corners.
+    /// A region from its first index and one past its last index on each axis.
     pub const fn new(low: [isize; 3], high: [isize; 3]) -> Region {
         Region { low, high }
     }
 
-    /// All cells of an array of this shape.
+    /// The region of all cells of an array of this shape, from index 0 on.
     ///
     /// ```
     /// use halocline::Region;
@@ -31,22 +32,22 @@ impl Region {
         Region { low: [0; 3], high: size.map(|n| isize::try_from(n).expect("an axis has at most isize::MAX cells")) }
     }
 
-    /// Cells along each axis.
+    /// Returns the number of cells along each axis.
     pub fn size(&self) -> [usize; 3] {
         std::array::from_fn(|a| self.high[a].saturating_sub(self.low[a]).max(0) as usize)
     }
 
-    /// Number of cells.
+    /// Returns the number of cells.
     pub fn cells(&self) -> usize {
         self.size().iter().product()
     }
 
-    /// True without any cell.
+    /// Returns true if the region has no cell.
     pub fn is_empty(&self) -> bool {
         (0..3).any(|a| self.low[a] >= self.high[a])
     }
 
-    /// The cells in both.
+    /// Returns the cells that are in both regions.
     pub fn intersect(&self, other: &Region) -> Region {
         Region {
             low: std::array::from_fn(|a| self.low[a].max(other.low[a])),
@@ -54,12 +55,12 @@ impl Region {
         }
     }
 
-    /// True if all cells of `other` are in this one.
+    /// Returns true if all cells of `other` are in this region.
     pub fn contains(&self, other: &Region) -> bool {
         other.is_empty() || (0..3).all(|a| self.low[a] <= other.low[a] && other.high[a] <= self.high[a])
     }
 
-    /// Moved by `by`.
+    /// Returns the region shifted by `by` on each axis.
     pub fn shift(&self, by: [isize; 3]) -> Region {
         Region {
             low: std::array::from_fn(|a| self.low[a] + by[a]),
@@ -67,7 +68,7 @@ impl Region {
         }
     }
 
-    /// Larger by `below` and `above` on each axis.
+    /// Returns the region enlarged by `below` and `above` cells on each axis.
     pub fn grow(&self, below: [usize; 3], above: [usize; 3]) -> Region {
         Region {
             low: std::array::from_fn(|a| self.low[a] - below[a] as isize),
@@ -75,13 +76,14 @@ impl Region {
         }
     }
 
-    /// This box with another range on one axis.
+    /// Returns the region with the range `low..high` on one axis.
     pub fn with(mut self, axis: usize, low: isize, high: isize) -> Region {
         (self.low[axis], self.high[axis]) = (low, high);
         self
     }
 
-    /// What is left of this box when `inner` (a part of it) is taken out: at most six boxes that do not overlap.
+    /// Returns the cells of the region that are not in `inner`, which must be a part of it: at most six regions that do
+    /// not overlap.
     pub fn without(&self, inner: &Region) -> Vec<Region> {
         if inner.is_empty() {
             return if self.is_empty() { vec![] } else { vec![*self] };

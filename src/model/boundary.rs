@@ -16,9 +16,9 @@ pub struct Point {
 /// A function of position and time.
 pub type Function = Arc<dyn Fn(Point, f64) -> f64 + Send + Sync>;
 
-/// A boundary condition at a physical boundary. It holds *at the boundary*, second-order accurate: with u the value at the
-/// mirror image inside, the value outside is `2v − u` for a fixed value v, and `u ± g·distance` for a fixed gradient g. A
-/// field on the faces across the axis has values on the boundary itself, which are set there.
+/// A boundary condition at a physical boundary. It holds *at the boundary*, second-order accurate: with u the value at
+/// the mirror image inside, the value outside is `2v − u` for a fixed value v, and `u ± g·distance` for a fixed
+/// gradient g. A field on the faces across the axis has values on the boundary itself, which are set there.
 #[derive(Clone)]
 pub enum Boundary {
     /// A fixed value at the boundary (Dirichlet).

@@ -80,20 +80,20 @@ impl Model {
         self.declared.instructions = set;
     }
 
-    /// Sets the number of fused steps, which are computed on a tile while it is in cache. The default is the fastest number.
-    /// With 0, all stages pass over the whole grid, one after the other. Results do not depend on it.
+    /// Sets the number of fused steps, which are computed on a tile while it is in cache. The default is the fastest
+    /// number. With 0, all stages pass over the whole grid, one after the other. Results do not depend on it.
     pub fn fuse(&mut self, steps: usize) {
         self.declared.fuse = Some(steps);
     }
 
-    /// Sets the number of rows of a tile on which steps are fused. The default is the fastest number. Results do not depend
-    /// on it.
+    /// Sets the number of rows of a tile on which steps are fused. The default is the fastest number. Results do not
+    /// depend on it.
     pub fn tile_rows(&mut self, rows: usize) {
         self.declared.tile_rows = Some(rows.max(1));
     }
 
-    /// Sets the minimum size in bytes of a contiguous part of a halo that is sent as a message of its own. Smaller parts are
-    /// packed into one message per rank. Results do not depend on it.
+    /// Sets the minimum size in bytes of a contiguous part of a halo that is sent as a message of its own. Smaller
+    /// parts are packed into one message per rank. Results do not depend on it.
     pub fn direct(&mut self, bytes: usize) {
         self.declared.direct = bytes;
     }
@@ -131,8 +131,8 @@ impl Model {
         self.declared.scalar(DT)
     }
 
-    /// Declares a profile: coefficients along an axis (0: z, 1: y, 2: x), as a function of the position of cell centres in
-    /// metres. Kernels may read it up to eight cells beyond the grid.
+    /// Declares a profile: coefficients along an axis (0: z, 1: y, 2: x), as a function of the position of cell centres
+    /// in metres. Kernels may read it up to eight cells beyond the grid.
     pub fn profile<const AXIS: usize>(&mut self, f: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Profile<AXIS> {
         self.profile_at(Location::Center, f)
     }
@@ -174,8 +174,8 @@ impl Model {
         dt
     }
 
-    /// Makes the time step a scalar in seconds that the schedule computes, with the initial value `first`. The last step is
-    /// shortened to end at the end time.
+    /// Makes the time step a scalar in seconds that the schedule computes, with the initial value `first`. The last
+    /// step is shortened to end at the end time.
     pub fn adaptive_step(&mut self, first: f64) -> Scalar {
         self.declared.clock = Clock::Adaptive;
         self.declared.scalars[DT].1 = first;

@@ -1,4 +1,5 @@
-//! The declarations of a model, as plain data with index ids. They contain no cells of fields, and threads may share them.
+//! The declarations of a model, as plain data with index ids. They contain no cells of fields, and threads may share
+//! them.
 use crate::base::Error;
 use crate::model::condition::Condition;
 use crate::model::field::FieldDeclaration;
@@ -153,8 +154,8 @@ impl Declarations {
         self.stages.iter().flat_map(|stage| stage.writes.iter().copied()).chain(on_boundaries).collect()
     }
 
-    /// Returns the bytes that all ranks together must read or write in one pass over these stages: each stage input and output
-    /// field counts once.
+    /// Returns the bytes that all ranks together must read or write in one pass over these stages: each stage input and
+    /// output field counts once.
     pub(crate) fn bytes_of_stages(&self, stages: impl IntoIterator<Item = StageId>) -> u64 {
         let (mut reads, mut writes) = (BTreeSet::new(), BTreeSet::new());
         for stage in stages.into_iter().map(|id| &self.stages[id.0]) {

@@ -46,7 +46,8 @@ impl At {
         random::uniform(seed, self.key)
     }
 
-    /// Returns a normally distributed random number, mean 0 and variance 1, that depends on the seed and the cell alone.
+    /// Returns a normally distributed random number, mean 0 and variance 1, that depends on the seed and the cell
+    /// alone.
     pub fn normal(&self, seed: u64) -> f64 {
         random::normal(seed, self.key)
     }

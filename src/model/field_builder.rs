@@ -80,8 +80,8 @@ impl<'m, T: Element> FieldBuilder<'m, T> {
         self
     }
 
-    /// Reads the initial values from a variable of an HDF5, NetCDF-4 or classic NetCDF file with as many cells as the grid,
-    /// and multiplies them by `factor` (to convert the unit). Every rank reads its own part.
+    /// Reads the initial values from a variable of an HDF5, NetCDF-4 or classic NetCDF file with as many cells as the
+    /// grid, and multiplies them by `factor` (to convert the unit). Every rank reads its own part.
     pub fn from_file(mut self, path: impl Into<PathBuf>, variable: &str, factor: f64) -> Self {
         self.declaration.initial = Initial::File(path.into(), variable.into(), factor);
         self
@@ -110,7 +110,8 @@ impl<'m, T: Element> FieldBuilder<'m, T> {
     /// Adds the field to the model and returns its handle.
     ///
     /// # Errors
-    /// If the name is taken or has characters other than letters, digits and `_`, or the grid does not belong to the model.
+    /// If the name is taken or has characters other than letters, digits and `_`, or the grid does not belong to the
+    /// model.
     pub fn build(self) -> Result<Field<T>> {
         let name = &self.declaration.name;
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {

@@ -3,9 +3,9 @@ use crate::base::Region;
 use crate::base::index_transform::{IndexTransform, SignedAxis, X, Y, Z};
 use crate::base::{Error, Result};
 
-/// The location of the values of a field on a cell (staggering). A field has one value per cell at every location: the face
-/// value of index i is on the *lower* face of cell i. On a bounded axis, the value on the upper boundary is not stored; it
-/// follows from the boundary condition.
+/// The location of the values of a field on a cell (staggering). A field has one value per cell at every location: the
+/// face value of index i is on the *lower* face of cell i. On a bounded axis, the value on the upper boundary is not
+/// stored; it follows from the boundary condition.
 ///
 /// ```text
 ///        ┌────── y₊ ──────┐
@@ -101,15 +101,16 @@ impl Block {
         self.length[axis] / self.cells[axis] as f64
     }
 
-    /// Returns the position in metres along an axis of the value with this index and location. The index may be outside the
-    /// block.
+    /// Returns the position in metres along an axis of the value with this index and location. The index may be outside
+    /// the block.
     pub fn coordinate(&self, axis: usize, index: isize, location: Location) -> f64 {
         let half = if location.axis() == Some(axis) { 0.0 } else { 0.5 };
         self.origin[axis] + (index as f64 + half) * self.cell_length(axis)
     }
 }
 
-/// A global grid: one block, or several joined at their faces. Axes are in the order z, y, x; x is contiguous in memory.
+/// A global grid: one block, or several joined at their faces. Axes are in the order z, y, x; x is contiguous in
+/// memory.
 ///
 /// ```
 /// use halocline::Grid;
@@ -129,8 +130,8 @@ fn from_right<T: Copy, const N: usize>(values: [T; N], rest: T) -> [T; 3] {
 }
 
 impl Grid {
-    /// A grid of one block of `[x]`, `[y, x]` or `[z, y, x]` cubic cells. The longest axis has length 1 m, and all axes that are
-    /// not flat are bounded.
+    /// A grid of one block of `[x]`, `[y, x]` or `[z, y, x]` cubic cells. The longest axis has length 1 m, and all axes
+    /// that are not flat are bounded.
     pub fn new<const N: usize>(cells: [usize; N]) -> Grid {
         Grid { blocks: vec![Block::new(from_right(cells, 1))] }
     }
@@ -152,7 +153,8 @@ impl Grid {
         self
     }
 
-    /// Makes axes periodic: each block becomes adjacent to itself. Flat axes are always periodic. Call this before `join`.
+    /// Makes axes periodic: each block becomes adjacent to itself. Flat axes are always periodic. Call this before
+    /// `join`.
     pub fn periodic<const N: usize>(mut self, axes: [bool; N]) -> Grid {
         for (axis, wraps) in from_right(axes, false).into_iter().enumerate() {
             if wraps {
@@ -162,8 +164,8 @@ impl Grid {
         self
     }
 
-    /// Sets the length of every block along the axes in metres. An axis to the left of the given ones (usually flat) gets the
-    /// cell length of the first given axis.
+    /// Sets the length of every block along the axes in metres. An axis to the left of the given ones (usually flat)
+    /// gets the cell length of the first given axis.
     pub fn length<const N: usize>(mut self, length: [f64; N]) -> Grid {
         for block in &mut self.blocks {
             let rest = length[0] / block.cells[3 - N] as f64;
@@ -180,9 +182,9 @@ impl Grid {
         self
     }
 
-    /// Joins the face `side` of block `a` to a face of block `b`, in both directions. `axes` are the signed axes of `b` that the
-    /// z, y, x axes of `a` map to. With the side `X` and the axes `[Z, -X, Y]`, the cells beyond high x of `a` are the cells of
-    /// `b` at its lowest y.
+    /// Joins the face `side` of block `a` to a face of block `b`, in both directions. `axes` are the signed axes of `b`
+    /// that the z, y, x axes of `a` map to. With the side `X` and the axes `[Z, -X, Y]`, the cells beyond high x of `a`
+    /// are the cells of `b` at its lowest y.
     ///
     /// # Errors
     /// If `axes` is not a permutation of the axes, a block does not exist, or the two faces have different sizes.
@@ -241,8 +243,8 @@ impl Grid {
         self.blocks.iter().map(|b| b.cells.iter().map(|&n| n as u64).product::<u64>()).sum()
     }
 
-    /// Returns the cell spacing of the first block along z, y, x in metres; infinite along a flat axis, so that derivatives along
-    /// it are zero.
+    /// Returns the cell spacing of the first block along z, y, x in metres; infinite along a flat axis, so that
+    /// derivatives along it are zero.
     pub fn spacing(&self) -> [f64; 3] {
         let block = &self.blocks[0];
         std::array::from_fn(|a| if self.is_flat(a) { f64::INFINITY } else { block.cell_length(a) })
@@ -284,17 +286,17 @@ impl Grid {
         (block, [rest / nx / ny, rest / nx % ny, rest % nx])
     }
 
-    /// Maps a region in indices of `block`, which may extend beyond its faces, to the blocks that contain its cells. Returns for
-    /// each part the block, the cells in indices of that block, and the map from indices of `block` to these. Parts beyond a
-    /// physical boundary are left out.
+    /// Maps a region in indices of `block`, which may extend beyond its faces, to the blocks that contain its cells.
+    /// Returns for each part the block, the cells in indices of that block, and the map from indices of `block` to
+    /// these. Parts beyond a physical boundary are left out.
     pub fn resolve(&self, block: usize, region: Region) -> Vec<(usize, Region, IndexTransform)> {
         let mut pieces = vec![];
         self.resolve_into(block, region, IndexTransform::NONE, &mut pieces);
         pieces
     }
 
-    /// Appends the parts of `region`, in indices of `block`, to `pieces`. `transform` maps indices of the original block to indices
-    /// of `block`.
+    /// Appends the parts of `region`, in indices of `block`, to `pieces`. `transform` maps indices of the original
+    /// block to indices of `block`.
     fn resolve_into(
         &self,
         block: usize,

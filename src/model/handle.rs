@@ -1,5 +1,5 @@
-//! Handles: a declaration returns a handle, by which stages refer to it. A handle contains the identity of its model, so that
-//! compiling a program can reject handles of other models.
+//! Handles: a declaration returns a handle, by which stages refer to it. A handle contains the identity of its model,
+//! so that compiling a program can reject handles of other models.
 use halocline_kernels::ElementType;
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -40,8 +40,8 @@ impl<T> Field<T> {
     }
 }
 
-/// The handle of a scalar: one number, the same on every rank. Reductions and computations write it, kernels read it, and
-/// checkpoints contain it.
+/// The handle of a scalar: one number, the same on every rank. Reductions and computations write it, kernels read it,
+/// and checkpoints contain it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scalar {
     pub(crate) id: usize,

@@ -1,5 +1,5 @@
-//! Models as plain data with index ids: grids, fields, boundary conditions, scalars, stages and their order. This module
-//! allocates no field and sends no message.
+//! Models as plain data with index ids: grids, fields, boundary conditions, scalars, stages and their order. This
+//! module allocates no field and sends no message.
 pub(crate) mod argument;
 pub mod boundary;
 pub(crate) mod builder;

@@ -110,7 +110,8 @@ impl RecordDeclaration {
 /// The work of a stage on a set of records.
 #[derive(Clone)]
 pub(crate) enum RecordWork {
-    /// Removes all records of a rank and returns their bytes by target rank; the second argument is the number of ranks.
+    /// Removes all records of a rank and returns their bytes by target rank; the second argument is the number of
+    /// ranks.
     Scatter(Arc<dyn Fn(&mut ErasedRecords, usize) -> Vec<Vec<u8>> + Send + Sync>),
     /// Changes a rank's own records.
     Update(Arc<dyn Fn(&mut ErasedRecords) + Send + Sync>),

@@ -1,4 +1,5 @@
-//! Reductions: one number from all cells, bit-identical for any decomposition. Sums are exact (see [`crate::engine::sums`]).
+//! Reductions: one number from all cells, bit-identical for any decomposition. Sums are exact (see
+//! [`crate::engine::sums`]).
 use crate::model::argument::{BoundArgument, Handles, field_reads, scalar_reads, unbind};
 use crate::model::handle::{Field, Scalar, Use};
 use crate::model::reduction_op::Op;

@@ -1,7 +1,7 @@
 //! The schedule: a time step as a list of stages, declared once and read like the algorithm in a paper.
 //!
-//! From the whole list, a program derives which halos are stale and how deep they are, what can be computed while messages
-//! are under way, which fields need a second array, and what must be in a checkpoint.
+//! From the whole list, a program derives which halos are stale and how deep they are, what can be computed while
+//! messages are under way, which fields need a second array, and what must be in a checkpoint.
 use crate::base::index_transform::{IndexTransform, SignedAxis};
 use crate::base::{Array, Region};
 use crate::model::argument::{Handles, Targets, field_reads, scalar_reads, unbind};
@@ -46,8 +46,8 @@ impl Schedule {
         self
     }
 
-    /// Applies a kernel to all cells. The kernel reads the values that earlier stages wrote. If it writes a field that it also
-    /// reads, it reads the old values in all cells.
+    /// Applies a kernel to all cells. The kernel reads the values that earlier stages wrote. If it writes a field that
+    /// it also reads, it reads the old values in all cells.
     pub fn apply<T: Element, K: Kernel<T>>(
         &mut self,
         kernel: K,
@@ -93,11 +93,11 @@ impl Schedule {
         })
     }
 
-    /// Calls `f` on tiles as ndarray views, `[z, y, x]`. The view of an input contains the cells of the tile and the stencil
-    /// extent around them (none along a flat z or y); the view of an output contains the cells of the tile. Tiles cover all
-    /// cells once; `f` is called in any order and from several threads, so the new value of a cell must not depend on the
-    /// tile. `f` must set all cells of outputs that are also inputs. Other outputs contain their old values, which `f` may
-    /// keep.
+    /// Calls `f` on tiles as ndarray views, `[z, y, x]`. The view of an input contains the cells of the tile and the
+    /// stencil extent around them (none along a flat z or y); the view of an output contains the cells of the tile.
+    /// Tiles cover all cells once; `f` is called in any order and from several threads, so the new value of a cell must
+    /// not depend on the tile. `f` must set all cells of outputs that are also inputs. Other outputs contain their old
+    /// values, which `f` may keep.
     pub fn tiles<T: Element, const N: usize, const M: usize>(
         &mut self,
         name: &str,
@@ -125,9 +125,9 @@ impl Schedule {
         })
     }
 
-    /// Calls `f` once for each whole line along an axis (a column solve, a local FFT), in any order and from several threads.
-    /// Output lines are initialised to zero. Along `-Z`, lines run from high z to low z. If the axis is cut, the engine
-    /// transposes the fields to a decomposition that does not cut it, and back.
+    /// Calls `f` once for each whole line along an axis (a column solve, a local FFT), in any order and from several
+    /// threads. Output lines are initialised to zero. Along `-Z`, lines run from high z to low z. If the axis is cut,
+    /// the engine transposes the fields to a decomposition that does not cut it, and back.
     pub fn lines<T: Element, const N: usize, const M: usize>(
         &mut self,
         name: &str,
@@ -147,7 +147,8 @@ impl Schedule {
                         view
                     };
                     let new = |k: usize| {
-                        // SAFETY: the engine passes regions that do not overlap, and no output array that is also an input.
+                        // SAFETY: the engine passes regions that do not overlap, and no output array that is also an
+                        // input.
                         let mut view = unsafe { outputs[k].view_shared_mut::<T>(&line) }.into_shape_line(along.axis);
                         (along.reversed).then(|| view.invert_axis(Axis(0)));
                         // Without this, the initial values would depend on whether the axis is cut.
@@ -169,8 +170,8 @@ impl Schedule {
         })
     }
 
-    /// Copies all cells of `from` into `to`, which may be in another decomposition or on a grid with permuted axes. `axes` are
-    /// the signed axes of `from` that the z, y, x axes of `to` map to (`[Z, Y, X]` for the same order).
+    /// Copies all cells of `from` into `to`, which may be in another decomposition or on a grid with permuted axes.
+    /// `axes` are the signed axes of `from` that the z, y, x axes of `to` map to (`[Z, Y, X]` for the same order).
     pub fn transpose<T: Element>(&mut self, from: Field<T>, to: Field<T>, axes: [SignedAxis; 3]) -> &mut Self {
         self.stage(Stage {
             name: "transpose".into(),
@@ -183,8 +184,8 @@ impl Schedule {
         })
     }
 
-    /// Changes one cell, for example a point source: `f(old, time)` returns the new value (real part) from the old value and the
-    /// time in seconds.
+    /// Changes one cell, for example a point source: `f(old, time)` returns the new value (real part) from the old
+    /// value and the time in seconds.
     pub fn at_point<T: Element>(
         &mut self,
         name: &str,
@@ -203,8 +204,9 @@ impl Schedule {
         })
     }
 
-    /// Applies the records that a source has delivered up to the simulated time to a field, in the order of their arrival:
-    /// `f(old, value)` returns the new value (real part) of the cell of a record from its old value and the value of the record.
+    /// Applies the records that a source has delivered up to the simulated time to a field, in the order of their
+    /// arrival: `f(old, value)` returns the new value (real part) of the cell of a record from its old value and the
+    /// value of the record.
     pub fn receive<T: Element>(
         &mut self,
         source: SourceId,
@@ -292,7 +294,8 @@ impl Schedule {
         self
     }
 
-    /// Runs the body until the condition holds, at most `most` times. The condition is tested before every run of the body.
+    /// Runs the body until the condition holds, at most `most` times. The condition is tested before every run of the
+    /// body.
     pub fn until(&mut self, condition: Condition, most: usize, body: impl FnOnce(&mut Schedule)) -> &mut Self {
         let body = self.nested(body);
         self.items.push(Item::Until(condition, most, body));

@@ -17,8 +17,9 @@ pub struct Arrival {
 
 /// A stream of records in the order of their times. Only rank 0 reads it and sends the records to the other ranks.
 pub trait Source {
-    /// Returns the records up to time `until` that earlier calls have not returned. A run that resumes from a checkpoint opens
-    /// the source again and calls `take` once for all records up to the checkpoint; their number must be the same as before.
+    /// Returns the records up to time `until` that earlier calls have not returned. A run that resumes from a
+    /// checkpoint opens the source again and calls `take` once for all records up to the checkpoint; their number must
+    /// be the same as before.
     ///
     /// # Errors
     /// If the source fails. The run then ends with this error.

@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 /// A function that returns the row function of a kernel for an instruction set.
 pub(crate) type Compile = Arc<dyn Fn(InstructionSet) -> RowFn + Send + Sync>;
-/// A function on one tile: input arrays, output arrays, cells. The engine calls it for regions that do not overlap, from
-/// several threads.
+/// A function on one tile: input arrays, output arrays, cells. The engine calls it for regions that do not overlap,
+/// from several threads.
 pub(crate) type TileFn = Arc<dyn Fn(&[&Array], &[&Array], Region) + Send + Sync>;
 /// A function that computes a scalar from all scalars, with the same result on every rank.
 pub(crate) type ScalarFn = Arc<dyn Fn(&[f64]) -> f64 + Send + Sync>;
-/// A function that computes a new value of a cell from the old value and another number (a time, or the value of a record).
+/// A function that computes a new value of a cell from the old value and another number (a time, or the value of a
+/// record).
 pub(crate) type PointUpdate = Arc<dyn Fn(f64, f64) -> f64 + Send + Sync>;
 
 /// A stage: its inputs with their stencil extents, its outputs, and its work.
@@ -70,8 +71,8 @@ pub(crate) enum Work {
     Scalar(ScalarFn),
     /// Calls a function on tiles as ndarray views.
     Tiles(TileFn),
-    /// Calls a function on regions of whole lines along an axis. If the axis is cut, fields are transposed to a decomposition
-    /// that does not cut it, and back.
+    /// Calls a function on regions of whole lines along an axis. If the axis is cut, fields are transposed to a
+    /// decomposition that does not cut it, and back.
     Lines { axis: usize, lines: TileFn },
     /// Copies all cells of the input field into the output field, with permuted axes.
     Transpose(IndexTransform),

@@ -11,9 +11,9 @@ use crate::model::stage::{Item, Stage, Work};
 use crate::program::layout::{Layout, layout_of};
 use halocline_kernels::Extent;
 
-/// Returns the minimum number of cells along each axis of a part of a layout. Cells beyond a physical boundary are mirror
-/// images of cells in the same part, so a part must be as thick as the stencil extent. A field on faces has a value on the
-/// boundary itself, and its mirror images come from one cell farther inside.
+/// Returns the minimum number of cells along each axis of a part of a layout. Cells beyond a physical boundary are
+/// mirror images of cells in the same part, so a part must be as thick as the stencil extent. A field on faces has a
+/// value on the boundary itself, and its mirror images come from one cell farther inside.
 ///
 /// # Errors
 /// If a block of the grid has fewer cells.
@@ -52,8 +52,8 @@ pub(crate) fn check(model: &Model) -> Result<()> {
     reductions.into_iter().try_for_each(|reduction| stage(declared, &reduction))
 }
 
-/// Checks the declarations that need no decomposition: handles, stages, scalars and the time step. All later checks rely on
-/// these.
+/// Checks the declarations that need no decomposition: handles, stages, scalars and the time step. All later checks
+/// rely on these.
 ///
 /// # Errors
 /// The first invalid declaration, with the names of stage and field.
@@ -99,8 +99,8 @@ fn conditions(items: &[Item]) -> Box<dyn Iterator<Item = &Condition> + '_> {
     }))
 }
 
-/// Checks one stage: its handles, grids, outputs and indices. Every stage passes this check before it runs, whether it is in
-/// the schedule, a diagnostic, or a measurement of a running simulation.
+/// Checks one stage: its handles, grids, outputs and indices. Every stage passes this check before it runs, whether it
+/// is in the schedule, a diagnostic, or a measurement of a running simulation.
 pub(crate) fn stage(declared: &Declarations, stage: &Stage) -> Result<()> {
     handles(declared, stage)?;
     let same_grid = !matches!(stage.work, Work::Transpose(_));
@@ -159,8 +159,8 @@ pub(crate) fn joins(declared: &Declarations, extent: &[Extent]) -> Result<()> {
     read.map(|(d, _)| d).try_for_each(|d| check_joins(declared, d))
 }
 
-/// Checks that every join maps a field to a field at the same location of the cell: itself, or the component of its vector
-/// along the mapped axis.
+/// Checks that every join maps a field to a field at the same location of the cell: itself, or the component of its
+/// vector along the mapped axis.
 fn check_joins(declared: &Declarations, d: &FieldDeclaration) -> Result<()> {
     let grid = &declared.grids[d.grid];
     let adjacent = grid.all_blocks().iter().flat_map(|b| (0..3).flat_map(|a| [b.beyond(a, 0), b.beyond(a, 1)]));

@@ -1,5 +1,5 @@
-//! Programs: a model compiled for a number of ranks. A program follows from the declarations alone, is the same on every
-//! rank, and exists before any field is allocated.
+//! Programs: a model compiled for a number of ranks. A program follows from the declarations alone, is the same on
+//! every rank, and exists before any field is allocated.
 use crate::base::{Error, Result};
 use crate::model::builder::Model;
 use crate::model::declarations::{Declarations, Measure};
@@ -92,8 +92,8 @@ impl Program {
         Ok(program)
     }
 
-    /// Compiles a list of items and the lists nested in it; returns the id of the list. Consecutive stages become fusion
-    /// groups if `fuse` is true.
+    /// Compiles a list of items and the lists nested in it; returns the id of the list. Consecutive stages become
+    /// fusion groups if `fuse` is true.
     fn list(&mut self, items: &[Item], in_step: bool, fuse: bool) -> ListId {
         let id = ListId(self.lists.len());
         self.lists.push(List { ops: vec![], bytes: self.declared.bytes_of_items(items) });
@@ -123,8 +123,8 @@ impl Program {
         id
     }
 
-    /// Returns the fusion group at the beginning of some items; `None` if their first stages cannot be fused or the halos
-    /// take too much memory.
+    /// Returns the fusion group at the beginning of some items; `None` if their first stages cannot be fused or the
+    /// halos take too much memory.
     fn group(&mut self, items: &[Item], in_step: bool, fuse: bool) -> Option<FusionGroup> {
         let Program { declared, domains, extent, depths, .. } = self;
         let block = longest_block(declared, domains, extent, items).filter(|_| fuse)?;
@@ -162,8 +162,8 @@ impl Program {
     /// Checks a stage that is not part of the schedule, such as a measurement of a running simulation.
     ///
     /// # Errors
-    /// As [`Program::new`], and if the stencil extent of the stage exceeds the extents of the schedule and the diagnostics,
-    /// because the arrays have no such halo.
+    /// As [`Program::new`], and if the stencil extent of the stage exceeds the extents of the schedule and the
+    /// diagnostics, because the arrays have no such halo.
     pub(crate) fn check_stage(&self, stage: &Stage) -> Result<()> {
         checks::stage(&self.declared, stage)?;
         let deeper = stage.reads.iter().find(|(f, extent)| !self.extent[*f].covers(extent));

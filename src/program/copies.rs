@@ -1,4 +1,5 @@
-//! Copy regions: boxes of cells that are copied between patches. Halo exchanges, transposes and gathers are lists of them.
+//! Copy regions: boxes of cells that are copied between patches. Halo exchanges, transposes and gathers are lists of
+//! them.
 use crate::base::Region;
 use crate::base::index_transform::IndexTransform;
 use crate::model::grid::Grid;
@@ -19,8 +20,8 @@ pub struct CopyRegion {
     pub transform: IndexTransform,
 }
 
-/// Returns the halo of every patch of a rank: all boxes within `extent` of the patch that some rank owns. The order is the
-/// same on sender and receiver. Without corners, only the boxes next to the faces of a patch.
+/// Returns the halo of every patch of a rank: all boxes within `extent` of the patch that some rank owns. The order is
+/// the same on sender and receiver. Without corners, only the boxes next to the faces of a patch.
 pub fn halo(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> Vec<CopyRegion> {
     let mut copies = vec![];
     let stored = |depth: [usize; 3]| [0, 1, 2].map(|a| if a < 2 && grid.is_flat(a) { 0 } else { depth[a] });
@@ -50,8 +51,8 @@ pub fn halo(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> Vec<C
     copies
 }
 
-/// Returns the copies to `rank` when all cells of decomposition `from` are copied to decomposition `to`. `transform` maps
-/// indices of `to` to indices of `from`.
+/// Returns the copies to `rank` when all cells of decomposition `from` are copied to decomposition `to`. `transform`
+/// maps indices of `to` to indices of `from`.
 pub fn between(from: &Domain, to: &Domain, transform: IndexTransform, rank: usize) -> Vec<CopyRegion> {
     let mut copies = vec![];
     for (p, patch) in to.patches(rank).iter().enumerate() {
@@ -66,9 +67,9 @@ pub fn between(from: &Domain, to: &Domain, transform: IndexTransform, rank: usiz
     copies
 }
 
-/// Returns true if the cells of a copy are one contiguous range of memory on both sides, of the same shape, apart from halo
-/// cells between them: whole planes, or whole rows of one plane, of patches of equal width. (All arrays of a field have
-/// halos of the same depth.)
+/// Returns true if the cells of a copy are one contiguous range of memory on both sides, of the same shape, apart from
+/// halo cells between them: whole planes, or whole rows of one plane, of patches of equal width. (All arrays of a field
+/// have halos of the same depth.)
 pub fn is_contiguous(domain: &Domain, copy: &CopyRegion) -> bool {
     let owned = |(rank, patch): (usize, usize)| domain.patches(rank)[patch].region;
     let (source, target) = (owned(copy.from), owned(copy.to));
@@ -77,9 +78,9 @@ pub fn is_contiguous(domain: &Domain, copy: &CopyRegion) -> bool {
     copy.transform.is_shift() && source.size()[1..] == target.size()[1..] && spans(2) && (spans(1) || one_plane)
 }
 
-/// Returns a superset of the ranks that exchange halo cells within `extent` with `rank`, and `rank` itself. No communication
-/// is needed. A path to a halo cell crosses at most three faces, one per axis, and faces can be crossed in both directions,
-/// so three steps over face neighbours find all these ranks.
+/// Returns a superset of the ranks that exchange halo cells within `extent` with `rank`, and `rank` itself. No
+/// communication is needed. A path to a halo cell crosses at most three faces, one per axis, and faces can be crossed
+/// in both directions, so three steps over face neighbours find all these ranks.
 pub fn neighbours(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) -> BTreeSet<usize> {
     let far = extent.below.iter().chain(&extent.above).copied().max().unwrap_or(0);
     let mut found = BTreeSet::from([rank]);
@@ -92,8 +93,8 @@ pub fn neighbours(grid: &Grid, domain: &Domain, rank: usize, extent: &Extent) ->
     found
 }
 
-/// Returns the ranks that receive cells of `rank` when all cells of `from` are copied to `to` (see [`between`]), and `rank`
-/// itself.
+/// Returns the ranks that receive cells of `rank` when all cells of `from` are copied to `to` (see [`between`]), and
+/// `rank` itself.
 pub fn receivers(from: &Domain, to: &Domain, transform: IndexTransform, rank: usize) -> BTreeSet<usize> {
     let back = transform.inverse();
     let mine = from.patches(rank);

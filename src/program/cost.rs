@@ -29,8 +29,8 @@ impl Program {
         (0..self.declared.fields.len()).map(bytes).sum()
     }
 
-    /// Returns, for each rank, the number of messages that it sends in a step and their bytes. An `until` loop counts as one
-    /// iteration.
+    /// Returns, for each rank, the number of messages that it sends in a step and their bytes. An `until` loop counts
+    /// as one iteration.
     pub fn messages(&self) -> Vec<(usize, usize)> {
         let mut valid = vec![vec![]; self.declared.fields.len()];
         // Halos that the first step leaves valid need no exchange in the second, which stands for all later steps.
@@ -50,7 +50,8 @@ impl Program {
         all
     }
 
-    /// Appends the halo exchanges of a list of items to `exchanged`, in order. `valid` holds the valid halos of each field.
+    /// Appends the halo exchanges of a list of items to `exchanged`, in order. `valid` holds the valid halos of each
+    /// field.
     fn walk(&self, items: &[Item], valid: &mut [Vec<Extent>], exchanged: &mut Vec<Halo>) {
         for item in items {
             match item {
@@ -70,7 +71,8 @@ impl Program {
         }
     }
 
-    /// Returns the bytes that all ranks together must read or write in memory in a step, without loops: the bytes of T_eff.
+    /// Returns the bytes that all ranks together must read or write in memory in a step, without loops: the bytes of
+    /// T_eff.
     pub fn bytes_per_step(&self) -> u64 {
         self.declared.bytes_of_items(&self.declared.step)
     }

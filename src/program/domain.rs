@@ -28,8 +28,8 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// The cheapest legal decomposition, or the one with the process grid `dims`. No part of a bounded axis is thinner than
-    /// `thickness`, the deepest halo, so mirror images beyond a boundary need no cell of another rank.
+    /// The cheapest legal decomposition, or the one with the process grid `dims`. No part of a bounded axis is thinner
+    /// than `thickness`, the deepest halo, so mirror images beyond a boundary need no cell of another rank.
     ///
     /// # Errors
     /// If no legal decomposition exists; the message names the largest legal number of ranks.

@@ -23,8 +23,8 @@ fn routes(rank: usize, transfers: Vec<Transfer>) -> impl Iterator<Item = (Transf
     })
 }
 
-/// Returns true if the i-th incoming transfer of a rank is a direct message: its cells are contiguous, and no local copy and
-/// no other contiguous transfer writes the memory between them at the same time.
+/// Returns true if the i-th incoming transfer of a rank is a direct message: its cells are contiguous, and no local
+/// copy and no other contiguous transfer writes the memory between them at the same time.
 pub(crate) fn is_direct(rank: usize, transfers: &[Transfer], i: usize) -> bool {
     let m = &transfers[i];
     let all = |cells: Region, axis: usize| cells.with(axis, isize::MIN, isize::MAX);
@@ -54,8 +54,8 @@ pub(crate) struct ExchangePlan {
 }
 
 impl ExchangePlan {
-    /// The plan of rank `me`. `incoming_of(rank)` returns the incoming transfers of a rank, in the same order on every rank that
-    /// calls it. `peers` contains `me` and at least the ranks that receive cells of `me`.
+    /// The plan of rank `me`. `incoming_of(rank)` returns the incoming transfers of a rank, in the same order on every
+    /// rank that calls it. `peers` contains `me` and at least the ranks that receive cells of `me`.
     pub fn new(me: usize, peers: &BTreeSet<usize>, incoming_of: impl Fn(usize) -> Vec<Transfer>) -> ExchangePlan {
         let mut plan = ExchangePlan::default();
         for &rank in peers {

@@ -5,8 +5,8 @@ use halocline_kernels::Extent;
 /// Halos that are exchanged together: field ids and stencil extents.
 pub(crate) type Halo = Vec<(usize, Extent)>;
 
-/// Marks halos as valid after an exchange. Earlier halos with corners become stale, because the exchange of whole planes may
-/// overwrite their corner cells with older values.
+/// Marks halos as valid after an exchange. Earlier halos with corners become stale, because the exchange of whole
+/// planes may overwrite their corner cells with older values.
 pub(crate) fn mark_valid(valid: &mut [Vec<Extent>], halo: &Halo) {
     for (f, extent) in halo {
         valid[*f].retain(|r| !r.corners);
@@ -14,8 +14,8 @@ pub(crate) fn mark_valid(valid: &mut [Vec<Extent>], halo: &Halo) {
     }
 }
 
-/// Marks the halo of a field as stale after a write, and the halos of the other components of its vector, because a rotated
-/// join maps the components to each other.
+/// Marks the halo of a field as stale after a write, and the halos of the other components of its vector, because a
+/// rotated join maps the components to each other.
 pub(crate) fn invalidate(declared: &Declarations, valid: &mut [Vec<Extent>], f: usize) {
     valid[f].clear();
     if let Some((vector, _)) = declared.fields[f].vector {
@@ -23,8 +23,8 @@ pub(crate) fn invalidate(declared: &Declarations, valid: &mut [Vec<Extent>], f: 
     }
 }
 
-/// Returns the fields that are read with a stale halo, and the stale extents. Axes along which a halo is valid are left out,
-/// unless the stencil has corners.
+/// Returns the fields that are read with a stale halo, and the stale extents. Axes along which a halo is valid are left
+/// out, unless the stencil has corners.
 pub(crate) fn stale(valid: &[Vec<Extent>], reads: &[(usize, Extent)]) -> Halo {
     let stale = |&(f, extent): &(usize, Extent)| {
         let is_valid = |read: &Extent| valid[f].iter().any(|r| r.covers(read));

@@ -3,19 +3,19 @@
 //! Ranks are numbered row-major, x fastest, as in MPI's Cartesian topologies. All triples are `[z, y, x]`.
 use crate::base::{Error, Result};
 
-/// Cost of a halo face per cell, for faces across `[z, y, x]`. A z face is contiguous in memory, a y face consists of rows,
-/// and an x face of single numbers, one cache line each. Measured with ranks of 256³ `f64` cells on one machine: all six
-/// faces take 2.4 ms, the two z faces 0.1 ms.
+/// Cost of a halo face per cell, for faces across `[z, y, x]`. A z face is contiguous in memory, a y face consists of
+/// rows, and an x face of single numbers, one cache line each. Measured with ranks of 256³ `f64` cells on one machine:
+/// all six faces take 2.4 ms, the two z faces 0.1 ms.
 pub const FACE: [f64; 3] = [1.0, 2.0, 15.0];
 /// Cost of a message: about 1 µs, the time of about a thousand cells of a z face (0.8 ns each in the measurement of
 /// [`FACE`]).
 pub const MESSAGE: f64 = 1000.0;
-/// Cost of the work on a cell. The cost of an uneven cut is the cost of its largest part. Memory-bound stencils also take
-/// about 0.8 ns per cell and core.
+/// Cost of the work on a cell. The cost of an uneven cut is the cost of its largest part. Memory-bound stencils also
+/// take about 0.8 ns per cell and core.
 pub const CELL: f64 = 1.0;
 
-/// Returns the first cell of each part of an axis of `n` cells, followed by `n`: part i is `cuts[i]..cuts[i + 1]`. Sizes of
-/// parts differ by at most one.
+/// Returns the first cell of each part of an axis of `n` cells, followed by `n`: part i is `cuts[i]..cuts[i + 1]`.
+/// Sizes of parts differ by at most one.
 ///
 /// ```
 /// assert_eq!(halocline::program::process_grid::cuts(10, 4), [0, 2, 5, 7, 10]);
@@ -40,10 +40,10 @@ pub fn rank_of(dims: [usize; 3], coords: [usize; 3]) -> usize {
     (coords[0] * dims[1] + coords[1]) * dims[2] + coords[2]
 }
 
-/// Returns the process grid of `ranks` ranks with the lowest cost for a grid of `cells`. The cost is the work and the halo
-/// faces of the rank with the largest part (see [`FACE`], [`MESSAGE`], [`CELL`]). Of process grids with equal cost, it is
-/// the one with most cuts in z, then in y. No part is thinner than `least` cells: 1 if an axis may be cut anywhere, all its
-/// cells if it must stay whole. Flat axes are never cut.
+/// Returns the process grid of `ranks` ranks with the lowest cost for a grid of `cells`. The cost is the work and the
+/// halo faces of the rank with the largest part (see [`FACE`], [`MESSAGE`], [`CELL`]). Of process grids with equal
+/// cost, it is the one with most cuts in z, then in y. No part is thinner than `least` cells: 1 if an axis may be cut
+/// anywhere, all its cells if it must stay whole. Flat axes are never cut.
 ///
 /// # Errors
 /// If no such process grid exists; the message names the nearest legal numbers of ranks.
@@ -130,8 +130,8 @@ fn check_counts(cells: [usize; 3], ranks: usize) -> Result<()> {
     Ok(())
 }
 
-/// Returns all process grids of `ranks` ranks with at most `most` parts along each axis, ordered by decreasing number of
-/// cuts in z, then in y.
+/// Returns all process grids of `ranks` ranks with at most `most` parts along each axis, ordered by decreasing number
+/// of cuts in z, then in y.
 fn factorisations(most: [usize; 3], ranks: usize) -> impl Iterator<Item = [usize; 3]> {
     let divisors = |n: usize, most: usize| (1..=most.min(n)).rev().filter(move |&d| n.is_multiple_of(d));
     divisors(ranks, most[0]).flat_map(move |z| {
@@ -145,7 +145,8 @@ fn cost(cells: [usize; 3], periodic: [bool; 3], dims: [usize; 3]) -> f64 {
     let largest: [f64; 3] = std::array::from_fn(|a| cells[a].div_ceil(dims[a]) as f64);
     let volume: f64 = largest.iter().product();
     let exchange = |a: usize| {
-        // Of two ranks along a bounded axis, each has one neighbour. Along a periodic axis, both faces have the same neighbour.
+        // Of two ranks along a bounded axis, each has one neighbour. Along a periodic axis, both faces have the same
+        // neighbour.
         let (faces, messages) = match (dims[a], periodic[a]) {
             (1, _) => (0.0, 0.0),
             (2, false) => (1.0, 1.0),

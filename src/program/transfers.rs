@@ -9,7 +9,8 @@ use crate::program::layout::Layout;
 use halocline_kernels::ElementType;
 use std::collections::BTreeMap;
 
-/// A copy of cells of one field into another (usually the same), with the sign changed where a vector component is reversed.
+/// A copy of cells of one field into another (usually the same), with the sign changed where a vector component is
+/// reversed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Transfer {
     /// The cells, with the patches that they are copied from and to.
@@ -63,15 +64,15 @@ pub(crate) fn of_halos(
 /// Rows of fewer bytes are packed: it is faster to pack them than to send them together with the halo at their ends.
 const SHORT: usize = 256;
 
-/// Returns true if the cells of a copy are one contiguous range of memory on both sides, large enough for a message of their
-/// own.
+/// Returns true if the cells of a copy are one contiguous range of memory on both sides, large enough for a message of
+/// their own.
 pub(crate) fn can_be_direct(declared: &Declarations, domain: &Domain, copy: &CopyRegion, element: ElementType) -> bool {
     let [bytes, row] = [copy.target.cells(), copy.target.size()[2]].map(|cells| cells * element.size());
     bytes >= declared.direct && row >= SHORT.min(declared.direct) && copies::is_contiguous(domain, copy)
 }
 
-/// Returns the transfers that fill these halos of a rank row by row: all halo rows that some rank owns, with the halo cells
-/// at both ends of a row.
+/// Returns the transfers that fill these halos of a rank row by row: all halo rows that some rank owns, with the halo
+/// cells at both ends of a row.
 pub(crate) fn of_rows(
     declared: &Declarations,
     domains: &BTreeMap<Layout, Domain>,

@@ -1,5 +1,6 @@
 //! Alignment: instances with the same skew run side by side through a plane, row by row, if they need only rows of each
-//! other. A row that one instance has just written is then still in the first-level cache when the next instance reads it.
+//! other. A row that one instance has just written is then still in the first-level cache when the next instance reads
+//! it.
 use crate::model::declarations::Declarations;
 use crate::program::fusion::fusible::span;
 use crate::program::fusion::instance::{Instance, Origin, Value};
@@ -18,8 +19,9 @@ pub(super) fn align(declared: &Declarations, instances: &mut [Instance], values:
     }
 }
 
-/// Returns how many rows instance `l` must stay behind if it joins the group of the instance before it. Returns `None` if it
-/// reads values of this group beyond a physical boundary, because these are filled after a whole plane is complete.
+/// Returns how many rows instance `l` must stay behind if it joins the group of the instance before it. Returns `None`
+/// if it reads values of this group beyond a physical boundary, because these are filled after a whole plane is
+/// complete.
 fn row_skew_of(
     declared: &Declarations,
     instances: &[Instance],

@@ -1,6 +1,6 @@
-//! Blocks of fused stages. Each stage of each step is an *instance*, with the values of fields that it reads, its skew (the
-//! number of planes that it stays behind the wavefront), and its overlap (the cells that it computes beyond its tile). All of
-//! this follows from the schedule.
+//! Blocks of fused stages. Each stage of each step is an *instance*, with the values of fields that it reads, its skew
+//! (the number of planes that it stays behind the wavefront), and its overlap (the cells that it computes beyond its
+//! tile). All of this follows from the schedule.
 use crate::model::argument::BoundArgument;
 use crate::model::declarations::Declarations;
 use crate::model::grid::Grid;
@@ -153,7 +153,8 @@ impl Block {
             value.first_read = first_read.unwrap_or(value.first_read);
         }
         let mut halo: BTreeMap<usize, Extent> = BTreeMap::new();
-        // The overlap of producers follows from the overlap of their readers, so it is propagated from the last instance back.
+        // The overlap of producers follows from the overlap of their readers, so it is propagated from the last
+        // instance back.
         for l in (0..instances.len()).rev() {
             let Instance { from, overlap, extents, .. } = instances[l].clone();
             for ((f, origin), extent) in from.into_iter().zip(extents) {
@@ -192,8 +193,8 @@ fn field_arguments(arguments: &[BoundArgument]) -> impl Iterator<Item = (usize, 
         .filter_map(|a| if let BoundArgument::Field { id, extent, .. } = a { Some((*id, extent)) } else { None })
 }
 
-/// Returns true if instance `producer` may overwrite the old values of a field with the new ones: every instance that reads
-/// the old values reads only the cell itself, not later than `producer`, and tiles do not overlap.
+/// Returns true if instance `producer` may overwrite the old values of a field with the new ones: every instance that
+/// reads the old values reads only the cell itself, not later than `producer`, and tiles do not overlap.
 fn in_place(instances: &[Instance], field: usize, producer: usize) -> bool {
     let without_overlap = |instance: &Instance| instance.overlap == [[0; 2]; 2];
     let mut reads = instances.iter().enumerate().flat_map(|(l, instance)| {
@@ -213,8 +214,9 @@ fn in_place(instances: &[Instance], field: usize, producer: usize) -> bool {
         })
 }
 
-/// Returns the extent around the owned cells of a rank at which an instance with this `overlap` reads a field in memory. The
-/// overlap adds no halo along an axis that is not cut: it ends at boundaries and wraps around periodic ends.
+/// Returns the extent around the owned cells of a rank at which an instance with this `overlap` reads a field in
+/// memory. The overlap adds no halo along an axis that is not cut: it ends at boundaries and wraps around periodic
+/// ends.
 fn around(grid: &Grid, dims: [usize; 3], extent: &Extent, overlap: [[isize; 2]; 2]) -> Extent {
     let deep = |a: usize, near: usize, side: usize| match a {
         2 => near,

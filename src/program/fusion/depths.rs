@@ -58,7 +58,8 @@ impl HaloDepths {
         depths
     }
 
-    /// Deepens the halos for a block if the memory stays within the limit. Returns false, and changes nothing, otherwise.
+    /// Deepens the halos for a block if the memory stays within the limit. Returns false, and changes nothing,
+    /// otherwise.
     pub fn take(&mut self, declared: &Declarations, domains: &BTreeMap<Layout, Domain>, block: &Block) -> bool {
         let (halo, double) = (self.halo.clone(), self.double.clone());
         for (f, deep) in &block.halo {

@@ -29,8 +29,8 @@ impl FusionGroup {
     }
 }
 
-/// Returns the longest block of stages at the beginning of some items that can be fused and ends with an instance; `None` if
-/// there is none.
+/// Returns the longest block of stages at the beginning of some items that can be fused and ends with an instance;
+/// `None` if there is none.
 pub(crate) fn longest_block(
     declared: &Declarations,
     domains: &BTreeMap<Layout, Domain>,

@@ -1,10 +1,10 @@
-//! Assigns slots of ring buffers to values. All values of one field share the planes of one ring. A new row overwrites an old
-//! row that no instance will read again, if possible the row read most recently, which is still in cache.
+//! Assigns slots of ring buffers to values. All values of one field share the planes of one ring. A new row overwrites
+//! an old row that no instance will read again, if possible the row read most recently, which is still in cache.
 //!
-//! Plane p of the first value is stored in plane p of the ring, and plane p of a later value in plane p − `shift`. The rows of
-//! each value are stored `rows` lower than the rows of the value before, so that no row is overwritten while it is read. The
-//! values use a plane of the ring one after the other; then the first value uses it again, as many planes later as the ring
-//! has.
+//! Plane p of the first value is stored in plane p of the ring, and plane p of a later value in plane p − `shift`. The
+//! rows of each value are stored `rows` lower than the rows of the value before, so that no row is overwritten while it
+//! is read. The values use a plane of the ring one after the other; then the first value uses it again, as many planes
+//! later as the ring has.
 use crate::model::declarations::Declarations;
 use crate::model::field::FieldDeclaration;
 use crate::program::fusion::fusible::span;
@@ -12,11 +12,12 @@ use crate::program::fusion::instance::{Instance, Origin, Value};
 use crate::program::fusion::slot::Slot;
 use halocline_kernels::Extent;
 
-/// A use of a value: the number of planes that the wavefront has moved past the plane read, and the index of the instance.
+/// A use of a value: the number of planes that the wavefront has moved past the plane read, and the index of the
+/// instance.
 type LastUse = (isize, usize);
 
-/// Returns the slots of all values that some instance reads, and the number of planes of each ring. The wavefront moves along
-/// axis `sweep`.
+/// Returns the slots of all values that some instance reads, and the number of planes of each ring. The wavefront moves
+/// along axis `sweep`.
 pub(super) fn find(
     declared: &Declarations,
     instances: &[Instance],
@@ -49,8 +50,8 @@ pub(super) fn find(
     (slots, rings)
 }
 
-/// Returns the slot of a value that instance `producer` writes: the slot of value `old`, shifted so that no row is overwritten
-/// before its last use.
+/// Returns the slot of a value that instance `producer` writes: the slot of value `old`, shifted so that no row is
+/// overwritten before its last use.
 fn after(
     declared: &Declarations,
     instances: &[Instance],
@@ -80,8 +81,8 @@ fn after(
     Slot { shift, rows: slot.rows + rows.max().unwrap_or(0).max(0), ..slot }
 }
 
-/// Returns all uses of a value, with their stencil extents. (`span` includes the cells that mirror images beyond an upper
-/// boundary are copied from.)
+/// Returns all uses of a value, with their stencil extents. (`span` includes the cells that mirror images beyond an
+/// upper boundary are copied from.)
 fn uses<'a>(
     declared: &'a Declarations,
     instances: &'a [Instance],
