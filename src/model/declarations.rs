@@ -154,8 +154,8 @@ impl Declarations {
         self.stages.iter().flat_map(|stage| stage.writes.iter().copied()).chain(on_boundaries).collect()
     }
 
-    /// Returns the bytes that all ranks together must read or write in one pass over these stages: each stage input and
-    /// output field counts once.
+    /// Returns the bytes that all ranks together must read or write in one pass over these stages. Each
+    /// input field and each output field counts once.
     pub(crate) fn bytes_of_stages(&self, stages: impl IntoIterator<Item = StageId>) -> u64 {
         let (mut reads, mut writes) = (BTreeSet::new(), BTreeSet::new());
         for stage in stages.into_iter().map(|id| &self.stages[id.0]) {

@@ -16,7 +16,7 @@ const LARGER: f64 = 1.15;
 pub(crate) struct HaloDepths {
     /// The maximum number of steps of a block; 0 if whole steps are not fused.
     pub most: usize,
-    /// The reason why no steps, or no more than `most`, can be fused.
+    /// The reason why no steps can be fused; `None` if some can.
     pub refused: Option<String>,
     /// The halo that a rank stores around its owned cells, for each field.
     pub halo: Vec<Extent>,

@@ -65,7 +65,7 @@ fn after(
     let shift = slot.shift + back;
     let aligned = |l: usize| instances[l].group == instances[producer].group;
     if last.1 == producer && grid.is_flat(across) {
-        // The producer itself is the last reader, and reads other rows when it writes the next plane.
+        // The producer itself is the last reader. It no longer reads this plane when it writes the next one.
         return Slot { shift: shift + 1, ..slot };
     }
     // The producer and the instances aligned with it may still read rows so far below the row that is written.
