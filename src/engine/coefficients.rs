@@ -82,7 +82,7 @@ mod tests {
     fn numbers_are_aligned() {
         let scalar = |element| BoundArgument::Scalar { id: 0, element };
         let scalars = Scalars::of(&[scalar(ElementType::F32), scalar(ElementType::F64)], &[0.1]);
-        assert!((0..2).all(|i| scalars.at(i) as usize % align_of::<f64>() == 0));
+        assert!((0..2).all(|i| (scalars.at(i) as usize).is_multiple_of(align_of::<f64>())));
         // SAFETY: the arguments have these types.
         let read = unsafe { (*scalars.at(0).cast::<f32>(), *scalars.at(1).cast::<f64>()) };
         assert_eq!(read, (0.1_f32, 0.1));
@@ -91,7 +91,7 @@ mod tests {
         let coefficients = Coefficients::of(&model.declared);
         for element in [ElementType::F32, ElementType::F64] {
             let (at, size) = coefficients.at_zero(0, 0, 0, element);
-            assert_eq!(at as usize % size as usize, 0);
+            assert!((at as usize).is_multiple_of(size as usize));
             assert_eq!(size as usize, element.size());
         }
     }

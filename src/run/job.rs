@@ -110,10 +110,13 @@ impl JobEntry {
     }
 }
 
+/// Declares the model of a job with its parameters.
+type Declare = Box<dyn Fn(&mut Model) -> Result<()> + Send + Sync>;
+
 /// A job file whose parameters were checked and parsed: all that is needed to declare the model.
 pub struct PreparedJob {
     file: JobFile,
-    declare: Box<dyn Fn(&mut Model) -> Result<()> + Send + Sync>,
+    declare: Declare,
 }
 
 impl PreparedJob {
@@ -156,7 +159,7 @@ fn prepare<J: Job>(mut file: JobFile) -> Result<PreparedJob> {
     })?;
     file.parameters = toml::Table::try_from(&parameters)
         .map_err(|e| Error::failure(format!("the parameters of `{}` cannot be written as TOML: {e}", J::NAME)))?;
-    let declare: Box<dyn Fn(&mut Model) -> Result<()> + Send + Sync> = match file.engine.element {
+    let declare: Declare = match file.engine.element {
         ElementType::F32 => Box::new(move |model| J::build::<f32>(&parameters, model)),
         ElementType::F64 => Box::new(move |model| J::build::<f64>(&parameters, model)),
         other => return Err(file.origins.wrong("engine.element", other.name(), "must be \"f64\" or \"f32\"")),

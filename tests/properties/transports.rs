@@ -58,7 +58,7 @@ fn launch(kind: &str, ranks: u64) {
         let settings = ["ALLOW_RUN_AS_ROOT", "ALLOW_RUN_AS_ROOT_CONFIRM", "MCA_rmaps_base_oversubscribe"];
         command.envs(settings.map(|name| (format!("OMPI_{name}"), "1")));
         // Messages through shared memory, or MPI's own; in pieces on one of the numbers of ranks.
-        command.env("HALOCLINE_MPI_WINDOW", if ranks % 2 == 0 { "0" } else { "300000" });
+        command.env("HALOCLINE_MPI_WINDOW", if ranks.is_multiple_of(2) { "0" } else { "300000" });
         command.env("HALOCLINE_MPI_CHUNK", if ranks == 3 { "1000" } else { "1000000000" });
     }
     command.args(["--exact", "transports::job", "--nocapture", "--quiet"]).env_remove("RUST_BACKTRACE");

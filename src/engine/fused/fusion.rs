@@ -69,10 +69,12 @@ impl Fusion {
 
     /// The block of this many steps, if they can be fused.
     pub fn block(&mut self, core: &Core, steps: usize) -> Option<Arc<Block>> {
-        if !self.blocks.contains_key(&steps) {
-            self.blocks.insert(steps, Arc::new(core.fields.program.block(steps).ok()?));
+        if let Some(block) = self.blocks.get(&steps) {
+            return Some(block.clone());
         }
-        self.blocks.get(&steps).cloned()
+        let block = Arc::new(core.fields.program.block(steps).ok()?);
+        self.blocks.insert(steps, block.clone());
+        Some(block)
     }
 
     /// Takes note of how long steps of a candidate took.

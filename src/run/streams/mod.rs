@@ -4,7 +4,7 @@ mod cells;
 mod check;
 mod layout;
 mod stream;
-mod streams;
+mod collection;
 
 pub use check::check_streams;
-pub(super) use streams::Streams;
+pub(super) use collection::Streams;
