@@ -8,7 +8,7 @@
 //! A checkpoint is made in this order: the engine takes a [snapshot](crate::engine::Snapshot); `file` creates an HDF5 file
 //! with reserved space for every array; a background thread of each rank (`writer`) writes the rank's boxes and, once all
 //! ranks have written, reads blocks back and hashes them (`hash_tree`); the `manager` stores the hashes, publishes the file
-//! under its final name, adds it to the [ledger](crate::saved::ledger) and then removes the oldest checkpoint. `store`
+//! under its final name, adds it to the ledger (`saved::ledger`) and then removes the oldest checkpoint. `store`
 //! lists the checkpoints of a run and finds the newest intact one.
 //!
 //! *Architecture invariant:* writers call neither MPI nor HDF5.
