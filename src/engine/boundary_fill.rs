@@ -1,5 +1,5 @@
-//! Filling in what lies on and beyond physical boundaries: whole planes of an array, or single rows of fused sweeps, by the same
-//! function of a row and its mirror image.
+//! Boundary conditions: sets values on and beyond physical boundaries, in whole planes of an array or in single rows of fused
+//! sweeps, by the same function of a row and its mirror image.
 use crate::base::{Array, Region};
 use crate::engine::periodic_row::PeriodicRow;
 use crate::engine::with_element;
@@ -10,9 +10,9 @@ use crate::program::domain::Patch;
 use halocline_kernels::{Element, Extent};
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
-/// Fills what lies beyond the walls that a patch touches, as deep as `reach` reads. If it reads no corners, only cells
-/// straight beyond owned ones; else also those beyond halo cells, which must be filled before: the walls across z first,
-/// those across x last, so that an edge beyond two walls is what the later one makes of what the earlier one has made.
+/// Fills the halo beyond the physical boundaries that a patch touches, as deep as `extent` reads. Without corners only the
+/// cells directly beyond owned cells are filled; with corners also those beyond halo cells, which must be valid. Boundaries
+/// across z are filled first and those across x last, so the cells beyond two boundaries follow from the later one.
 pub(super) fn fill(
     array: &mut Array,
     grid: &Grid,
@@ -32,7 +32,8 @@ pub(super) fn fill(
     });
 }
 
-/// Sets the values that lie on walls, for fields on the faces across the axis: done whenever the field is written.
+/// Sets the values on physical boundaries, for fields located on the faces across the axis. Called whenever such a field is
+/// written.
 pub(super) fn set_boundary_faces(
     array: &mut Array,
     grid: &Grid,
@@ -63,7 +64,7 @@ fn for_boundary_faces(grid: &Grid, patch: &Patch, mut action: impl FnMut(usize, 
     }
 }
 
-/// A wall of a block, and what a field does there.
+/// A face of a block on a physical boundary, and the boundary condition of a field there.
 pub(super) struct BoundaryFace<'a> {
     pub(super) grid: &'a Grid,
     pub(super) block: usize,
@@ -80,7 +81,7 @@ impl BoundaryFace<'_> {
     fn fill_array(&self, array: &mut Array, extent: &Extent, depth: usize) {
         let (axis, n) = (self.axis, self.grid.block(self.block).cells[self.axis] as isize);
         let owned = array.owned();
-        // Halos of the axes before are filled already, of those after not yet: their walls fill them from here.
+        // The halos of earlier axes are filled already; those of later axes are filled from the cells set here.
         let around = owned.grow(extent.below, extent.above).intersect(&array.padded());
         let across = if extent.corners { around } else { owned };
         for k in 0..depth as isize {
@@ -89,7 +90,7 @@ impl BoundaryFace<'_> {
         }
     }
 
-    /// Sets the cells of one plane at or beyond the wall.
+    /// Sets the cells of one plane on or beyond the boundary.
     fn set(&self, array: &mut Array, plane: Region) {
         with_element!(array.element(), T => self.set_as::<T>(array, plane))
     }
@@ -98,7 +99,7 @@ impl BoundaryFace<'_> {
         let (mirror, _) = self.mirror_index(plane.low[self.axis]);
         let (at, from) = (plane.low, plane.with(self.axis, mirror, mirror + 1));
         let mirrored = array.view::<T>(&from);
-        // SAFETY: the mirror image is another plane, since the wall or the middle between two cells lies between them.
+        // SAFETY: the mirror image is a different plane: the boundary, or the midpoint between two cells, lies between them.
         let mut to = unsafe { array.view_shared_mut::<T>(&plane) };
         for (z, (mut to, mirrored)) in to.outer_iter_mut().zip(mirrored.outer_iter()).enumerate() {
             for (y, (mut to, mirrored)) in to.outer_iter_mut().zip(mirrored.outer_iter()).enumerate() {
@@ -110,7 +111,7 @@ impl BoundaryFace<'_> {
         }
     }
 
-    /// The index that the value of this index (on the wall or beyond it) is mirrored from, and whether it lies on the wall.
+    /// The mirror image of an index on or beyond the boundary, and whether the index lies on the boundary.
     pub(super) fn mirror_index(&self, index: isize) -> (isize, bool) {
         let n = self.grid.block(self.block).cells[self.axis] as isize;
         match (self.location.axis() == Some(self.axis), self.side) {
@@ -121,7 +122,7 @@ impl BoundaryFace<'_> {
         }
     }
 
-    /// Sets a piece of a row that lies on the wall or beyond it from its mirror image; `first` is the index of its first
+    /// Sets a piece of a row that lies on or beyond the boundary from its mirror image; `first` is the index of its first
     /// cell.
     pub(super) fn row<T: Element>(&self, first: [isize; 3], to: &mut [T], mirrored: &[T]) {
         let axis = self.axis;
@@ -152,8 +153,8 @@ impl BoundaryFace<'_> {
         }
     }
 
-    /// The point of the wall before a cell. Beyond a periodic end lies the other end, and the function is that of its
-    /// places.
+    /// The point of the boundary nearest to a cell. Indices beyond a periodic end are wrapped, so that the condition is
+    /// evaluated at a position inside the grid.
     fn place(&self, index: [isize; 3]) -> Point {
         let block = self.grid.block(self.block);
         let mut at: [f64; 3] = std::array::from_fn(|a| {
@@ -175,12 +176,12 @@ pub(super) struct RowEdges<'a> {
     /// Cells of halo before and behind a row.
     extent: [isize; 2],
     wrap: Option<PeriodicRow>,
-    /// The axis across which it lies on walls.
+    /// The axis across which the field has values on a physical boundary.
     boundary_axis: Option<usize>,
 }
 
 impl<'a> RowEdges<'a> {
-    /// Of a field that is read as far as `reach`.
+    /// The row edges of a field that is read as far as `extent`.
     pub fn new(grid: &'a Grid, declaration: &'a FieldDeclaration, extent: &Extent) -> RowEdges<'a> {
         let cells = grid.cells()[2] as isize;
         let extent = [extent.below[2] as isize, extent.above[2] as isize];
@@ -195,32 +196,32 @@ impl<'a> RowEdges<'a> {
         BoundaryFace { grid: self.grid, block: 0, axis, side, location: self.declaration.location, condition, time }
     }
 
-    /// Sets cells on or beyond a wall from their mirror image, in a row that begins with cell `first`.
+    /// Sets cells on or beyond a boundary from their mirror image, in a row that begins with cell `first`.
     unsafe fn set(&self, face: &BoundaryFace, first: [isize; 3], to: *mut u8, mirrored: *const u8, cells: usize) {
         with_element!(self.declaration.element, T => {
-            // SAFETY: the caller's promise: two pieces of rows, apart from each other.
+            // SAFETY: by the contract of the callers, both are valid for `cells` elements and do not overlap.
             let (to, mirrored) = unsafe { (from_raw_parts_mut(to.cast::<T>(), cells), from_raw_parts(mirrored.cast::<T>(), cells)) };
             face.row(first, to, mirrored);
         });
     }
 
-    /// True if some of its values lie on walls.
+    /// True if some values of the field lie on a physical boundary.
     pub fn has_boundary_values(&self) -> bool {
         self.boundary_axis.is_some()
     }
 
-    /// Sets values that lie on walls, in a row of owned cells that has just been computed.
+    /// Sets the values that lie on a physical boundary, in a row of owned cells that has just been computed.
     ///
     /// # Safety
-    /// `row` must be the first of the row's cells, all valid, and nobody else may look at them.
+    /// `row` must point to the first cell of a valid row, and no other thread may access the row.
     #[inline]
     pub unsafe fn set_boundary_values(&self, index: [isize; 3], row: *mut u8) {
         let Some(axis) = self.boundary_axis else { return };
         if index[axis] == 0 {
-            // What such a wall holds does not follow from other cells (see `fusible`), so any will do as mirror image.
+            // In fused sweeps a value on a boundary does not depend on other cells (see `fusible`), so any mirror image will do.
             with_element!(self.declaration.element, T => {
                 let face = self.face(axis, 0, 0.0);
-                // SAFETY: the caller's promise.
+                // SAFETY: the contract of this function.
                 let row = |n: usize| unsafe { from_raw_parts_mut(row.cast::<T>(), n) };
                 match self.cells as usize {
                     _ if axis == 2 => face.row(index, row(1), &[T::default()]),
@@ -230,13 +231,13 @@ impl<'a> RowEdges<'a> {
         }
     }
 
-    /// Sets the halo cells before and behind a row.
+    /// Sets the halo cells at both ends of a row.
     ///
     /// # Safety
     /// As [`RowEdges::set_boundary_values`], and the halo cells must be valid.
     #[inline(always)]
     pub unsafe fn fill_ends(&self, index: [isize; 3], row: *mut u8, time: f64) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the contract of this function.
         unsafe {
             match &self.wrap {
                 Some(wrap) => wrap.fill_halo(row, 0, self.cells),
@@ -254,13 +255,14 @@ impl<'a> RowEdges<'a> {
                 let x = if side == 0 { -1 - k } else { self.cells + k };
                 let (mirror, _) = face.mirror_index(x);
                 let first = [index[0], index[1], x];
-                // SAFETY: both cells lie in the row and its halo, and are not the same.
+                // SAFETY: both cells lie in the row or its halo, and differ.
                 unsafe { self.set(&face, first, row.wrapping_offset(x * size), row.wrapping_offset(mirror * size), 1) }
             }
         }
     }
 
-    /// The rows or planes beyond the walls across an axis that a reader of `reach` looks at, each with its mirror image.
+    /// The indices of the rows or planes beyond the boundary across an axis that a read of `extent` accesses, each with its
+    /// mirror image.
     pub fn beyond(
         &self,
         axis: usize,
@@ -274,10 +276,10 @@ impl<'a> RowEdges<'a> {
         (0..depth).map(move |k| if side == 0 { -1 - k } else { n + k }).map(move |i| (i, face.mirror_index(i).0))
     }
 
-    /// Makes a row beyond the wall across z or y from its mirror image, with its ends.
+    /// Sets a row beyond the boundary across z or y from its mirror image, including its ends.
     ///
     /// # Safety
-    /// As [`RowEdges::fill_ends`]; `mirrored` is another such row.
+    /// As [`RowEdges::fill_ends`]; `mirrored` must be another valid row.
     pub unsafe fn set_from_mirror(
         &self,
         axis: usize,
@@ -287,7 +289,7 @@ impl<'a> RowEdges<'a> {
         mirrored: *const u8,
         time: f64,
     ) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the contract of this function.
         unsafe {
             self.set(&self.face(axis, side, time), index, row, mirrored, self.cells as usize);
             self.fill_ends(index, row, time);

@@ -1,23 +1,24 @@
-//! Messages without packing: whole planes (or whole rows of one plane) that lie alike in the memory of both ranks go straight
-//! from an array into the neighbour's.
+//! Transfers without packing: whole planes (or whole rows of one plane) with the same memory layout on both ranks are sent
+//! directly from an array into the neighbour's array.
 //!
-//! What lies between such cells in memory, the ends of rows and rows beyond y, travels with them. On both sides this is
-//! halo, and where it arrives it lies beyond a corner of the patch. So no other message may come there at the same time,
-//! what is packed is unpacked afterwards, and corners that an earlier exchange has left there are stale.
+//! A direct transfer is one contiguous span of memory, so it also carries the halo cells between the requested cells: the
+//! ends of rows, and rows beyond y. On the receiving side these cells lie beyond a corner of the patch. Therefore no other
+//! message may write them at the same time, packed messages are unpacked after the direct ones, and corner values from an
+//! earlier exchange become stale.
 use crate::base::Array;
 use crate::base::Region;
 use crate::comm::{Comm, Direct, RawMessage};
 use crate::program::transfers::Transfer;
 
-/// The moves of a rank that need no packing.
+/// The transfers of a rank that need no packing.
 pub(super) struct DirectTransfers {
-    /// Ranks to send to, and moves.
+    /// Destination ranks, each with its transfer.
     pub sends: Vec<(usize, Transfer)>,
-    /// Ranks to hear from, and moves.
+    /// Source ranks, each with its transfer.
     pub receives: Vec<(usize, Transfer)>,
     messages: Box<dyn Direct>,
     under_way: bool,
-    /// Where they lie this time: kept for their memory.
+    /// The memory spans of the current exchange, sent and received; kept to reuse their allocation.
     spans: [Vec<RawMessage>; 2],
 }
 
@@ -31,11 +32,11 @@ impl DirectTransfers {
         DirectTransfers { sends, receives, messages: comm.direct(tag), under_way: false, spans: Default::default() }
     }
 
-    /// Lets the messages fly.
+    /// Starts the messages.
     ///
     /// # Safety
-    /// Until [`DirectTransfers::finish`] the arrays stay where they are, nobody writes to planes that are sent (halos in them
-    /// included), and nobody touches those that are received.
+    /// Until [`DirectTransfers::finish`] returns, the arrays must stay allocated, the spans that are sent (including the
+    /// halo cells in them) must not be written, and the spans that are received must be neither read nor written.
     pub unsafe fn start(&mut self, from: &[Vec<Array>], to: &[Vec<Array>]) {
         let [sends, receives] = &mut self.spans;
         sends.clear();
@@ -47,11 +48,11 @@ impl DirectTransfers {
         receives.clear();
         receives.extend(self.receives.iter().map(|(peer, m)| span(*peer, &to[m.to][m.copy.to.1], &m.copy.target)));
         self.under_way = true;
-        // SAFETY: spans lie in arrays, and the rest is the caller's promise.
+        // SAFETY: `span` checks that all spans lie in their arrays; the rest is the contract of this function.
         unsafe { self.messages.start(sends, receives) }
     }
 
-    /// Waits until all have arrived here and there.
+    /// Waits until all messages are sent and received.
     pub fn finish(&mut self) {
         if self.under_way {
             self.messages.finish();
@@ -65,7 +66,7 @@ impl DirectTransfers {
     }
 }
 
-/// From the first to the last of these cells.
+/// The memory from the first to the last cell of a region.
 fn span(peer: usize, array: &Array, cells: &Region) -> RawMessage {
     assert!(array.padded().contains(cells), "{cells:?} lies outside {:?}", array.padded());
     let (first, last) = (array.cell_mut(cells.low), array.cell(cells.high.map(|h| h - 1)));

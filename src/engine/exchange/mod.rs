@@ -1,5 +1,5 @@
-//! Carrying out copy plans: local boxes row by row; of the others, large ones that are one piece of memory on both sides
-//! straight from there to there, the rest packed into one message for each neighbour.
+//! Executes exchange plans. Local copies are made row by row. Large remote transfers that are contiguous on both sides are
+//! sent directly between the arrays; all others are packed into one message per neighbour.
 mod copy_cells;
 mod direct_transfers;
 #[cfg(test)]
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 /// The arrays of all fields on this rank: `[field][patch]`.
 pub type Arrays = [Vec<Array>];
 
-/// A list of moves, ready to be made any number of times: [`Exchange::start`], [`Exchange::start_direct`], [`Exchange::finish`].
+/// A persistent exchange, which can be made any number of times: [`Exchange::start`], [`Exchange::start_direct`], [`Exchange::finish`].
 pub struct Exchange {
     local: Vec<Transfer>,
     outgoing: Vec<Message>,
@@ -29,15 +29,15 @@ pub struct Exchange {
     direct_transfers: Option<DirectTransfers>,
 }
 
-/// The moves that travel together, one after the other, each cut into pieces that threads may carry side by side.
+/// A packed message: its transfers one after the other, cut into pieces that threads pack and unpack in parallel.
 struct Message {
     peer: usize,
     bytes: usize,
-    /// With the place of the first byte in the message.
+    /// The pieces, each with its byte offset in the message.
     pieces: Vec<(usize, Transfer)>,
 }
 
-/// Bytes of a piece; fewer are not worth another thread.
+/// Bytes of a piece: the least work that is worth another thread.
 const PIECE: usize = 32 << 10;
 
 impl Message {
@@ -51,7 +51,7 @@ impl Message {
     }
 }
 
-/// A move cut into thinner ones along z, or along y where it is one cell thick.
+/// Cuts a transfer into thinner ones along z, or along y if it is one cell thick along z.
 fn pieces_of(m: &Transfer) -> Vec<Transfer> {
     let target = m.copy.target;
     let axis = if target.size()[0] > 1 { 0 } else { 1 };
@@ -62,13 +62,13 @@ fn pieces_of(m: &Transfer) -> Vec<Transfer> {
     starts.map(|low| Transfer { copy: CopyRegion { target: part(low), ..m.copy }, ..*m }).collect()
 }
 
-/// Calls `f` for pieces 0..n, on several threads where there is enough to do for them.
+/// Calls `f` for the pieces `0..n`, on all threads if the pieces have enough bytes.
 fn for_pieces(comm: &Comm, n: usize, bytes: usize, f: impl Fn(usize) + Sync) {
     if bytes < 2 * PIECE { (0..n).for_each(f) } else { comm.threads().for_each(n, f) }
 }
 
 impl Exchange {
-    /// The exchange of a plan, whose rank is that of the communicator. Collective.
+    /// Sets up the exchange of a plan made for the rank of `comm`. Collective.
     pub fn new(comm: &Comm, plan: ExchangePlan) -> Exchange {
         let messages = |transfers: BTreeMap<usize, Vec<Transfer>>| -> Vec<Message> {
             transfers.into_iter().map(|(peer, transfers)| Message::new(peer, &transfers)).collect()
@@ -77,7 +77,7 @@ impl Exchange {
         let (outgoing, incoming) = (messages(plan.outgoing), messages(plan.incoming));
         let (sends, receives) = (plan.sends, plan.receives);
         let total = |all: &[Message]| -> Vec<(usize, usize)> { all.iter().map(|m| (m.peer, m.bytes)).collect() };
-        // All ranks take both tags, so that tags stay the same on all of them.
+        // Every rank takes both tags, whether it needs them or not, so that tags agree on all ranks.
         let (packed, direct) = (comm.new_tag(), comm.new_tag());
         let has_packed = !outgoing.is_empty() || !incoming.is_empty();
         let link = has_packed.then(|| comm.link(packed, &total(&outgoing), &total(&incoming)));
@@ -86,29 +86,30 @@ impl Exchange {
         Exchange { local, outgoing, incoming, link, direct_transfers }
     }
 
-    /// Cells that come in a message, by the patch that gets them.
+    /// The cells that are received in messages, each region with the index of its patch.
     pub fn remote_targets(&self) -> impl Iterator<Item = (usize, Region)> + '_ {
         let packed = self.incoming.iter().flat_map(|m| &m.pieces).map(|(_, m)| m);
         let direct = self.direct_transfers.iter().flat_map(|p| &p.receives).map(|(_, m)| m);
         packed.chain(direct).map(|m| (m.copy.to.1, m.copy.target))
     }
 
-    /// Messages that this rank sends, and the bytes of their cells.
+    /// The number of messages that this rank sends, and the bytes of their cells.
     pub fn traffic(&self) -> (usize, usize) {
         let direct = || self.direct_transfers.iter().flat_map(|p| &p.sends);
         let packed: usize = self.outgoing.iter().map(|m| m.bytes).sum();
         (self.outgoing.len() + direct().count(), packed + direct().map(|(_, m)| m.bytes()).sum::<usize>())
     }
 
-    /// True if messages are on their way from array to array: their memory must not be freed.
+    /// True while direct transfers may still access the arrays: their memory must not be freed.
     pub fn is_under_way(&mut self) -> bool {
         self.direct_transfers.as_mut().is_some_and(DirectTransfers::is_under_way)
     }
 
-    /// Packs and sends what is packed, then makes the local copies while it flies. `from` and `to` may be the same arrays.
+    /// Packs and sends the packed messages, then makes the local copies while the messages are in transit. `from` and `to`
+    /// may be the same arrays.
     pub fn start(&mut self, comm: &Comm, from: &Arrays, to: &Arrays) {
         if let Some(link) = &mut self.link {
-            // Who only sends has not waited for these messages yet.
+            // A rank that only sends must still complete its previous round here.
             link.finish();
             for (i, message) in self.outgoing.iter().enumerate() {
                 let bytes = link.outgoing(i);
@@ -116,7 +117,8 @@ impl Exchange {
                 let buffer = Buffer(bytes.as_mut_ptr());
                 for_pieces(comm, message.pieces.len(), message.bytes, |p| {
                     let (place, m) = &message.pieces[p];
-                    // SAFETY: the buffer has room for all pieces of this message, one after the other.
+                    // SAFETY: the buffer holds all pieces of this message one after the other, so pieces do not overlap, and the
+                    // source cells lie in an array.
                     unsafe {
                         let to = packed_cells(buffer.at(*place), &m.copy.target, m.element);
                         copy_cells(m, source_cells(&from[m.from][m.copy.from.1], &m.copy), to);
@@ -129,35 +131,35 @@ impl Exchange {
             let m = &self.local[i];
             let (source, target) = (&from[m.from][m.copy.from.1], &to[m.to][m.copy.to.1]);
             // SAFETY: source cells are owned, target cells are a halo (or another array): they do not overlap, and no
-            // two moves write the same cells.
+            // two transfers write the same cells.
             unsafe { copy_cells(m, source_cells(source, &m.copy), array_cells(target, &m.copy.target)) }
         };
         for_pieces(comm, self.local.len(), self.local.iter().map(Transfer::bytes).sum(), copy);
     }
 
-    /// Sends what needs no packing, once nothing more is written to its halos: local copies and walls are done.
+    /// Starts the direct transfers, once local copies and boundary conditions no longer write to the halos sent with them.
     ///
     /// # Safety
-    /// Until [`Exchange::finish`] the arrays stay where they are, nobody writes to the fields sent, and nobody touches cells of
-    /// [`Exchange::remote_targets`] and what lies between them.
+    /// Until [`Exchange::finish`] returns, the arrays must stay allocated, the fields sent must not be written, and the cells
+    /// of [`Exchange::remote_targets`] and the memory between them must be neither read nor written.
     pub unsafe fn start_direct(&mut self, from: &Arrays, to: &Arrays) {
         if let Some(direct) = &mut self.direct_transfers {
-            // SAFETY: the caller's promise.
+            // SAFETY: the contract of this function.
             unsafe { direct.start(from, to) }
         }
     }
 
-    /// Waits for the messages, and unpacks what is packed. True if there were any for this rank.
+    /// Waits for the messages and unpacks the packed ones. Returns true if this rank has received any.
     pub fn finish(&mut self, comm: &Comm, to: &Arrays) -> bool {
         let mut received = false;
         if let Some(direct) = &mut self.direct_transfers {
             direct.finish();
             received = !direct.receives.is_empty();
         }
-        // Who only sends need not wait here.
+        // A rank that only sends packed messages need not wait here.
         let Some(link) = self.link.as_mut().filter(|_| !self.incoming.is_empty()) else { return received };
         link.finish();
-        // Corners come onto what has travelled between the cells of whole planes.
+        // Corners are unpacked last: direct transfers have overwritten them with cells from between their rows.
         for (i, message) in self.incoming.iter().enumerate() {
             let bytes = link.incoming(i);
             assert_eq!(bytes.len(), message.bytes, "length of receive buffer {i} of the link, and of its message");
@@ -176,10 +178,10 @@ impl Exchange {
     }
 }
 
-/// The start of a message, for threads that work on different pieces of it.
+/// The address of a message, shared by threads that access different pieces of it.
 #[derive(Clone, Copy)]
 struct Buffer(*mut u8);
-// SAFETY: a plain address; each use says why its pieces do not collide.
+// SAFETY: this is only an address; each dereference states why its pieces do not overlap.
 unsafe impl Sync for Buffer {}
 impl Buffer {
     fn at(&self, place: usize) -> *mut u8 {

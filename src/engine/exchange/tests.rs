@@ -10,14 +10,14 @@ use halocline_kernels::{ElementType, Extent};
 const BELOW: [usize; 3] = [2, 3, 1];
 const ABOVE: [usize; 3] = [3, 2, 2];
 
-/// A number that no other cell has.
+/// A number that is unique to the cell.
 fn number(block: usize, [z, y, x]: [isize; 3]) -> f64 {
     (((block as isize * 100 + z) * 100 + y) * 100 + x) as f64
 }
 
-/// Makes the halo of one field fresh twice, from one array and from another, and checks every cell of it. All other cells
-/// hold numbers of no cell, so that one which is not where it should be is seen. Gives how many pieces of halos came packed
-/// and unpacked, over all ranks.
+/// Exchanges the halo of one field twice, from two different arrays, and checks every cell of it. All other cells hold
+/// values that belong to no cell, so that a misplaced one is detected. Returns the number of pieces received packed and the
+/// number received directly, summed over all ranks.
 fn check(grid: &Grid, dims: Option<[usize; 3]>, size: usize, extent: Extent, unpacked: bool) -> [usize; 2] {
     let counts = ranks(size, 2, |comm| {
         let domain = Domain::new(grid, size, dims, [3; 3]).unwrap();
@@ -49,7 +49,7 @@ fn check(grid: &Grid, dims: Option<[usize; 3]>, size: usize, extent: Extent, unp
             };
             let arrays = [domain.patches(me).iter().map(make).collect::<Vec<_>>()];
             exchange.start(&comm, &arrays, &arrays);
-            // SAFETY: nobody looks at the arrays until the exchange is finished.
+            // SAFETY: the arrays are not accessed until `finish` has returned.
             unsafe { exchange.start_direct(&arrays, &arrays) };
             exchange.finish(&comm, &arrays);
             assert!(!exchange.is_under_way());
@@ -111,13 +111,13 @@ fn halos_are_the_same_packed_and_unpacked() {
 }
 
 #[test]
-fn a_face_of_whole_planes_is_all_there_is_to_send() {
+fn whole_planes_are_sent_directly() {
     let grid = Grid::new([12, 5, 7]).periodic([true; 3]);
     let star = Extent { below: [1; 3], above: [1; 3], corners: false };
     assert_eq!(check(&grid, Some([3, 1, 1]), 3, star, true), [0, 6]);
     let cube = Extent { below: [2, 2, 1], above: [2; 3], corners: true };
     let [packed, direct] = check(&grid, Some([3, 1, 1]), 3, cube, true);
-    assert!(packed > 0 && direct == 6, "corners come packed, onto planes that have come before");
+    assert!(packed > 0 && direct == 6, "corners are packed, and unpacked over the planes received before");
     let grid = Grid::new([16, 11]).periodic([true; 2]);
     assert_eq!(check(&grid, Some([1, 4, 1]), 4, star, true), [0, 8], "rows of one plane");
 }
@@ -131,11 +131,11 @@ fn planes_of_unequal_width_are_packed() {
 }
 
 #[test]
-fn blocks_that_meet_without_a_turn_need_no_packing() {
+fn unrotated_block_interfaces_need_no_packing() {
     let ring = Grid::blocks(2, [9, 5, 7]).join(0, Z, 1, [Z, Y, X]).unwrap().join(1, Z, 0, [Z, Y, X]).unwrap();
     let star = Extent { below: [1; 3], above: [1; 3], corners: false };
     assert_eq!(check(&ring, Some([1; 3]), 2, star, true), [0, 4]);
-    // Two patches a rank: where its own meet, nothing is sent.
+    // Two patches per rank: between patches of one rank nothing is sent.
     assert_eq!(check(&ring, Some([3, 1, 1]), 3, star, true), [0, 6]);
     let turned = Grid::blocks(2, [8, 8]).join(0, X, 1, [Z, -X, Y]).unwrap();
     for extent in extents() {
@@ -145,7 +145,7 @@ fn blocks_that_meet_without_a_turn_need_no_packing() {
 }
 
 #[test]
-fn what_something_else_touches_on_the_way_is_packed() {
+fn overlapping_transfers_are_packed() {
     let cells = |y: [isize; 2]| Region::new([8, y[0], 0], [10, y[1], 7]);
     let one = |from: usize, y: [isize; 2]| Transfer {
         copy: CopyRegion { from: (from, 0), to: (0, 0), target: cells(y), transform: IndexTransform::NONE },
@@ -156,7 +156,7 @@ fn what_something_else_touches_on_the_way_is_packed() {
         contiguous: from == 1 && y == [0, 5],
     };
     let direct = |corner: usize, y: [isize; 2]| is_direct(0, &[one(1, [0, 5]), one(corner, y)], 0);
-    assert!(direct(1, [5, 6]), "a corner that comes packed is unpacked later");
+    assert!(direct(1, [5, 6]), "a packed corner is unpacked later");
     assert!(!direct(0, [5, 6]), "a corner that this rank copies itself would be overwritten");
-    assert!(!direct(1, [0, 5]), "two into one place");
+    assert!(!direct(1, [0, 5]), "two transfers with the same target");
 }

@@ -1,10 +1,10 @@
-//! How many steps are fused, and on tiles of how many rows: measured on the first steps of the run, since any choice gives
-//! the same bits.
+//! Chooses how many steps to fuse, and the number of rows of a tile, by measuring the first steps of the run: every choice
+//! gives the same bits.
 
-/// Times that each candidate is tried, and those that come close to the best.
+/// Measurements of each candidate, and of candidates close to the best.
 const TRIES: usize = 2;
 const FINAL_TRIES: usize = 6;
-/// How close, as a ratio of times.
+/// The ratio of times up to which a candidate is close to the best.
 const CLOSE: f64 = 1.2;
 
 /// A number of steps, 1 for stage by stage, and rows of a tile.
@@ -13,35 +13,36 @@ pub(in crate::engine) struct Candidate {
     pub steps: usize,
     pub rows: usize,
     tries: usize,
-    /// The least seconds a step.
+    /// The least seconds per step measured so far.
     best: f64,
 }
 
-/// Candidates, and what is known of them.
+/// The candidates and their measurements.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
     all: Vec<Candidate>,
 }
 
 impl Choice {
-    /// Between numbers of steps and rows; all but one are to be measured.
+    /// A choice between numbers of steps and rows, none measured yet.
     pub fn between(candidates: impl IntoIterator<Item = (usize, usize)>) -> Choice {
         let candidate = |(steps, rows)| Candidate { steps, rows, tries: 0, best: f64::INFINITY };
         Choice { all: candidates.into_iter().map(candidate).collect() }
     }
 
-    /// The fastest so far of those that `may` be taken.
+    /// The fastest so far of the candidates that `may` accepts.
     fn best(&self, may: impl Fn(&Candidate) -> bool) -> Option<usize> {
         let order = |a: &usize, b: &usize| self.all[*a].best.total_cmp(&self.all[*b].best);
         (0..self.all.len()).filter(|&i| may(&self.all[i])).min_by(order)
     }
 
-    /// In turns, for a machine that others disturb for a while shall disturb all candidates.
+    /// The `open` candidate with the fewest measurements: candidates take turns, so that a temporary load on the machine affects
+    /// all of them.
     fn least_tried(&self, open: impl Fn(&Candidate) -> bool) -> Option<usize> {
         (0..self.all.len()).filter(|&i| open(&self.all[i])).min_by_key(|&i| self.all[i].tries)
     }
 
-    /// What to do next where at most so many steps can be done: its number, the candidate, and whether to measure it.
+    /// The next candidate to run, of at most `most` steps: its index, the candidate, and whether to measure it.
     pub fn next(&self, most: usize) -> (usize, Candidate, bool) {
         let fits = |c: &Candidate| c.steps <= most;
         let best = self.best(fits).unwrap_or(0);
@@ -59,7 +60,7 @@ impl Choice {
         !self.next(usize::MAX).2
     }
 
-    /// The fastest so far, if any was measured or there is but one.
+    /// The fastest so far, if any was measured or there is only one.
     pub fn settled(&self) -> Option<Candidate> {
         match self.all.as_slice() {
             [only] => Some(*only),
@@ -67,7 +68,7 @@ impl Choice {
         }
     }
 
-    /// Takes note of the seconds that a step of a candidate took, on the slowest rank.
+    /// Records the seconds that a step of a candidate took on the slowest rank.
     pub fn measured(&mut self, candidate: usize, seconds: f64) {
         let c = &mut self.all[candidate];
         c.tries += 1;
@@ -79,7 +80,8 @@ impl Choice {
 mod tests {
     use super::*;
 
-    /// Measures until nothing is open, with a first try that is slow: the tries.
+    /// Measures until the choice is settled, with a slow first measurement of each candidate. Returns the number of
+    /// measurements.
     fn measure(choice: &mut Choice, most: usize) -> usize {
         let mut tried = 0;
         while let (number, c, true) = choice.next(most) {
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fastest_is_found_though_first_tries_are_slow() {
+    fn slow_first_measurements_do_not_hide_the_fastest() {
         let mut choice = Choice::between([(1, 8), (2, 64), (4, 40), (4, 32)]);
         assert_eq!(choice.settled(), None);
         let tries = 4 * TRIES + 2 * (FINAL_TRIES - TRIES);
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out() {
+    fn candidates_with_too_many_steps_are_skipped() {
         let mut choice = Choice::between([(1, 8), (2, 64), (4, 64)]);
         measure(&mut choice, 3);
         assert_eq!(choice.next(3).1.steps, 2);

@@ -1,4 +1,4 @@
-//! What all instances of a block share on a tile: fields, kernels, scalars, ring buffers.
+//! The data that all instances of a block share on a tile: fields, kernels, scalars, ring buffers.
 use crate::base::{Array, Region};
 use crate::engine::boundary_fill::RowEdges;
 use crate::engine::coefficients::Scalars;
@@ -13,7 +13,7 @@ use std::ptr::null_mut;
 /// By instance: the kernel, and the scalars that it reads.
 pub(super) type Kernels = Vec<(RowFn, Scalars)>;
 
-/// All that the tiles of a block share.
+/// The data that all tiles of a block share.
 pub(super) struct Sweep<'a> {
     pub fields: &'a Fields,
     pub block: &'a Block,
@@ -22,39 +22,39 @@ pub(super) struct Sweep<'a> {
     pub history: &'a [Vec<f64>],
     /// By field.
     pub edges: Vec<RowEdges<'a>>,
-    /// True if what goes to memory goes past the caches.
+    /// True if rows are written to memory by non-temporal stores.
     pub streams: bool,
 }
 
-/// What an instance computes of a tile.
+/// The planes and rows that an instance computes for a tile.
 pub(super) struct InstanceRange {
-    /// Planes along the axis of the front, and rows of each: owned ones, within walls.
+    /// Planes along the axis of the sweep, and rows of each plane, all inside physical boundaries.
     pub planes: Range<isize>,
     pub rows: Range<isize>,
-    /// The plane that ends the sweep: beyond the upper wall, if any value is read there.
+    /// The end of the sweep: includes planes beyond the upper boundary that are read.
     pub end: isize,
 }
 
-/// A tile under way.
+/// A tile that is being computed.
 pub(super) struct Tile<'a> {
     pub sweep: &'a Sweep<'a>,
     pub patch: usize,
     pub region: &'a Region,
-    /// By value: where its planes lie, if some instance reads them.
+    /// By value: its ring buffer, if some instance reads it.
     pub rings: Vec<Option<RingBuffer>>,
-    /// Bytes of a row of any field.
+    /// Bytes of the longest row of all fields.
     pub widest: usize,
-    /// Room for rows that go to no ring.
+    /// Memory for rows that are written to no ring buffer.
     pub scratch: *mut u8,
 }
 
 impl Sweep<'_> {
-    /// The ring's plane `p` and row `r` as indices z, y, x.
+    /// The index z, y, x of the first cell of row `r` in plane `p`.
     pub fn index(&self, p: isize, r: isize) -> [isize; 3] {
         if self.block.sweep == 0 { [p, r, 0] } else { [r, p, 0] }
     }
 
-    /// An index as it is counted in the grid: tiles go on beyond periodic ends.
+    /// An index wrapped into the grid: tiles extend beyond periodic ends.
     pub fn wrapped(&self, axis: usize, mut i: isize) -> isize {
         let n = self.fields.declared().grids[0].cells()[axis] as isize;
         while i < 0 {
@@ -66,7 +66,7 @@ impl Sweep<'_> {
         i
     }
 
-    /// The range of a tile along an axis, larger by what an instance computes beyond it.
+    /// The range of a tile along an axis, extended by the overlap of an instance.
     pub fn range(&self, tile: &Region, axis: usize, [below, above]: [isize; 2]) -> Range<isize> {
         let grid = &self.fields.declared().grids[0];
         let (low, high) = (tile.low[axis] - below, tile.high[axis] + above);
@@ -76,7 +76,7 @@ impl Sweep<'_> {
         }
     }
 
-    /// By instance, what it computes of a tile.
+    /// By instance, the range that it computes for a tile.
     pub fn ranges(&self, tile: &Region) -> Vec<InstanceRange> {
         let (s, t) = (self.block.sweep, 1 - self.block.sweep);
         let grid = &self.fields.declared().grids[0];
@@ -91,7 +91,8 @@ impl Sweep<'_> {
         self.block.instances.iter().map(range).collect()
     }
 
-    /// Lays out the rings of a tile: where each value lives that some instance reads.
+    /// Lays out the ring buffers of a tile in `memory`: by value, its ring buffer if some instance reads it, and the bytes
+    /// used.
     pub fn rings(&self, patch: usize, ranges: &[InstanceRange], memory: *mut u8) -> (Vec<Option<RingBuffer>>, usize) {
         let Block { values, rings, sweep, .. } = self.block;
         let t = 1 - sweep;
@@ -107,7 +108,7 @@ impl Sweep<'_> {
             let first = slots().map(|(v, slot)| rows(v, slot).start).min().unwrap_or(0);
             let end = slots().map(|(v, slot)| rows(v, slot).end).max().unwrap_or(0);
             let lines = slots().next().map(|(v, _)| self.fields.now[v.field][patch].lines());
-            let lines = lines.expect("some value lives in each ring");
+            let lines = lines.expect("each ring buffer holds some value");
             let (ring, bytes) = RingBuffer::new(memory.wrapping_add(used), *planes, first, end - first, lines);
             used += bytes;
             ring
@@ -117,17 +118,17 @@ impl Sweep<'_> {
         (seen.collect(), used)
     }
 
-    /// Bytes of a row of any field.
+    /// Bytes of the longest row of all fields.
     pub fn widest(&self, patch: usize) -> usize {
         self.fields.now.iter().filter_map(|a| a.get(patch)).map(|a| a.lines().stride()).max().unwrap_or(0)
     }
 
-    /// Bytes of cache that a tile wants.
+    /// Bytes of cache that a tile needs.
     pub fn bytes(&self, patch: usize, tile: &Region) -> usize {
         self.rings(patch, &self.ranges(tile), null_mut()).1 + MAX_OUT * self.widest(patch)
     }
 
-    /// The array that the last value of a field goes to.
+    /// The array that the last value of a field is written to.
     pub fn target(&self, field: usize, patch: usize) -> &Array {
         let next = self.fields.next[field].get(patch).filter(|_| !self.block.in_place[field]);
         next.unwrap_or(&self.fields.now[field][patch])

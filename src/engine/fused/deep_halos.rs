@@ -1,5 +1,5 @@
-//! Deep halos: before a block, fields in memory get valid halos as far around this rank's cells as its instances read, in one
-//! exchange for all steps.
+//! Deep halos: before a block runs, one exchange makes the halos of all fields valid as deep as the instances of all its steps
+//! read.
 use crate::base::Region;
 use crate::comm::Threads;
 use crate::engine::boundary_fill::RowEdges;
@@ -16,7 +16,7 @@ use halocline_kernels::Extent;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// Deep exchanges, by the halos that they make valid.
+/// The exchanges of deep halos, by the halos that they make valid.
 #[derive(Default)]
 pub(super) struct DeepHalos(BTreeMap<Halo, Exchange>);
 
@@ -35,7 +35,7 @@ impl DeepHalos {
         if deep.is_empty() {
             return;
         }
-        // Rows travel with their ends.
+        // Rows are exchanged with the halo at their ends, which must be valid first.
         let ends: Vec<(usize, Extent)> = deep.iter().map(|&(f, extent)| (f, along_x(&extent))).collect();
         let ends = stale(valid, &ends);
         let Core { comm, fields, halos, timers, .. } = core;
@@ -48,7 +48,7 @@ impl DeepHalos {
         });
         exchange.start(comm, &fields.now, &fields.now);
         timers.record_messages(exchange.traffic());
-        // SAFETY: nothing is done until it has finished.
+        // SAFETY: no array is accessed until `finish` has returned.
         unsafe { exchange.start_direct(&fields.now, &fields.now) };
         let started = timers.record(Phase::Halos, started);
         exchange.finish(comm, &fields.now);
@@ -61,7 +61,7 @@ impl DeepHalos {
     }
 }
 
-/// Makes all rows beyond walls that lie in a field's arrays: those across z first, then those across y.
+/// Fills all rows of a field's arrays beyond physical boundaries: those across z first, then those across y.
 fn fill_beyond_boundaries(fields: &Fields, f: usize, threads: &Threads) {
     let (d, grid) = (&fields.declared().fields[f], &fields.declared().grids[0]);
     let (extent, time) = (&fields.program.extent[f], fields.scalars[TIME]);
@@ -86,7 +86,7 @@ fn fill_beyond_boundaries(fields: &Fields, f: usize, threads: &Threads) {
                         (index[axis], index[across]) = (i, first + r as isize);
                         let mut from = index;
                         from[axis] = mirror;
-                        // SAFETY: both rows lie in the array with room for their ends, and each is made by one thread.
+                        // SAFETY: both rows lie in the array with the halo at their ends; each row is written by one thread.
                         unsafe {
                             edges.set_from_mirror(axis, side, index, array.cell_mut(index), array.cell(from), time)
                         }
@@ -95,7 +95,7 @@ fn fill_beyond_boundaries(fields: &Fields, f: usize, threads: &Threads) {
             }
         };
         fill(0, inside);
-        // Planes beyond the walls across z have rows beyond those across y, too.
+        // Planes beyond the boundaries across z also have rows beyond the boundaries across y.
         let beyond_z = |deep: usize| if grid.is_bounded(0) { deep as isize } else { 0 };
         let (below, above) = (inside.low[0] - beyond_z(extent.below[0]), inside.high[0] + beyond_z(extent.above[0]));
         fill(1, inside.with(0, below.max(padded.low[0]), above.min(padded.high[0])));

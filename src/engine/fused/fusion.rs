@@ -1,4 +1,4 @@
-//! How a simulation runs fused steps and groups, and how it finds the fastest way.
+//! Runs fused steps and groups of stages, and chooses the fastest way by measurement.
 use crate::base::Result;
 use crate::comm::{Comm, Reduce};
 use crate::engine::core::Core;
@@ -13,19 +13,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What is fused in a simulation, and what is known of its speed.
+/// The fused blocks of a simulation, and the measurements of their speed.
 pub(in crate::engine) struct Fusion {
-    /// Blocks of whole steps, by their number.
+    /// Blocks of whole steps, by the number of steps.
     blocks: BTreeMap<usize, Arc<Block>>,
-    /// Ways to do whole steps, once the first is due.
+    /// The candidates for whole steps; made when the first step runs.
     choice: Option<Choice>,
-    /// By group, ways to do it, once it is due.
+    /// By group, its candidates; made when the group first runs.
     groups: Vec<Option<Choice>>,
     deep: DeepHalos,
 }
 
 impl Fusion {
-    /// Nothing is measured yet.
+    /// The fusion of a program, with nothing measured yet.
     pub fn new(program: &Program) -> Fusion {
         let groups = program.groups.iter().map(|_| None).collect();
         Fusion { blocks: BTreeMap::new(), choice: None, groups, deep: DeepHalos::default() }
@@ -36,14 +36,14 @@ impl Fusion {
         self.deep.is_under_way()
     }
 
-    /// How many steps are best done at a time where at most so many can be: the same on every rank.
+    /// The number of steps, at most `most`, that are fastest to run at once. The same on every rank.
     pub fn steps_at_once(&self, program: &Program, most: u64) -> u64 {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let best = self.choice.as_ref().map_or(program.depths.most, |choice| choice.next(most).1.steps);
         best.clamp(1, most.max(1)) as u64
     }
 
-    /// How to do the next steps, at most so many: the candidate with its number, and whether it is to be measured.
+    /// How to run the next steps, at most `most`: the index of the candidate, the candidate, and whether to measure it.
     pub fn next(&mut self, core: &Core, most: usize) -> (usize, Candidate, bool) {
         if self.choice.is_none() {
             self.choice = Some(Choice::between(self.candidates(core)));
@@ -51,7 +51,7 @@ impl Fusion {
         self.choice.as_ref().expect("made above").next(most)
     }
 
-    /// Numbers of steps and rows of a tile that are worth a try.
+    /// The candidates: numbers of steps and of rows of a tile.
     fn candidates(&mut self, core: &Core) -> Vec<(usize, usize)> {
         let program = core.program();
         let (most, asked) = (program.depths.most, program.declared.fuse);
@@ -61,13 +61,13 @@ impl Fusion {
             all.extend(sweep::sizes(core, &block).into_iter().map(|rows| (steps, rows)));
         }
         if asked.is_none() {
-            // Stage by stage (0 rows), messages travel while cells are computed.
+            // Stage by stage (0 rows), communication overlaps with computation.
             all.push((1, 0));
         }
         all
     }
 
-    /// The block of this many steps, if they can be fused.
+    /// The block of `steps` steps, if they can be fused.
     pub fn block(&mut self, core: &Core, steps: usize) -> Option<Arc<Block>> {
         if let Some(block) = self.blocks.get(&steps) {
             return Some(block.clone());
@@ -77,14 +77,14 @@ impl Fusion {
         Some(block)
     }
 
-    /// Takes note of how long steps of a candidate took.
+    /// Records the time that steps of a candidate took.
     pub fn measured(&mut self, comm: &Comm, number: usize, started: Instant, steps: usize) {
         if let Some(choice) = &mut self.choice {
             measured(comm, choice, number, started, steps);
         }
     }
 
-    /// Does the steps of a block, on tiles of so many rows. All ranks together move these bytes.
+    /// Runs the steps of a block on tiles of `rows` rows. `bytes` is the memory traffic of all ranks. Collective.
     pub fn run_steps(&mut self, core: &mut Core, block: &Block, rows: usize, bytes: u64) -> Result<()> {
         let begun = Instant::now();
         crate::comm::set_current_stage("fused steps", core.steps);
@@ -100,7 +100,7 @@ impl Fusion {
         Ok(())
     }
 
-    /// How to do a group: the candidate with its number, and whether it is to be measured.
+    /// How to run a group: the index of the candidate, the candidate, and whether to measure it.
     pub fn next_of_group(&mut self, core: &Core, id: GroupId) -> (usize, Candidate, bool) {
         let choice = self.groups[id.0].get_or_insert_with(|| {
             let program = core.program();
@@ -111,14 +111,14 @@ impl Fusion {
         choice.next(1)
     }
 
-    /// Takes note of how long a group took.
+    /// Records the time that a group took.
     pub fn group_measured(&mut self, comm: &Comm, id: GroupId, number: usize, started: Instant) {
         if let Some(choice) = &mut self.groups[id.0] {
             measured(comm, choice, number, started, 1);
         }
     }
 
-    /// Does a group on tiles of so many rows. Collective.
+    /// Runs a group on tiles of `rows` rows. Collective.
     pub fn run_group(&mut self, core: &mut Core, group: &FusionGroup, rows: usize) -> Result<()> {
         let FusionGroup { block, name, bytes, .. } = group;
         let started = Instant::now();
@@ -155,12 +155,12 @@ impl Fusion {
         }
     }
 
-    /// The groups that every step may come to, each with its choice.
+    /// The groups that a step may run, each with its candidates.
     fn in_steps<'a>(&'a self, program: &'a Program) -> impl Iterator<Item = (&'a FusionGroup, Option<&'a Choice>)> {
         program.groups.iter().zip(&self.groups).filter(|(group, _)| group.in_step).map(|(g, c)| (g, c.as_ref()))
     }
 
-    /// What is fused within a step, if anything is.
+    /// Describes the groups that are fused within a step, if any.
     fn describe_groups(&self, program: &Program) -> Option<String> {
         let all = self.in_steps(program).map(|(g, c)| (g, c.and_then(Choice::settled).map(|c| c.rows)));
         let swept: Vec<_> = all.filter(|(g, rows)| g.block.instances.len() > 1 && *rows != Some(0)).collect();
@@ -172,7 +172,7 @@ impl Fusion {
         (stages > 0).then(|| format!("{stages} stages of a step in {} {sweeps}{tiles}", swept.len()))
     }
 
-    /// True once it is known how steps are done fastest. A loop may never be entered, so groups that did not run do not count.
+    /// True once all candidates are measured. A loop may never be entered, so groups that did not run are ignored.
     pub fn is_settled(&self, program: &Program, steps: u64) -> bool {
         match program.depths.most {
             0 => {
@@ -184,8 +184,8 @@ impl Fusion {
     }
 }
 
-/// Takes note of how long steps of a candidate took, begun at `started`: the slowest rank counts, and all must come to the
-/// same choice.
+/// Records the time that steps of a candidate took since `started`: the maximum over all ranks, so that every rank makes
+/// the same choice. Collective.
 fn measured(comm: &Comm, choice: &mut Choice, number: usize, started: Instant, steps: usize) {
     let mut nanoseconds = [started.elapsed().as_nanos() as i64];
     comm.reduce(Reduce::Max, &mut nanoseconds);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_or_once_done_settles() {
+    fn measurements_settle_with_groups_that_run_once_or_never() {
         let mut model = model(&Comm::alone()).unwrap();
         let a = model.field::<f64>("d").build().unwrap();
         let never = model.scalar("never", 0.0);

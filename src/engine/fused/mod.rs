@@ -1,17 +1,18 @@
-//! Stages and steps done together, while a tile is in cache.
+//! Fusion: several stages and steps are computed on a tile while it is in cache.
 //!
-//! A stencil in memory can be no faster than memory: each step reads and writes every field once. But a stage is a pure
-//! function of its stencil, and the program knows the whole schedule; so several stages and steps are computed on a part of the
-//! grid that stays in cache, for any kernels, and memory is read and written once for all of them. The same operations are
-//! done on the same numbers, so results are the same bits.
+//! An unfused stencil code is limited by memory bandwidth: each step reads and writes every field once. But a stage is a pure
+//! function of its stencil, and the program knows the whole schedule. So several stages and steps are computed on a part of
+//! the grid that stays in cache, for any kernels, and memory is read and written once for all of them. The same operations
+//! are applied to the same numbers, so results are bit-identical.
 //!
-//! Whole steps are fused where nothing stands between them; otherwise the groups of stages within a step that nothing stands
-//! between: a number that needs all cells, lines, a transpose. The program says what can be fused (`program::fusion`).
+//! Whole steps are fused if nothing in them needs all cells (a reduction whose result is read, a sweep along lines, a
+//! transpose); otherwise the groups of consecutive stages between such operations. `program::fusion` decides what can be
+//! fused.
 //!
-//! In the order of what happens: [`deep_halos`] makes halos as deep as all instances together read; [`sweep`] carries a
-//! wavefront through each [`tile`]; [`worker`] computes a plane of an instance; [`rings`] say where its rows lie;
-//! [`prefetch`] asks memory for what comes next; [`choice`] measures how many steps and rows are best; [`fusion`] runs steps
-//! and groups.
+//! In the order of execution: [`deep_halos`] exchanges halos as deep as all instances together read; [`sweep`] runs a
+//! block on all tiles of a rank; [`wavefront`] runs it on one tile; [`worker`] computes a plane of an instance;
+//! [`ring_buffer`] holds its rows; [`prefetch`] loads the planes read next into cache; [`choice`] measures how many steps and
+//! rows are fastest; [`fusion`] runs steps and groups.
 mod choice;
 mod context;
 mod deep_halos;
@@ -30,7 +31,7 @@ mod tests {
     use crate::comm::ranks;
     use crate::prelude::*;
 
-    /// Two fields of different types: one is read on both sides, the other ahead.
+    /// Two fields of different types: one read with a symmetric stencil, the other forward.
     struct Mix;
     impl Kernel<f64> for Mix {
         type Reads = (Star<2>, As<f32, Forward<1>>);
@@ -38,8 +39,8 @@ mod tests {
         #[inline(always)]
         fn cell(&self, (a, b): Near<'_, f64, Self>) -> (f64, f32) {
             let around = a.x::<-2>() + a.x::<1>() + a.y::<-1>() + a.y::<2>() + a.z::<-2>() + a.z::<1>();
-            let prefetch = b.x::<1>() + b.y::<1>() - b.z::<1>();
-            (0.5 * a.here() + 0.08 * around + f64::from(b.here()), 0.25 * prefetch - a.here() as f32)
+            let forward = b.x::<1>() + b.y::<1>() - b.z::<1>();
+            (0.5 * a.here() + 0.08 * around + f64::from(b.here()), 0.25 * forward - a.here() as f32)
         }
     }
 
@@ -56,7 +57,7 @@ mod tests {
         Ok(model)
     }
 
-    /// The state after some steps, and how they were done. Without caches all rows go past them.
+    /// The state after some steps, and how they were fused. Without caches all rows are written by non-temporal stores.
     fn state(fuse: usize, caches: bool, cells: [usize; 3], periodic: bool, on: (usize, usize)) -> (String, String) {
         let all = ranks(on.0, on.1, |comm| {
             let mut model = model(&comm, cells, periodic)?;
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_go_past_the_caches_are_whole() {
+    fn rows_written_by_non_temporal_stores_are_complete() {
         for cells in [[9, 10, 7], [12, 9, 16], [8, 11, 151], [6, 9, 1030]] {
             for periodic in [false, true] {
                 let (plain, how) = state(0, true, cells, periodic, (1, 1));
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_fused_says_why() {
+    fn the_reason_for_not_fusing_is_described() {
         let why = |change: fn(&mut Model)| {
             let mut model = model(&Comm::alone(), [9, 10, 7], false).unwrap();
             change(&mut model);

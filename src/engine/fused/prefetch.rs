@@ -1,6 +1,6 @@
-//! Asking for memory ahead of the wavefront: the plane that it meets next is on its way, a few lines after each row, or piece of it. Processors
-//! fetch ahead by themselves, but only within a page of 4 kB: with one row in each page, a single pass took 1.6 times as long
-//! without this.
+//! Software prefetch ahead of the wavefront: a few cache lines of the next plane are prefetched after each piece of a row.
+//! Hardware prefetchers stop at the end of a page of 4 kB: with one row in each page, a single pass took 1.6 times as long
+//! without software prefetch.
 use crate::base::Region;
 use crate::base::memory::LINE;
 use crate::engine::fused::context::Sweep;
@@ -8,10 +8,10 @@ use crate::program::fusion::Origin;
 use std::ops::Range;
 use std::ptr::null;
 
-/// Cells of a row between which memory is asked for: all lines of a long row at once would keep the core waiting.
+/// Cells of a row between prefetches: prefetching all lines of a long row at once would stall the core.
 pub(super) const PIECE: usize = 1024;
 
-/// A plane of rows of one field in memory, from one line on.
+/// The rows of a plane of one field that remain to be prefetched.
 #[derive(Clone, Copy)]
 struct Plane {
     at: *const u8,
@@ -20,31 +20,31 @@ struct Plane {
     lines: usize,
 }
 
-/// What is to be asked for during a wavefront, and how much after each row.
+/// The planes to prefetch at one position of the wavefront, and how many lines after each piece of a row.
 pub(super) struct Prefetch {
     planes: Vec<Plane>,
-    /// The next line, and how many are left of its row.
+    /// The next line, and the number of lines left in its row.
     at: *const u8,
     lines: usize,
-    /// Lines that are asked for at a time.
+    /// Lines prefetched after each piece of a row.
     lines_per_piece: usize,
 }
 
-/// A field as the instances read it from memory: the highest plane before the wavefront moves on, and the rows of a tile.
+/// A field that instances read from memory: the highest plane read, relative to the wavefront, and the rows of the tile.
 struct PrefetchRows {
     field: usize,
     ahead: isize,
     rows: Range<isize>,
 }
 
-/// All that a tile needs from memory, and the pieces of rows that are computed meanwhile.
+/// The fields that a tile reads from memory, and the number of pieces of rows computed per plane.
 pub(super) struct PrefetchSet {
     fields: Vec<PrefetchRows>,
     pieces: usize,
 }
 
 impl PrefetchSet {
-    /// Of a tile.
+    /// The prefetch set of a tile.
     pub fn of(sweep: &Sweep, tile: &Region) -> PrefetchSet {
         let (s, t) = (sweep.block.sweep, 1 - sweep.block.sweep);
         let grid = &sweep.fields.declared().grids[0];
@@ -71,7 +71,7 @@ impl PrefetchSet {
 }
 
 impl Prefetch {
-    /// While the wavefront is at `wavefront`.
+    /// The prefetches at a position of the wavefront: the planes read at the next one.
     pub fn new(sweep: &Sweep, patch: usize, set: &PrefetchSet, wavefront: isize) -> Prefetch {
         let (s, t) = (sweep.block.sweep, 1 - sweep.block.sweep);
         let plane = |need: &PrefetchRows| {
@@ -91,7 +91,7 @@ impl Prefetch {
         Prefetch { planes, at: null(), lines: 0, lines_per_piece: all.div_ceil(set.pieces.max(1)) }
     }
 
-    /// Asks for what is due after a piece of a row.
+    /// Prefetches the lines due after a piece of a row.
     #[inline(always)]
     pub fn issue(&mut self) {
         let mut left = self.lines_per_piece;
@@ -124,7 +124,7 @@ impl Prefetch {
 #[inline(always)]
 fn prefetch_line(line: *const u8) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: asking for memory has no effect on it.
+    // SAFETY: a prefetch is only a hint, valid for any address.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T1>(line.cast());

@@ -1,13 +1,13 @@
-//! Where rows lie while a block is computed: in rings of planes that stay in cache, one for all values of a
-//! field that are read.
+//! Ring buffers of planes that stay in cache while a block is computed. All values of a field that are read share one.
 use crate::base::Lines;
 use crate::base::memory::LINE;
 use crate::program::fusion::Slot;
 
-/// Planes of rows in a thread's own memory, as one value sees them: plane p lies where plane p − `planes` was.
+/// A ring buffer of planes in a thread's scratch memory, with the offsets of one value: plane p takes the slot of plane
+/// p − `planes`.
 #[derive(Clone, Copy)]
 pub(super) struct RingBuffer {
-    /// The first owned cell of row `first` in the first place.
+    /// The first owned cell of row `first` in the first slot.
     at: *mut u8,
     planes: isize,
     /// Bytes from plane to plane and from row to row.
@@ -15,12 +15,12 @@ pub(super) struct RingBuffer {
     pub stride: isize,
     /// The lowest row that it holds.
     first: isize,
-    /// The plane in the first place.
+    /// The plane in the first slot.
     shift: isize,
 }
 
 impl RingBuffer {
-    /// A ring of rows `first..first + rows` at the beginning of some memory, and the bytes that it takes.
+    /// A ring buffer of rows `first..first + rows` at the start of `memory`, and the bytes that it takes.
     pub fn new(memory: *mut u8, planes: isize, first: isize, rows: isize, lines: Lines) -> (RingBuffer, usize) {
         let stride = lines.stride() as isize;
         let plane = rows * stride + 4 * LINE as isize;
@@ -28,7 +28,7 @@ impl RingBuffer {
         (ring, (planes * plane) as usize)
     }
 
-    /// As the value sees it that lives there.
+    /// The ring buffer with the offsets of the value in `slot`.
     pub fn seen_from(self, slot: Slot) -> RingBuffer {
         RingBuffer { first: self.first + slot.rows, shift: slot.shift, ..self }
     }

@@ -1,4 +1,4 @@
-//! A block on all tiles of a rank.
+//! Runs a block of instances on all tiles of a rank.
 use crate::base::Result;
 use crate::comm::Reduce;
 use crate::engine::accumulator::{Accumulator, Measurement};
@@ -19,13 +19,13 @@ use crate::program::fusion::{Block, Instance};
 use crate::program::halo_validity::{along_x, invalidate};
 use std::time::Instant;
 
-/// Rows of tiles among which the fastest are chosen.
+/// Candidate numbers of rows of a tile.
 const ROWS: [usize; 4] = [128, 64, 32, 16];
-/// Tiles of how many sizes are tried.
+/// How many of the candidate sizes are measured.
 const SIZES: usize = 2;
 
-/// Rows of tiles for a block, the largest first: rings fit into this thread's share of the caches. Ranks may have patches and
-/// caches of different sizes: rank 0 decides. Collective.
+/// The numbers of rows of a tile to measure for a block, the largest first, such that its ring buffers fit into a thread's
+/// share of the cache. Ranks may have patches and caches of different sizes, so rank 0 decides. Collective.
 pub(super) fn sizes(core: &Core, block: &Block) -> Vec<usize> {
     let fields = &core.fields;
     if let Some(rows) = fields.declared().tile_rows {
@@ -42,7 +42,7 @@ pub(super) fn sizes(core: &Core, block: &Block) -> Vec<usize> {
         for (rows, fits) in ROWS.into_iter().zip(&mut fits) {
             let height = (high - low).min(rows as isize);
             let tile = patch.region.with(t, low, low + height);
-            // No two that are the same.
+            // Skip sizes that the patch cuts to the same height.
             *fits = i64::from(height != last && sweep.bytes(0, &tile) <= fields.cache);
             last = height;
         }
@@ -52,7 +52,7 @@ pub(super) fn sizes(core: &Core, block: &Block) -> Vec<usize> {
     if rows.is_empty() { vec![ROWS[ROWS.len() - 1]] } else { rows.into_iter().take(SIZES).collect() }
 }
 
-/// The scalars before each stage of a block, step after step, and after the last. Time passes in between.
+/// The scalars before each stage of each step of a block, and after the last stage, with the time of each step.
 pub(super) fn scalar_history(core: &Core, block: &Block) -> Vec<Vec<f64>> {
     let (program, fields) = (&core.fields.program, &core.fields);
     let mut scalars = fields.scalars.clone();
@@ -83,8 +83,8 @@ fn sweep<'a>(core: &'a Core, block: &'a Block, history: &'a [Vec<f64>], kernels:
     Sweep { fields, block, kernels, history, edges, streams }
 }
 
-/// Computes a block, on tiles of so many rows: the results of its reductions, in their order. Fields are as they are after
-/// it; scalars and time are left alone. Collective.
+/// Computes a block on tiles of `rows` rows. Updates the fields, but neither scalars nor time. Returns the results of its
+/// reductions, in their order. Collective.
 ///
 /// # Errors
 /// If a cell that a stage changes does not exist.
@@ -110,7 +110,7 @@ pub(super) fn run(
             std::mem::swap(&mut now[f], &mut next[f]);
         }
         invalidate(&program.declared, &mut core.halos.valid, f);
-        // Rows have gone to memory with their ends.
+        // Rows were written to memory with the halo at their ends.
         if !program.declared.fields[f].boundaries.iter().flatten().any(|b| b.varies()) {
             core.halos.valid[f].push(along_x(&program.extent[f]));
         }
@@ -125,7 +125,7 @@ pub(super) fn run(
     Ok(measured)
 }
 
-/// Computes all tiles of this rank: the partial results of reductions.
+/// Computes all tiles of this rank. Returns the partial results of reductions.
 fn compute(core: &mut Core, block: &Block, rows: usize, history: &[Vec<f64>]) -> Vec<Accumulator> {
     let started = Instant::now();
     let program = core.program();

@@ -1,7 +1,7 @@
-//! A block on one tile. A wavefront moves through the tile plane by plane; each instance follows it at its own distance, reads
-//! planes that instances before it have left in ring buffers in cache, and the last value of each field goes to memory. So
-//! memory is read and written once for all steps. Tiles overlap by what instances compute beyond them, and need nothing of
-//! each other.
+//! Runs a block on one tile. A wavefront moves through the tile plane by plane. Each instance follows it at a distance (its
+//! skew) and reads planes that earlier instances have written to ring buffers in cache; only the last value of each field is
+//! written to memory. So memory is read and written once for all steps. Tiles are independent: instances compute the cells
+//! around a tile that later instances need redundantly.
 use crate::base::Region;
 use crate::base::memory::LINE;
 use crate::engine::accumulator::Accumulator;
@@ -13,7 +13,7 @@ use crate::model::handle::TIME;
 use crate::program::fusion::Instance;
 use halocline_kernels::stream::fence;
 
-/// Computes all instances on a tile: the partial results of those that are reductions, in their order.
+/// Computes all instances on a tile. Returns the partial results of the reductions, in their order.
 pub(super) fn compute(sweep: &Sweep, patch: usize, region: &Region) -> Vec<Accumulator> {
     let ranges = sweep.ranges(region);
     let widest = sweep.widest(patch);
@@ -37,7 +37,7 @@ pub(super) fn compute(sweep: &Sweep, patch: usize, region: &Region) -> Vec<Accum
     })
 }
 
-/// A plane of the instances of a group.
+/// Computes one plane of the instances of a group.
 fn plane(tile: &Tile, workers: &mut [Worker], p: isize, prefetch: &mut Prefetch) {
     workers.iter_mut().filter(|worker| worker.range.planes.contains(&p)).for_each(|worker| worker.begin(tile, p));
     let start = workers.iter().map(|worker| worker.range.rows.start + worker.instance.row_skew).min().unwrap_or(0);
@@ -60,7 +60,7 @@ fn plane(tile: &Tile, workers: &mut [Worker], p: isize, prefetch: &mut Prefetch)
     }
 }
 
-/// Makes the rows of a plane that lie beyond walls and are read there.
+/// Fills the rows of a plane that are read beyond physical boundaries.
 fn mirror_rows(tile: &Tile, v: usize, range: &InstanceRange, p: isize) {
     let Sweep { block, edges, history, .. } = tile.sweep;
     let (value, t) = (&block.values[v], 1 - block.sweep);
@@ -69,14 +69,14 @@ fn mirror_rows(tile: &Tile, v: usize, range: &InstanceRange, p: isize) {
     let (edges, time) = (&edges[value.field], history[value.first_read][TIME]);
     for side in (0..2).filter(|&side| [range.rows.start == 0, range.rows.end == n][side]) {
         for (r, mirror) in edges.beyond(t, side, &value.extent) {
-            // SAFETY: both are rows of the ring, which has room for those beyond walls.
+            // SAFETY: both are rows of the ring buffer, which includes the rows beyond boundaries.
             unsafe { edges.set_from_mirror(t, side, tile.sweep.index(p, r), ring.row(p, r), ring.row(p, mirror), time) }
         }
     }
 }
 
-/// Makes planes beyond walls: those below the grid once their mirror image `p` is there, those above it when it is
-/// their turn, `p`.
+/// Fills planes beyond physical boundaries: those below the grid as soon as their mirror image, plane `p`, is computed, and
+/// those above the grid in order, plane `p` now.
 fn mirror_planes(tile: &Tile, instance: &Instance, range: &InstanceRange, p: isize, side: usize) {
     let Sweep { block, edges, history, .. } = tile.sweep;
     let s = block.sweep;
@@ -91,7 +91,7 @@ fn mirror_planes(tile: &Tile, instance: &Instance, range: &InstanceRange, p: isi
                 continue;
             }
             for r in range.rows.clone() {
-                // SAFETY: both are rows of the ring, in different planes.
+                // SAFETY: both are rows of the ring buffer, in different planes.
                 unsafe {
                     edges.set_from_mirror(s, side, tile.sweep.index(q, r), ring.row(q, r), ring.row(mirror, r), time)
                 }

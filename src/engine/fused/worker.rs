@@ -1,4 +1,4 @@
-//! A worker: an instance on a tile, one plane after the other, row by row. Where rows lie is found once per plane.
+//! A worker computes an instance on a tile, plane by plane and row by row. The addresses of rows are computed once per plane.
 use crate::base::Lines;
 use crate::engine::accumulator::Accumulator;
 use crate::engine::fused::context::{InstanceRange, Sweep, Tile};
@@ -16,21 +16,21 @@ use halocline_kernels::row::Rows;
 use halocline_kernels::stream::stream;
 use std::ptr::null_mut;
 
-/// Where an output of an instance goes.
+/// The destination of an output of an instance.
 struct Target {
     field: usize,
-    /// Its first row in the ring, or scratch that every row uses again.
+    /// The first row in the ring buffer, or a scratch row that is reused for every row.
     row: *mut u8,
     step: isize,
-    /// Its first row in memory, for planes of the tile and the value that stands at the end.
+    /// The first row in memory; null if the value is not the last one of its field, or the plane lies outside the tile.
     memory: *mut u8,
     memory_step: isize,
     lines: Lines,
-    /// Bytes of its cells.
+    /// Bytes of the cells of a row.
     cells: usize,
-    /// Its old values lie there, and the kernel may be reading them: it writes elsewhere first.
+    /// True if `memory` still holds old values that the kernel may read: the row is computed elsewhere and then copied.
     in_place: bool,
-    /// When the halo is looked at.
+    /// The time in seconds for which the halo is filled.
     time: f64,
 }
 
@@ -44,17 +44,17 @@ impl Target {
     }
 }
 
-/// An instance on a tile.
+/// The computation of an instance on a tile.
 pub(super) struct Worker<'a> {
     sweep: &'a Sweep<'a>,
     number: usize,
     pub instance: &'a Instance,
     pub range: &'a InstanceRange,
-    /// The plane under way.
+    /// The current plane.
     plane: isize,
     table: RowTable,
     targets: Vec<Target>,
-    /// True if rows of the tile are streamed piece by piece as they are made.
+    /// True if rows are written to memory by non-temporal stores piece by piece, while they are computed.
     streams: bool,
     /// The partial result, if the instance is a reduction.
     pub accumulator: Option<Accumulator>,
@@ -76,12 +76,12 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Takes a plane.
+    /// Starts a plane.
     pub fn begin(&mut self, tile: &Tile, plane: isize) {
         self.plane = plane;
         self.find_rows(tile);
         self.find_targets(tile);
-        // Where single cells or values on boundaries are set, it is done in whole rows.
+        // Single cells and values on boundaries are set after the whole row is computed, which excludes streaming by pieces.
         let changes = |t: &Target| self.sweep.edges[t.field].has_boundary_values();
         self.streams = self.sweep.streams && self.targets.iter().any(|t| !t.memory.is_null());
         self.streams &= self.instance.points.is_empty() && !self.targets.iter().any(changes);
@@ -109,7 +109,7 @@ impl<'a> Worker<'a> {
                     PlaneRows { at: array.cell(sweep.index(p, r)), stride, wraps }
                 }
                 Origin::Value(v) => {
-                    let ring = tile.rings[v].expect("a value that is read has a ring");
+                    let ring = tile.rings[v].expect("a value that is read has a ring buffer");
                     PlaneRows { at: ring.row(p, r), stride: ring.stride, wraps: None }
                 }
             }
@@ -157,7 +157,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Computes a row of the plane, and asks for memory meanwhile.
+    /// Computes a row of the plane, and issues prefetches meanwhile.
     #[inline(always)]
     pub fn compute(&mut self, tile: &Tile, r: isize, prefetch: &mut Prefetch) {
         let Sweep { fields, block, kernels, .. } = self.sweep;
@@ -167,7 +167,7 @@ impl<'a> Worker<'a> {
         let n = grid.cells()[2];
         let position = || {
             let index = sweep.index(sweep.wrapped(block.sweep, plane), sweep.wrapped(t, r));
-            let field = self.instance.field.expect("an instance works on some field");
+            let field = self.instance.field.expect("an instance has a field");
             let axes = &fields.coordinates[&(0, 0, fields.declared().fields[field].location)];
             let zy = [axes[0][index[0] as usize], axes[1][index[1] as usize]];
             RowPosition { index, key: grid.key(0, index), zy, x: axes[2].as_ptr() }
@@ -188,10 +188,10 @@ impl<'a> Worker<'a> {
         }
         for first in (0..n).step_by(PIECE) {
             let cells = first..n.min(first + PIECE);
-            // SAFETY: the program has checked the handles of all arguments, so the table follows the kernel's own; rows read
-            // lie in memory, whose halo is as deep as the block reads, or in rings of values that instances before this one
-            // have made; rows written lie in rings of other values, in scratch, in an accumulator, or in arrays that no
-            // instance reads.
+            // SAFETY: the program has checked the handles of all arguments, so the table matches the kernel's arguments. Rows
+            // read lie in memory, with a halo as deep as the block reads, or in ring buffers of values that earlier instances
+            // have computed. Rows written lie in ring buffers of other values, in scratch, in an accumulator, or in arrays
+            // that no instance reads.
             unsafe {
                 match streams {
                     true => kernel.compute_and_stream(table, &out, &to, cells),
@@ -206,7 +206,7 @@ impl<'a> Worker<'a> {
         self.finish(r, i, inside);
     }
 
-    /// Makes the ends of a row, and puts it into memory if it stands at the end.
+    /// Fills the halo at the ends of a row, and writes the row to memory if it holds the last value of its field.
     #[inline(always)]
     fn finish(&self, r: isize, i: isize, inside: bool) {
         let index = self.sweep.index(self.plane, r);
@@ -216,8 +216,8 @@ impl<'a> Worker<'a> {
                 self.points(o, index, row);
             }
             let edges = &self.sweep.edges[target.field];
-            // SAFETY: the row was just written, with room for its halo; only this thread looks at it. In memory, its lines
-            // belong to no other row.
+            // SAFETY: the row was just written, has memory for its halo, and is accessed by this thread only. In memory, its
+            // cache lines belong to no other row.
             unsafe {
                 edges.set_boundary_values(index, row);
                 edges.fill_ends(index, row, target.time);
@@ -243,7 +243,7 @@ impl<'a> Worker<'a> {
             if here == [index[0] as isize, index[1] as isize] {
                 let time = history[*position][TIME];
                 with_element!(fields.declared().fields[stage.writes[0]].element, T => {
-                    // SAFETY: the cell lies in the row, which only this thread looks at.
+                    // SAFETY: the cell lies in the row, which only this thread accesses.
                     let cell = unsafe { &mut *row.cast::<T>().add(index[2]) };
                     let [re, im] = Element::parts(*cell);
                     *cell = Element::from_parts([update(re, time), im]);

@@ -3,7 +3,7 @@ use crate::base::instruction_sets::compiled_for_each_set;
 use halocline_kernels::InstructionSet;
 
 /// The smallest or the largest of many values, and the global key of the first cell that has it: of equal values the one
-/// with the smallest key. −0 is smaller than +0. A NaN wins over every number, so that it is never hidden.
+/// with the smallest key. −0 is smaller than +0. A NaN takes precedence over every number, so that it is never hidden.
 ///
 /// ```
 /// use halocline::engine::sums::ArgExtreme;
@@ -30,7 +30,7 @@ const NOTHING: i64 = i64::MIN;
 /// Above the order of any number.
 const NAN: i64 = i64::MAX;
 
-/// Values that are compared before the position of the best is looked for.
+/// Values per part of a row: the position of the best value is searched for part by part.
 const PART: usize = 512;
 
 /// The bits of x as an integer that grows with x; also its own inverse.
@@ -67,12 +67,12 @@ impl Direction {
 }
 
 impl ArgExtreme {
-    /// The smallest of no values yet.
+    /// The smallest value, with no values yet.
     pub fn smallest() -> ArgExtreme {
         ArgExtreme { direction: Direction::Smallest, order: NOTHING, key: u64::MAX }
     }
 
-    /// The largest of no values yet.
+    /// The largest value, with no values yet.
     pub fn largest() -> ArgExtreme {
         ArgExtreme { direction: Direction::Largest, order: NOTHING, key: u64::MAX }
     }
@@ -105,7 +105,7 @@ impl ArgExtreme {
         }
     }
 
-    /// Takes the values of another one, of the same direction, into account.
+    /// Takes the values of another extreme of the same direction into account.
     pub fn merge(&mut self, other: &ArgExtreme) {
         debug_assert_eq!(self.direction, other.direction, "a smallest and a largest value do not merge");
         self.take(other.order, other.key);
@@ -122,7 +122,7 @@ impl ArgExtreme {
         self.order
     }
 
-    /// The second: the smallest key among the ranks whose value has won, as an integer of the same order.
+    /// The second of two reductions: the smallest key among the ranks whose value has won, as an integer of the same order.
     pub(super) fn key_if(&self, winner: i64) -> i64 {
         if self.order == winner { (self.key ^ 1 << 63) as i64 } else { i64::MAX }
     }

@@ -88,7 +88,7 @@ impl ExactSum {
         }
     }
 
-    /// Adds a chunk with this largest magnitude; returns that of the next one.
+    /// Adds a chunk with the largest magnitude `largest`; returns the largest magnitude of the next chunk.
     fn add_chunk(&mut self, set: InstructionSet, chunk: &[f64], largest: f64, next: &[f64]) -> f64 {
         if largest.is_nan() || largest >= TOO_LARGE {
             chunk.iter().for_each(|&x| self.add(x));
@@ -103,7 +103,7 @@ impl ExactSum {
         next_largest
     }
 
-    /// Adds a chunk of finite values whose range is too wide for one peeling: about 100 bits of it at a time.
+    /// Adds a chunk of finite values whose range is too wide for one extraction: about 100 bits are extracted at a time.
     fn add_wide(&mut self, set: InstructionSet, chunk: &[f64], mut largest: f64) {
         let mut rest = [0.0; CHUNK];
         let rest = &mut rest[..chunk.len()];
@@ -173,7 +173,7 @@ impl ExactSum {
         words
     }
 
-    /// The sum with these words, or the merged sum of those whose words were added.
+    /// The sum with these words, or the merged sum if the words of several sums were added.
     pub fn from_words(words: &[i64; ExactSum::WORDS]) -> ExactSum {
         let mut sum = ExactSum::new();
         sum.digits.copy_from_slice(&words[..DIGITS]);

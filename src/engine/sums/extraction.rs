@@ -1,4 +1,4 @@
-//! The vectorised part of exact sums: a chunk of floats is reduced to two integers, each with its unit.
+//! Error-free extraction, the vectorised part of exact sums: a chunk of floats is reduced to two integers, each with its unit.
 //!
 //! With a unit `U` (a power of two) and `M = 1.5·2⁵²·U`, the spacing of floats near `M` is `U`. So for `|x| ≤ 2⁵⁰·U`
 //! - `t = x + M` rounds x to a multiple of `U`, and `bits(t) − bits(M)` is that multiple as an integer of at most 2⁵⁰;
@@ -54,12 +54,12 @@ compiled_for_each_set! {
 
 compiled_for_each_set! {
     /// The sum of at most [`CHUNK`] values, none of them above `largest`, which is below [`TOO_LARGE`]; and the largest
-    /// |x| of the chunk that comes next, which has at most as many: its way from memory hides behind the arithmetic.
+    /// |x| of the chunk that comes next, which has at most as many: its memory latency is hidden behind the arithmetic.
     pub(super) fn extract(set; xs: &[f64], largest: f64, next: &[f64]) -> (Extracted, f64) = extract_body;
 }
 
 compiled_for_each_set! {
-    /// The same, and takes what was summed out of the values.
+    /// Like [`extract`], and subtracts the extracted part from the values.
     pub(super) fn extract_in_place(set; xs: &mut [f64], largest: f64) -> Extracted = extract_in_place_body;
 }
 
@@ -103,11 +103,11 @@ impl Sums {
         rest
     }
 
-    /// `bits(M)` is in the sum of each of the `terms` still.
+    /// Subtracts `bits(M)` once for each of the `terms`.
     #[inline(always)]
     fn finish(self, terms: usize, [m, n]: [f64; 2], exponents: [i32; 2]) -> Extracted {
         let without = |sum: i64, m: f64| sum.wrapping_sub((m.to_bits() as i64).wrapping_mul(terms as i64));
-        // Without the sign: what is left of −0 is −0.
+        // Ignore the sign: the remainder of −0 is −0.
         Extracted { sums: [without(self.first, m), without(self.second, n)], exponents, complete: self.rest << 1 == 0 }
     }
 }

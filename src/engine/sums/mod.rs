@@ -1,5 +1,5 @@
-//! Sums and extremes that depend on no order: the same bits on any number of ranks and threads, and with any vector
-//! instructions.
+//! Sums and extremes that do not depend on the order of their terms: the same bits on any number of ranks and threads, and
+//! with any vector instructions.
 //!
 //! Floating additions round, so their result depends on their order, and the order on the decomposition. Here every sum
 //! is exact ([`ExactSum`]) until it is read, and every comparison is one of integers ([`ArgExtreme`]); ranks are combined
@@ -15,7 +15,7 @@ use crate::comm::{Comm, Reduce};
 pub use arg_extreme::ArgExtreme;
 pub use exact::ExactSum;
 
-/// Turns the sums of each rank into the sums over all ranks, in one message. Collective; every rank brings equally many.
+/// Turns the sums of each rank into the sums over all ranks, in one message. Collective; all ranks pass the same number.
 pub fn all_sum(comm: &Comm, sums: &mut [ExactSum]) {
     let mut words: Vec<i64> = sums.iter().flat_map(|sum| sum.words()).collect();
     comm.reduce(Reduce::Sum, &mut words);
@@ -26,7 +26,7 @@ pub fn all_sum(comm: &Comm, sums: &mut [ExactSum]) {
 }
 
 /// Turns the extremes of each rank into the extremes over all ranks, smallest and largest ones in the same two messages.
-/// Collective; every rank brings equally many, in the same order.
+/// Collective; all ranks pass the same number, in the same order.
 pub fn all_arg_extreme(comm: &Comm, extremes: &mut [ArgExtreme]) {
     let mut orders: Vec<i64> = extremes.iter().map(ArgExtreme::order).collect();
     comm.reduce(Reduce::Max, &mut orders);

@@ -1,4 +1,4 @@
-//! Against whole numbers of any size, rounded by comparison with both neighbours.
+//! Compares sums with arbitrary-precision integers, rounded by comparison with both neighbours.
 use super::*;
 use halocline_kernels::InstructionSet;
 use halocline_kernels::math::powi;
@@ -41,7 +41,7 @@ fn is_nearest(value: f64, sum: &BigInt) -> bool {
     }
 }
 
-/// The sum by every way there is, which must all agree.
+/// The sum by every method, which must all agree.
 fn sum_of(terms: &[f64]) -> f64 {
     let mut one_by_one = ExactSum::new();
     terms.iter().for_each(|&x| one_by_one.add(x));
@@ -105,7 +105,7 @@ fn a_sum_is_the_nearest_float_to_the_exact_one() {
 
 #[test]
 fn long_arrays_of_every_range() {
-    // Widths of the exponent range around and far beyond what one peeling holds; 2049 needs a second chunk.
+    // Widths of the exponent range around and far beyond what one extraction holds; 2049 needs a second chunk.
     for (width, middle) in
         [(0, 1023), (10, 1023), (46, 900), (48, 1023), (52, 30), (101, 60), (102, 1980), (400, 1023), (2046, 1023)]
     {
