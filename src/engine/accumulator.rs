@@ -1,10 +1,10 @@
-//! Partial results of reductions, and how the partial results of all threads and ranks become one number.
+//! Partial results of reductions, and their combination over all threads and ranks.
 use crate::comm::Comm;
 use crate::engine::sums::{ArgExtreme, ExactSum, all_arg_extreme, all_sum};
 use crate::model::grid::Grid;
 use crate::model::reduction_op::Op;
 
-/// Numbers that are collected before they are added up: sums are fast in chunks of this size.
+/// Numbers that are buffered before they are summed: exact sums are fast in chunks of this size.
 const CHUNK: usize = 2048;
 
 /// The result of a reduction.
@@ -12,7 +12,7 @@ const CHUNK: usize = 2048;
 pub struct Measurement {
     /// The value.
     pub value: f64,
-    /// Where a largest or smallest value is: block and index z, y, x of the first such cell.
+    /// The position of a largest or smallest value: block and index z, y, x of the first such cell.
     pub at: Option<(usize, [usize; 3])>,
 }
 
@@ -27,13 +27,13 @@ pub(super) struct Accumulator {
 }
 
 impl Accumulator {
-    /// Nothing found yet.
+    /// A partial result of no cells.
     pub fn new(op: Op) -> Accumulator {
         let extreme = if op == Op::Max { ArgExtreme::largest() } else { ArgExtreme::smallest() };
         Accumulator { op, sum: ExactSum::new(), extreme, line: vec![], filled: 0 }
     }
 
-    /// Where the kernel puts the numbers of the next `n` cells.
+    /// The buffer to which the kernel writes the numbers of the next `n` cells.
     pub fn row_buffer(&mut self, n: usize) -> *mut u8 {
         if self.filled + n > self.line.len() {
             self.flush();
@@ -42,7 +42,7 @@ impl Accumulator {
         self.line[self.filled..].as_mut_ptr().cast()
     }
 
-    /// Takes these numbers into account, of cells whose keys follow each other from `key` on.
+    /// Adds the `n` numbers in the row buffer, of cells with consecutive keys from `key` on.
     pub fn add_row(&mut self, n: usize, key: impl FnOnce() -> u64) {
         if self.op.has_position() {
             self.extreme.add_row(key(), &self.line[..n]);
@@ -56,15 +56,15 @@ impl Accumulator {
         self.filled = 0;
     }
 
-    /// Takes the findings of another part of the cells into account.
+    /// Merges the partial result of other cells.
     pub fn merge(&mut self, mut other: Accumulator) {
         other.flush();
         self.sum.merge(&other.sum);
         self.extreme.merge(&other.extreme);
     }
 
-    /// What reductions have found on all ranks, each on its grid. All sums travel together, and so do all extremes.
-    /// Collective; every rank brings the same reductions.
+    /// Combines the partial results of all ranks, each with its grid: one message for all sums, two for all extremes.
+    /// Collective; all ranks pass the same reductions.
     pub fn reduce_all(comm: &Comm, accumulators: Vec<(Accumulator, &Grid)>) -> Vec<Measurement> {
         let (mut sums, mut extremes) = (vec![], vec![]);
         let mut ops = vec![];

@@ -17,7 +17,7 @@ use halocline_kernels::row::Rows;
 use halocline_kernels::stream::fence;
 use std::ptr::null_mut;
 
-/// The rows of a tile that a stage writes to a field: the first one, and how they follow each other.
+/// The rows of a tile that a stage writes to a field: the address of the first one, and the strides in bytes.
 struct Written {
     at: *mut u8,
     row: isize,
@@ -35,8 +35,7 @@ impl Written {
     }
 }
 
-/// Calls `row` for every row of a tile with the table of the rows that the arguments read, and the row's first index. Positions
-/// are those of `field`.
+/// Calls `row` for every row of a tile with the table of the rows that the arguments read, and the row's first index. Positions are taken at the location of `field`.
 pub(super) fn for_rows(
     fields: &Fields,
     arguments: &[BoundArgument],
@@ -99,7 +98,7 @@ pub(super) fn run(core: &mut Core, id: StageId) {
             let (low, n) = (tile.low, tile.size()[2]);
             let written = |(arrays, &f): (&&[Array], &usize)| Written::of(&arrays[patch], low, fields.periodic_rows[f]);
             let written: Vec<Written> = targets.iter().zip(&stage.writes).map(written).collect();
-            // Whole rows are computed in a thread's own memory, and streamed from there with their halos.
+            // Whole rows are computed in scratch memory, and written from there by non-temporal stores with their halos.
             let whole = fields.patches(first)[patch].region.size()[2] == n;
             let room = |rows: &Written| rows.lines.stride();
             let own = if streams && whole { written.iter().map(room).sum() } else { 0 };
@@ -121,9 +120,9 @@ pub(super) fn run(core: &mut Core, id: StageId) {
                     for (o, at) in out.iter_mut().zip(&own_rows) {
                         *o = *at;
                     }
-                    // SAFETY: the program has checked the handles of all arguments, so the table follows the kernel's own;
-                    // halos are valid (or only owned cells are read); written rows are `n` owned cells of arrays that the
-                    // stage does not read, or the thread's own.
+                    // SAFETY: the program has checked the handles of all arguments, so the table matches the kernel's
+                    // arguments; halos are valid, or only owned cells are read; written rows are `n` owned cells of
+                    // arrays that the stage does not read, or scratch memory of this thread.
                     unsafe {
                         match own {
                             0 => kernel.compute(table, &out, 0..n),
@@ -152,7 +151,7 @@ pub(super) fn run(core: &mut Core, id: StageId) {
     }
 }
 
-/// Runs a stage that takes tiles as ndarray views.
+/// Runs a stage whose function takes whole tiles as ndarray views.
 pub(super) fn run_tiles(core: &mut Core, stage: &Stage, work: &TileFn) {
     let Some(&first) = stage.writes.first() else { return };
     let patches = core.fields.patch_regions(first);
@@ -172,7 +171,7 @@ pub(super) fn run_tiles(core: &mut Core, stage: &Stage, work: &TileFn) {
     core.swap(stage);
 }
 
-/// Bytes of all planes that a stencil touches, per cell of a plane.
+/// Bytes of all planes that a stencil reads, per cell of a plane.
 pub(super) fn bytes_per_cell(arguments: &[BoundArgument], arrays: &[Vec<Array>]) -> usize {
     let field = |argument: &BoundArgument| match argument {
         BoundArgument::Field { id, extent, .. } => {

@@ -1,4 +1,4 @@
-//! Numbers that kernels read besides fields: scalars, and coefficients along axes. They are aligned for their types.
+//! Scalars and coefficients along axes that kernels read, in the precision of the kernel and aligned.
 use crate::model::argument::BoundArgument;
 use crate::model::declarations::Declarations;
 use halocline_kernels::ElementType;
@@ -31,7 +31,7 @@ impl Scalars {
     }
 }
 
-/// Coefficients along an axis of a block, in both precisions, with room beyond the block for kernels that read neighbours.
+/// Coefficients along an axis of a block, in both precisions, including positions beyond the block for kernels that read neighbours.
 struct ProfileTable {
     single: Vec<f32>,
     double: Vec<f64>,
@@ -63,7 +63,7 @@ impl Coefficients {
         Coefficients { tables }
     }
 
-    /// Where the coefficient of index 0 lies, and the bytes of one.
+    /// The address of the coefficient of index 0, and the bytes of a coefficient.
     pub fn at_zero(&self, profile: usize, grid: usize, block: usize, element: ElementType) -> (*const u8, isize) {
         let table = &self.tables[&(profile, grid, block)];
         match element {

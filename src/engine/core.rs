@@ -1,4 +1,4 @@
-//! The parts of an engine that stages work on.
+//! The state that stages operate on.
 use crate::comm::Comm;
 use crate::engine::fields::Fields;
 use crate::engine::halos::Halos;
@@ -16,7 +16,7 @@ pub(super) struct Core {
     pub halos: Halos,
     /// By stage, its compiled kernel, if it has one.
     kernels: Vec<Option<RowFn>>,
-    /// Where time goes, in seconds.
+    /// The timers of this rank.
     pub timers: Timers,
     /// Steps done.
     pub steps: u64,
@@ -34,7 +34,7 @@ impl Core {
         Core { comm, fields, halos, kernels, timers: Timers::default(), steps: 0 }
     }
 
-    /// The program, to be looked at while the engine changes.
+    /// The program, shared, so that it can be read while the fields are borrowed mutably.
     pub fn program(&self) -> Arc<Program> {
         self.fields.program.clone()
     }
@@ -44,7 +44,7 @@ impl Core {
         self.kernels[stage.0].as_ref().expect("the stage has a kernel")
     }
 
-    /// Makes the next values of the fields that a stage reads and writes the present ones.
+    /// Swaps the current and next arrays of the fields that a stage both reads and writes, and marks all written fields.
     pub fn swap(&mut self, stage: &Stage) {
         for &f in stage.writes.iter().filter(|f| stage.reads_field(**f)) {
             let Fields { now, next, .. } = &mut self.fields;
@@ -53,17 +53,17 @@ impl Core {
         self.written(&stage.writes);
     }
 
-    /// Takes note that fields were written.
+    /// Marks fields as written: their halos are stale.
     pub fn written(&mut self, written: &[usize]) {
         self.halos.written(&mut self.fields, written);
     }
 
-    /// Takes note that time has passed.
+    /// Marks halos with time-dependent boundary conditions stale.
     pub fn time_passes(&mut self) {
         self.halos.time_passes(&mut self.fields);
     }
 
-    /// Moves the clock at the end of a step.
+    /// Advances time and the step count at the end of a step.
     pub fn tick(&mut self) {
         self.fields.scalars[TIME] = self.fields.time_after(self.steps, 1);
         self.steps += 1;

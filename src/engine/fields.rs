@@ -1,4 +1,4 @@
-//! The memory of all fields on one rank, and the numbers that kernels read beside them: what the threads of a rank share.
+//! The fields of one rank, and the scalars and coefficients that kernels read with them; shared by the threads of the rank.
 use crate::base::{Array, Region, Result};
 use crate::comm::Threads;
 use crate::engine::boundary_fill;
@@ -23,28 +23,28 @@ pub(super) type Arrays = Vec<Vec<Array>>;
 /// The fields of a program on one rank.
 pub(crate) struct Fields {
     pub(crate) program: Arc<Program>,
-    /// By field, what this rank owns.
+    /// By field, the patches that this rank owns.
     pub(super) patches: Vec<Vec<Patch>>,
-    /// The present values, and the next ones of fields that are read and written in one stage.
+    /// The current arrays, and the next arrays of fields that one stage both reads and writes.
     pub(super) now: Arrays,
     pub(super) next: Arrays,
     pub(super) scalars: Vec<f64>,
     pub(super) coefficients: Coefficients,
     /// Positions of cells along axes, by grid, block, location.
     pub(super) coordinates: BTreeMap<(usize, usize, Location), [Vec<f64>; 3]>,
-    /// By field, how its rows wrap around by themselves.
+    /// By field, its periodic rows, whose halo is filled when the row is written.
     pub(super) periodic_rows: Vec<Option<PeriodicRow>>,
-    /// Bytes of cache that a thread may count on.
+    /// Bytes of cache per thread.
     pub(super) cache: usize,
     /// The end of the run in seconds, which an adaptive time step does not go beyond.
     pub(super) end: f64,
 }
 
 impl Fields {
-    /// Allocates the fields of a rank and fills them with their first values.
+    /// Allocates the fields of a rank and fills them with their initial values.
     ///
     /// # Errors
-    /// If first values cannot be read from a file.
+    /// If initial values cannot be read from a file.
     pub(super) fn new(program: Arc<Program>, rank: usize, threads: &Threads) -> Result<Fields> {
         let declared = &program.declared;
         let count = declared.fields.len();
@@ -72,7 +72,7 @@ impl Fields {
         Ok(fields)
     }
 
-    /// First values of a field, in parallel over its rows.
+    /// Fills a field with its initial values, in parallel over its rows.
     ///
     /// # Errors
     /// If a file cannot be read or does not have these cells.
@@ -130,17 +130,17 @@ impl Fields {
         &self.program.declared
     }
 
-    /// The split that a field lives in.
+    /// The decomposition of a field.
     pub(crate) fn domain_of(&self, f: usize) -> &Domain {
         self.program.domain_of(f)
     }
 
-    /// The grid that a field lives on.
+    /// The grid of a field.
     pub(crate) fn grid_of(&self, f: usize) -> &Grid {
         self.program.grid_of(f)
     }
 
-    /// What this rank owns of a field.
+    /// The patches of a field that this rank owns.
     pub(crate) fn patches(&self, f: usize) -> &[Patch] {
         &self.patches[f]
     }
@@ -155,7 +155,7 @@ impl Fields {
         self.now[f].iter().map(Array::owned).collect()
     }
 
-    /// The arrays that a stage writes: the next ones of fields that it also reads.
+    /// The arrays that a stage writes: the next arrays of fields that it also reads, the current arrays of others.
     pub(super) fn targets(&self, stage: &Stage) -> Vec<&[Array]> {
         let target = |&f: &usize| if stage.reads_field(f) { &self.next[f][..] } else { &self.now[f][..] };
         stage.writes.iter().map(target).collect()
@@ -166,19 +166,19 @@ impl Fields {
         self.now.iter().chain(&self.next).flatten().map(Array::bytes).sum()
     }
 
-    /// True if the fields are so large that nothing of them is left in the caches when a thread comes back to it: what is
-    /// written should not push out what is still to be read.
+    /// True if the fields are much larger than the caches, so that written rows are evicted before they are read again and
+    /// non-temporal stores save cache space and bandwidth.
     pub(super) fn outgrows_caches(&self, threads: usize) -> bool {
         self.bytes() / threads > 2 * self.cache
     }
 
-    /// Gives a scalar a value.
+    /// Sets a scalar.
     pub(super) fn set_scalar(&mut self, id: usize, value: f64) {
         let end = self.end;
         self.program.clone().declared.set_scalar(&mut self.scalars, id, value, end);
     }
 
-    /// The simulated time in seconds when `steps` steps have been done and this many more are, all as long as the last one.
+    /// The simulated time in seconds after `more` steps beyond `steps`, all of the length of the last one.
     pub(super) fn time_after(&self, steps: u64, more: u64) -> f64 {
         match self.declared().clock {
             Clock::Steps => 0.0,

@@ -1,4 +1,4 @@
-//! Halos: keeping them valid. Messages travel while cells that need none are computed.
+//! Keeps halos valid, and overlaps halo exchange with the computation of cells that need no message.
 use crate::base::Region;
 use crate::comm::Comm;
 use crate::engine::boundary_fill;
@@ -23,7 +23,7 @@ use std::time::Instant;
 
 /// Which halos are valid, and the exchanges that make them so.
 pub(super) struct Halos {
-    /// By field.
+    /// By field, the extents to which its halo is valid.
     pub valid: Vec<Vec<Extent>>,
     exchanges: BTreeMap<Halo, Exchange>,
 }
@@ -44,8 +44,8 @@ impl Halos {
         self.exchanges.values_mut().any(Exchange::is_under_way)
     }
 
-    /// Starts an exchange: on return messages are under way, and what needs none is done. Returns for each patch the cells
-    /// that can be computed before the messages arrive.
+    /// Starts an exchange: posts the messages, makes local copies and fills boundaries. Returns for each patch the cells that
+    /// can be computed before the messages arrive.
     fn start(
         &mut self,
         comm: &Comm,
@@ -70,8 +70,8 @@ impl Halos {
         }
         // Inner cells also read corners where boundaries and local halos meet; the other corners follow with the messages.
         fill_boundaries(fields, halo);
-        // SAFETY: what is computed until `finish` reads no cell beyond a patch where a message arrives, and writes other
-        // arrays: a stage that reads a field makes the next one.
+        // SAFETY: until `finish`, computations read no halo cell that a message writes, and write only to other arrays: a
+        // stage that reads and writes a field writes to its `next` array.
         unsafe { exchange.start_direct(&fields.now, &fields.now) };
         timers.record(Phase::Halos, started);
         inner
@@ -89,7 +89,7 @@ impl Halos {
         mark_valid(&mut self.valid, halo);
     }
 
-    /// Makes halos valid without computing anything meanwhile.
+    /// Makes halos valid without overlapping computation.
     pub fn exchange(&mut self, comm: &Comm, fields: &mut Fields, timers: &mut Timers, halo: &Halo) {
         let Some(&(first, _)) = halo.first() else { return };
         let patches = fields.patch_regions(first);
@@ -97,8 +97,8 @@ impl Halos {
         self.finish(comm, fields, timers, halo);
     }
 
-    /// Calls `work` on boxes that cover the patches of a stage: first those that need no message, then, once the messages
-    /// are here, the rest.
+    /// Calls `work` on boxes that cover the patches of a stage: first boxes that need no message, then, once the
+    /// messages have arrived, the others.
     pub fn overlap(
         &mut self,
         comm: &Comm,
@@ -129,7 +129,7 @@ impl Halos {
         }
     }
 
-    /// Takes note that fields were written: their halos are stale, and values on boundaries are set.
+    /// Marks the halos of written fields stale, and sets their values on boundaries.
     pub fn written(&mut self, fields: &mut Fields, written: &[usize]) {
         let Fields { program, now, patches, scalars, .. } = fields;
         for &f in written {
@@ -144,7 +144,7 @@ impl Halos {
         }
     }
 
-    /// Takes note that time has passed: halos and values on boundaries that depend on time are stale.
+    /// Marks the halos of fields with time-dependent boundary conditions stale, and sets their values on boundaries.
     pub fn time_passes(&mut self, fields: &mut Fields) {
         let declared = fields.declared().fields.iter().enumerate();
         let varying = declared.filter(|(_, d)| d.boundaries.iter().flatten().any(Boundary::varies)).map(|(f, _)| f);
@@ -153,7 +153,7 @@ impl Halos {
     }
 }
 
-/// The exchange of some halos, set up with this rank's neighbours alone.
+/// Sets up the exchange of a halo with the neighbours of this rank.
 pub(super) fn plan(comm: &Comm, program: &Program, halo: &Halo, wanted: impl Fn(usize) -> Vec<Transfer>) -> Exchange {
     let near = |(f, extent): &(usize, Extent)| {
         let domain: &Domain = &program.domains[&layout_of(&program.declared.fields[*f])];
@@ -173,10 +173,10 @@ fn fill_boundaries(fields: &mut Fields, halo: &Halo) {
     }
 }
 
-/// What is left of `inner`, a part of the patch `whole`, when all cells that read `target` are taken away.
+/// Shrinks `inner`, a part of the patch `whole`, to a box without the cells that read `target`.
 fn away_from(mut inner: Region, whole: Region, target: Region, extent: &Extent) -> Region {
-    // Along each axis where the target lies outside the patch, cells near that side read it. One such axis is enough, and
-    // one along which the side was cut off already costs nothing.
+    // Along each axis where the target lies outside the patch, cells near that side read it. Cutting along one
+    // such axis is enough, and costs nothing if that side was cut already.
     let mut cuts = vec![];
     for a in 0..3 {
         if target.high[a] <= whole.low[a] {
@@ -215,7 +215,7 @@ mod tests {
         model.process_grid([parts, 1, 1]);
         model.direct(direct);
         model.fixed_step(0.5);
-        // Beyond boundaries values differ from one end of a block to the other, and change with time.
+        // Boundary values vary along the boundary and with time.
         let wall = Boundary::function(|at, time| 3.0 * at.z * at.z + time);
         let a = model.field::<f64>("a").initial(|at| at.uniform(1)).boundary(wall).build()?;
         let others = ["b", "c", "d"].map(|name| model.field::<f64>(name).boundary(Boundary::Reflecting).build());
@@ -247,9 +247,9 @@ mod tests {
     }
 
     #[test]
-    fn corners_survive_whole_planes() {
+    fn corners_are_correct_after_direct_transfers() {
         let one = Grid::new([12, 5, 33]).periodic([true, false, false]);
-        // What a function says beyond the end of a block is not what it says in the next one.
+        // A boundary function beyond the end of a block differs from its values in the next block.
         let two = Grid::blocks(2, [8, 5, 33]).join(0, Z, 1, [Z, Y, X]).unwrap().join(1, Z, 0, [Z, Y, X]).unwrap();
         for (grid, splits) in [(&one, [(2, 2), (3, 3), (4, 4)]), (&two, [(2, 1), (4, 2), (6, 3)])] {
             let (alone, none) = run(grid, 1, 1, 0);

@@ -1,4 +1,4 @@
-//! Whole lines along an axis: fields are carried to a split that leaves the axis whole, and back.
+//! Stages on whole lines along an axis: fields are transposed to a decomposition that does not cut the axis, and back.
 use crate::base::index_transform::IndexTransform;
 use crate::base::{Array, Region};
 use crate::comm::{Comm, Threads};
@@ -15,7 +15,7 @@ use crate::program::layout::{Layout, layout_of, line_layout};
 use crate::program::transfers::Transfer;
 use std::time::Instant;
 
-/// Arrays in another split, and the messages that carry fields there and back.
+/// Arrays in another decomposition, and the exchanges that transpose fields there and back.
 pub(super) struct TransposeBuffers {
     inputs: Arrays,
     outputs: Arrays,
@@ -48,7 +48,7 @@ pub(super) fn run(core: &mut Core, stage: &Stage, axis: usize, lines: &TileFn, b
     core.written(&stage.writes);
 }
 
-/// Makes an exchange from start to end. Returns when it ended.
+/// Runs a whole exchange, and returns the time of its end.
 pub(super) fn run_exchange(
     comm: &Comm,
     timers: &mut Timers,

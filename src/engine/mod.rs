@@ -1,5 +1,5 @@
-//! The engine: executes a program on a rank. Halos are exchanged when a stage needs them, cells that need no message are
-//! computed while messages are under way, and a stale halo is never read.
+//! The engine: executes a program on a rank. Halos are exchanged when a stage needs them, communication overlaps with the
+//! computation of cells that need no message, and a stale halo is never read.
 mod accumulator;
 mod boundary_fill;
 mod cells;

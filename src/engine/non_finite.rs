@@ -1,4 +1,4 @@
-//! Values that are NaN or infinite: where the first one is.
+//! Search for the first value that is NaN or infinite.
 use crate::engine::simulation::Simulation;
 use crate::engine::with_element;
 use halocline_kernels::Element;
@@ -55,8 +55,7 @@ impl Simulation {
         None
     }
 
-    /// The first of all ranks' findings: that of the earliest step and, among those, of the first field and cell. The same
-    /// on every rank. Collective.
+    /// The first non-finite value of all ranks, by step, then field, then cell. The same on every rank. Collective.
     pub fn first_non_finite(&self, mine: Option<(u64, NonFinite)>) -> Option<(u64, NonFinite)> {
         let order = |f: &NonFinite| {
             let field = self.core.fields.declared().fields.iter().position(|d| d.name == f.field).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Looking at a simulation: the hash of its state, and whole fields.
+//! Access to the state of a simulation: its hash, and whole fields.
 use crate::base::{Region, Result};
 use crate::engine::simulation::Simulation;
 use crate::engine::state_hash::{FieldHash, state_hash};
@@ -43,7 +43,7 @@ impl Simulation {
         hash
     }
 
-    /// A whole field on every rank, a block each, `[z, y, x]`. For tests and small grids. Collective.
+    /// Gathers a whole field on every rank, one array `[z, y, x]` per block. For tests and small grids. Collective.
     ///
     /// # Panics
     /// If the handle belongs to another model.

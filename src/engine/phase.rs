@@ -1,13 +1,13 @@
-//! The phases of a run that time is recorded by.
+//! The phases by which the time of a run is recorded.
 
-/// What a rank does with its time.
+/// A phase of the work of a rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Declaring, allocating, filling, reading files.
     Setup,
-    /// Cells computed, all of them or those that need no message.
+    /// Computation of cells that need no message.
     Compute,
-    /// Cells computed after messages had come.
+    /// Computation of cells that wait for messages.
     Edges,
     /// Packing, local copies and boundary conditions.
     Halos,
@@ -15,17 +15,17 @@ pub enum Phase {
     Wait,
     /// Reductions.
     Reduce,
-    /// Search for values that are not finite, and the pulse.
+    /// Search for values that are not finite, and the consensus of the ranks.
     Watch,
     /// Writing.
     Output,
 }
 
 impl Phase {
-    /// Those of stages.
+    /// The phases of stages.
     pub const OF_STAGES: [Phase; 5] = [Phase::Compute, Phase::Edges, Phase::Halos, Phase::Wait, Phase::Reduce];
 
-    /// As reports call it.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         ["setup", "compute", "edges", "halos", "wait", "reduce", "watch", "output"][self as usize]
     }

@@ -1,10 +1,10 @@
-//! Changes of single cells.
+//! Updates of single cells.
 use crate::base::{Error, Region, Result};
 use crate::engine::core::Core;
 use crate::engine::with_element;
 use crate::model::stage::PointUpdate;
 
-/// Changes one cell of a field, on the rank that owns it: the new real part from the old one and a number.
+/// Updates one cell of a field on the rank that owns it: `update` computes the new real part from the old one and `number`.
 ///
 /// # Errors
 /// If the grid has no such cell.

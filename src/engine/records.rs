@@ -1,4 +1,4 @@
-//! The records of a rank, and what stages do with them.
+//! The records of a rank, and the stages that work on them.
 use crate::comm::{Comm, Reduce};
 use crate::engine::sums::{ExactSum, all_sum};
 use crate::model::handle::{ModelId, Records};
@@ -25,7 +25,7 @@ impl RecordStore {
         typed(&self.sets[records.id].0)
     }
 
-    /// Does the work of a stage. Returns the sum, if it is one. Collective.
+    /// Runs a stage on a set of records. Returns the sum for a sum, else 0. Collective.
     pub(super) fn run(&mut self, comm: &Comm, records: usize, work: &RecordWork) -> f64 {
         let (mine, declared) = &mut self.sets[records];
         match work {

@@ -32,7 +32,7 @@ pub(super) fn run(core: &mut Core, stage: &Stage, kernel: &RowFn, op: Op) -> Mea
             for_rows(fields, arguments, &scalars, field, patch, &tile, |table, index| {
                 let mut out: Rows = [null_mut(); MAX_OUT];
                 out[0] = accumulator.row_buffer(n);
-                // SAFETY: as for kernels on all cells; the written row has room for `n` numbers and is this thread's own.
+                // SAFETY: as in `cells::run`; the written row holds `n` numbers and belongs to this thread.
                 unsafe { kernel.compute(table, &out, 0..n) };
                 accumulator.add_row(n, || grid.key(blocks[patch], index));
             });

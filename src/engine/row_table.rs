@@ -1,7 +1,7 @@
-//! The table of rows that a kernel reads: where each row of each argument lies, for plain and for fused sweeps.
+//! The table of row pointers that a kernel reads, for plain and for fused sweeps.
 //!
-//! A sweep goes through a tile plane by plane and row by row. Where the rows of a plane lie is found once; from row to row, most
-//! pointers move by a stride, and the few that do not are listed.
+//! A sweep goes through a tile plane by plane and row by row. The addresses of a plane's rows are computed once; from row to
+//! row, most pointers advance by a stride, and the few that wrap around are listed.
 use crate::engine::coefficients::Scalars;
 use crate::model::argument::BoundArgument;
 use halocline_kernels::ElementType;
@@ -9,14 +9,14 @@ use halocline_kernels::cell::{MAX_ROWS, RowPointers, RowPosition};
 use std::cell::Cell;
 use std::ptr::null;
 
-/// Where the rows of an argument lie in a plane.
+/// The rows of an argument in a plane.
 pub(super) struct PlaneRows {
     /// The first cell of the tile's first row.
     pub at: *const u8,
     /// Bytes from row to row.
     pub stride: isize,
-    /// Where rows wrap around with the grid while the tile goes on beyond: the row of index 0, and how far the argument's row
-    /// lies from the tile's own.
+    /// If the tile extends beyond a periodic end: the address of the row of index 0, and the offset of the argument's row from
+    /// the row computed.
     pub wraps: Option<(*const u8, isize)>,
 }
 
@@ -34,7 +34,7 @@ struct Wrapping {
     offset: isize,
 }
 
-/// A table of rows under way through a tile.
+/// The table of row pointers during a sweep through a tile.
 pub(super) struct RowTable {
     moving: Vec<Moving>,
     wrapping: Vec<Wrapping>,
@@ -56,7 +56,7 @@ impl RowTable {
         }
     }
 
-    /// Takes a plane. `field(n, id, [dz, dy])` gives the rows at this offset of the `n`th argument that is a field;
+    /// Starts a plane. `field(n, id, [dz, dy])` gives the rows at this offset of the `n`th argument that is a field;
     /// `profile(id, axis, element)` gives the coefficients of a profile.
     pub fn begin_plane(
         &mut self,

@@ -1,4 +1,4 @@
-//! A compiled model that advances: runs the lists of its program, stage by stage or fused.
+//! A simulation: executes the lists of a program, stage by stage or fused.
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::accumulator::Measurement;
@@ -32,29 +32,29 @@ use std::time::Instant;
 pub struct Simulation {
     pub(super) core: Core,
     fusion: Fusion,
-    /// By stage: arrays in another split, for stages on lines that need them.
+    /// By stage: the transpose buffers of stages on lines, if the axis of the lines is decomposed.
     lines: Vec<Option<TransposeBuffers>>,
     /// By stage: the exchange of a transpose.
     transposes: Vec<Option<Exchange>>,
     pub(super) records: RecordStore,
     pub(super) sources: Vec<Option<Box<dyn Source>>>,
-    /// By source: what it has given so far.
+    /// By source: its progress.
     pub(super) taken: Vec<SourceProgress>,
-    /// By list that is done the first time only: whether it was.
+    /// By list that runs only once: whether it has run.
     pub(super) once: Vec<bool>,
     pub(super) started: bool,
-    /// Bytes of all ranks that had to move so far.
+    /// Bytes of memory traffic of all ranks so far.
     moved: u64,
-    /// Hashes of fields that no stage writes, once they are known.
+    /// Hashes of fields that no stage writes; computed on first use.
     pub(super) constants: OnceCell<Vec<(String, u64)>>,
 }
 
 impl Model {
     /// Makes a simulation of the model: chooses process grid, halo depths and memory from the whole schedule, allocates, and
-    /// fills fields with their first values. Collective.
+    /// fills fields with their initial values. Collective.
     ///
     /// # Errors
-    /// If the grid cannot be split over the ranks, or handles, fields, files and stages do not fit together.
+    /// If the grid cannot be decomposed over the ranks, or handles, fields, files and stages do not fit together.
     pub fn compile(self) -> Result<Simulation> {
         let program = Program::of(self.declared, self.comm.size())?;
         Simulation::new(self.comm, Arc::new(program))
@@ -87,7 +87,7 @@ impl Simulation {
         })
     }
 
-    /// Does what comes before the first step, if it was not done yet.
+    /// Runs the stages that come before the first step, unless they have run already. Collective.
     ///
     /// # Errors
     /// If a stage fails.
@@ -101,7 +101,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Does a number of steps. Collective: every rank does as many.
+    /// Advances by `steps` steps. Collective; all ranks pass the same number.
     ///
     /// # Errors
     /// If a stage fails.
@@ -117,7 +117,7 @@ impl Simulation {
         done
     }
 
-    /// Does some steps, at most so many, and returns how many.
+    /// Advances by at most `most` steps, and returns how many.
     fn advance_some(&mut self, most: usize) -> Result<usize> {
         let program = self.core.program();
         let first = program.once_in_step.iter().any(|&list| !self.once[list]);
@@ -145,7 +145,7 @@ impl Simulation {
         Ok(steps)
     }
 
-    /// Does one step, stage by stage.
+    /// Runs one step, stage by stage.
     fn one_step(&mut self) -> Result<()> {
         self.core.fields.set_scalar(DT, self.core.fields.scalars[DT]);
         self.run_list(self.program().step)?;
@@ -268,8 +268,8 @@ impl Simulation {
     /// Reduces all cells to a number, the same on every rank. Collective.
     ///
     /// # Errors
-    /// If the reduction uses handles of another model, fields on different grids, or reads farther around a cell than the
-    /// schedule and the diagnostics do, so that there is no room for the halo.
+    /// If the reduction uses handles of another model, fields on different grids, or a stencil extent larger than
+    /// those of the schedule and the diagnostics, for which no halo is allocated.
     pub fn measure(&mut self, reduction: Reduction) -> Result<Measurement> {
         let program = self.core.program();
         let stage = reduction.stage(None);
@@ -312,12 +312,12 @@ impl Simulation {
         &self.core.fields
     }
 
-    /// Where time goes on this rank.
+    /// The timers of this rank.
     pub fn timers(&self) -> &Timers {
         &self.core.timers
     }
 
-    /// The same, to record more.
+    /// The timers of this rank, mutable.
     pub(crate) fn timers_mut(&mut self) -> &mut Timers {
         &mut self.core.timers
     }
@@ -327,7 +327,7 @@ impl Simulation {
         &self.core.comm
     }
 
-    /// The split of the first grid.
+    /// The decomposition of the first grid.
     pub fn domain(&self) -> Option<&Domain> {
         self.program().domains.get(&(0, [false; 3]))
     }
@@ -342,7 +342,7 @@ impl Simulation {
         self.core.fields.scalars[TIME]
     }
 
-    /// The simulated time in seconds after so many more steps, if all are as long as the last one.
+    /// The simulated time in seconds after `steps` more steps of the length of the last one.
     pub(crate) fn time_after(&self, steps: u64) -> f64 {
         self.core.fields.time_after(self.core.steps, steps)
     }
@@ -352,12 +352,12 @@ impl Simulation {
         self.core.fields.scalars[DT]
     }
 
-    /// Lets the last step end at this time in seconds: an adaptive time step is cut to it.
+    /// Sets the end time in seconds: an adaptive time step is shortened to reach it exactly.
     pub(crate) fn end_at(&mut self, time: f64) {
         self.core.fields.end = time;
     }
 
-    /// How many steps are best done at a time where at most so many can be: the same on every rank.
+    /// The number of steps, at most `most`, that are fastest to run at once. The same on every rank.
     pub(crate) fn steps_at_once(&self, most: u64) -> u64 {
         self.fusion.steps_at_once(self.program(), most)
     }
@@ -388,17 +388,17 @@ impl Simulation {
         found.map(|id| Field::new(declared.id, id))
     }
 
-    /// Bytes of all ranks that must move in a step, loops left out.
+    /// Bytes of memory traffic of all ranks in a step, without loops.
     pub(crate) fn bytes_per_step(&self) -> f64 {
         self.program().bytes_per_step() as f64
     }
 
-    /// Bytes of all ranks that had to move in the steps so far: what T_eff counts.
+    /// Bytes of memory traffic of all ranks so far, which the effective throughput T_eff counts.
     pub(crate) fn moved(&self) -> u64 {
         self.moved
     }
 
-    /// Bytes of a list with its loops of a known length.
+    /// Bytes of memory traffic of a list, including its loops of a fixed length.
     fn bytes_of(&self, list: ListId) -> u64 {
         let body = |op: &Op| if let Op::Repeat(n, body) = op { *n as u64 * self.bytes_of(*body) } else { 0 };
         self.program().lists[list.0].bytes + self.program().ops(list).iter().map(body).sum::<u64>()
@@ -409,7 +409,7 @@ impl Simulation {
         self.fusion.describe(self.program())
     }
 
-    /// True once it is known how steps are done fastest: measuring it takes the first hundred steps or so.
+    /// True once the fastest way to run steps is chosen: the measurements take about the first hundred steps.
     pub fn is_settled(&self) -> bool {
         self.fusion.is_settled(self.program(), self.core.steps)
     }
@@ -421,7 +421,7 @@ impl Simulation {
 }
 
 impl Drop for Simulation {
-    /// On the way out of a failure, messages may still leave or reach the arrays: their memory is then never freed.
+    /// After a failure, pending messages may still access the arrays; their memory is then leaked instead of freed.
     fn drop(&mut self) {
         if self.core.halos.is_under_way() || self.fusion.is_under_way() {
             std::mem::forget(std::mem::take(&mut self.core.fields.now));

@@ -1,9 +1,9 @@
-//! The state of a simulation, taken out and put back: all that a restart needs, derived from what is declared and from the
-//! schedule, so that nothing can be forgotten.
+//! Snapshots: the state of a simulation as a restart needs it, derived from the declarations and the schedule, so that it is
+//! always complete.
 //!
-//! A state is *numbers* by name and *parts*, global arrays of which each rank holds boxes. Nothing in it depends on how many
-//! ranks there are; a state can be put back on any number of them. What comes from elsewhere at each start is not in it:
-//! parameters, coefficients, and fields that no stage writes; of these there is a hash, so that others are not taken for them.
+//! A state is *numbers* by name and *parts*, global arrays of which each rank holds boxes. It does not depend on the number
+//! of ranks and can be restored on any number. Parameters, coefficients and fields that no stage writes are recomputed at each
+//! start; the state holds only hashes of such fields, to detect changes.
 use crate::base::Region;
 use crate::base::buffer_pool::BufferPool;
 use crate::base::hyperslab::{Hyperslab, Selection};
@@ -17,14 +17,14 @@ use crate::model::handle::TIME;
 use halocline_kernels::ElementType;
 use std::collections::BTreeMap;
 
-/// A state, as far as this rank holds it.
+/// The share of this rank of a state.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Steps done.
     pub step: u64,
     /// Simulated time in seconds.
     pub time: f64,
-    /// Bits of numbers that all ranks have alike, by name.
+    /// Bits of numbers that are equal on all ranks, by name.
     pub numbers: BTreeMap<String, u64>,
     /// Global arrays.
     pub parts: Vec<Part>,
@@ -35,24 +35,24 @@ pub struct Snapshot {
 pub struct Part {
     /// Its name, with `/` between groups.
     pub name: String,
-    /// What it is made of.
+    /// The type of its elements.
     pub number: ElementType,
     /// Its size along each axis.
     pub shape: Vec<usize>,
-    /// What this rank holds. All ranks together hold each number once.
+    /// The boxes that this rank holds. Over all ranks, each element is held once.
     pub boxes: Vec<Hyperslab>,
 }
 
-/// A state that can be put back, wherever it is kept.
+/// A stored state that can be restored.
 pub trait Saved {
     /// Steps done.
     fn step(&self) -> u64;
     /// A number by name.
     fn number(&self, name: &str) -> Option<u64>;
-    /// What an array is made of, and its size along each axis.
+    /// The element type of an array, and its size along each axis.
     fn part(&self, name: &str) -> Option<(ElementType, Vec<usize>)>;
-    /// Boxes of an array, each row-major. Collective: all ranks ask for the same arrays in the same order, each for the boxes
-    /// that it needs.
+    /// Boxes of an array, each row-major. Collective: all ranks ask for the same arrays in the same order, each for its own
+    /// boxes.
     ///
     /// # Errors
     /// If one cannot be read.
@@ -67,7 +67,7 @@ impl Snapshot {
 }
 
 impl Simulation {
-    /// The state as it is. Memory of an older one is used again. Collective.
+    /// Takes a snapshot of the current state, reusing the memory of an older one. Collective.
     pub fn snapshot(&self, older: Option<Snapshot>) -> Snapshot {
         let mut pool = BufferPool::new(older.into_iter().flat_map(|s| s.parts).flat_map(|p| p.boxes).map(|b| b.bytes));
         let mut parts: Vec<Part> = vec![];
@@ -116,19 +116,19 @@ impl Simulation {
         Snapshot { step, time, numbers, parts }
     }
 
-    /// Puts a state back, of a simulation with the same schedule on any number of ranks. Collective.
+    /// Restores the state of a simulation with the same schedule, saved on any number of ranks. Collective.
     ///
-    /// Bags are dealt out anew, in order and in equal shares: a schedule sends records to their ranks before it counts on it.
+    /// Records are distributed in order and in equal shares: a schedule scatters records before it relies on their ranks.
     ///
     /// # Errors
-    /// If it is the state of something else, or cannot be read.
+    /// If the state belongs to another model, or cannot be read.
     pub fn restore(&mut self, saved: &dyn Saved) -> Result<()> {
         let (comm, mine) = (self.core.comm.clone(), self.numbers());
-        let restored = self.put_back(saved, mine);
+        let restored = self.restore_local(saved, mine);
         comm.agree(restored)
     }
 
-    fn put_back(&mut self, saved: &dyn Saved, mine: BTreeMap<String, u64>) -> Result<()> {
+    fn restore_local(&mut self, saved: &dyn Saved, mine: BTreeMap<String, u64>) -> Result<()> {
         let program = self.core.program();
         let fields: Vec<usize> = self.written_fields().map(|(f, _)| f).collect();
         for f in fields {
@@ -179,7 +179,7 @@ impl Simulation {
             let given = number(format!("source/{name}/given"));
             let until = f64::from_bits(number(format!("source/{name}/until")));
             self.taken[i] = SourceProgress { given, until };
-            // On the rank that has it: from its beginning.
+            // The rank that owns the source reads it again from its beginning.
             let Some(source) = self.sources[i].as_mut() else { continue };
             *source = open()?;
             if given == 0 {

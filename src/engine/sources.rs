@@ -1,21 +1,21 @@
-//! Records that have arrived from sources, on every rank.
+//! Receives records from sources, and broadcasts them to all ranks.
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::model::source::{Arrival, Source};
 
-/// What a source has given so far.
+/// The progress of a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct SourceProgress {
-    /// How many records.
+    /// The number of records received.
     pub given: u64,
-    /// Up to which time in seconds.
+    /// The time in seconds up to which records were received.
     pub until: f64,
 }
 
 /// Bytes of an arrival in a message.
 const BYTES: usize = 48;
 
-/// What has arrived, on every rank. Collective.
+/// Takes the records of a source up to a time in seconds, and returns them on every rank. Collective.
 pub(crate) fn take(comm: &Comm, source: Option<&mut Box<dyn Source>>, until: f64) -> Result<Vec<Arrival>> {
     let mut bytes = vec![];
     let mut broken = None;

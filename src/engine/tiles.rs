@@ -1,17 +1,16 @@
-//! Tiles: what one thread takes at a time.
+//! Tiles: the boxes of cells that threads compute.
 use crate::base::Region;
 
-/// Bytes that a thread may count on in its own cache, where the system does not say more.
+/// Bytes of cache per thread, if the system does not report more.
 const OWN_CACHE: usize = 512 << 10;
-/// Cells of a tile, so that a thread that comes late does not wait long, and those for which waking one pays.
+/// Most cells of a tile, for load balance, and least cells that are worth waking a thread.
 const MOST_CELLS: usize = 1 << 21;
 const LEAST_CELLS: usize = 1 << 12;
 /// Fewest rows of a tile that overlaps others.
 const LEAST_ROWS: usize = 8;
 
-/// Bytes of cache that a thread may count on while it sweeps a tile plane by plane: half of its share of the last level.
-/// Planes as wide as that allows, rather than strips that fit its own cache, ran up to twice as fast: memory is then read
-/// in long runs. Strips remain for large planes and small shares.
+/// Bytes of cache per thread for a sweep of a tile plane by plane: half of its share of the last-level cache. Planes of this
+/// size ran up to twice as fast as strips that fit the private cache, since memory is read in longer contiguous runs.
 pub(super) fn cache() -> usize {
     let level = |index: usize| -> Option<usize> {
         let read = |what: &str| {
@@ -33,8 +32,8 @@ fn sharers(list: &str) -> Option<usize> {
 }
 
 /// Cuts boxes into tiles of whole x rows: few enough rows in a plane that the planes that a stencil touches stay in cache
-/// (`bytes_per_cell` counts all of them), and enough tiles for all threads. They come in the order of z, so that a
-/// thread's share of them is a slab, which it has touched first.
+/// (`bytes_per_cell` counts all of them), and enough tiles for all threads. They are ordered by z, so that a
+/// thread's share of them is a slab, whose pages it has touched first.
 pub(super) fn tiles(
     boxes: &[(usize, Region)],
     bytes_per_cell: usize,
@@ -67,8 +66,8 @@ pub(super) fn tiles(
     tiles
 }
 
-/// Cuts a box into tiles of about so many rows along the axis that is not `sweep`, and into as many as there are threads,
-/// first along this axis.
+/// Cuts a box into tiles of about `rows` rows along the axis across `sweep`, and into at least one tile per thread, cut along
+/// `sweep` if the other axis has too few rows.
 pub(super) fn overlapping_tiles(cells: &Region, sweep: usize, rows: usize, threads: usize) -> Vec<Region> {
     let (size, across) = (cells.size(), 1 - sweep);
     let mut count = size[across].div_ceil(rows.max(1)).max(threads.min(size[across].div_ceil(LEAST_ROWS)));

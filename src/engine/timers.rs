@@ -1,4 +1,4 @@
-//! Where time goes: by phase, and by stage.
+//! Timers: the time of a rank by phase and by stage.
 use crate::engine::phase::Phase;
 use crate::engine::trace::Trace;
 use std::time::Instant;
@@ -12,22 +12,22 @@ pub struct Timers {
     pub sent: u64,
     /// Messages sent.
     pub messages: u64,
-    /// By stage, in the order in which they were first met: the same on every rank.
+    /// By stage, in the order of their first calls: the same on every rank.
     pub stages: Vec<StageTime>,
-    /// What was done when, if the run is traced.
+    /// The trace, if the run is traced.
     pub(crate) trace: Option<Trace>,
 }
 
-/// What a stage has taken so far, halos and waiting included.
+/// The time and memory traffic of a stage so far, including halo exchange.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StageTime {
-    /// Its name; steps that were fused stand together.
+    /// The name of the stage, or of the fused steps or group.
     pub name: String,
-    /// How often it was done.
+    /// The number of calls.
     pub calls: u64,
     /// In seconds.
     pub seconds: f64,
-    /// Bytes of all ranks that had to move: every field read or written once a call, or once a step where steps are fused.
+    /// Bytes of memory traffic of all ranks: every field read or written once a call, or once a step where steps are fused.
     pub bytes: u64,
 }
 
@@ -37,12 +37,12 @@ impl Timers {
         self.seconds[phase as usize]
     }
 
-    /// Takes note that a phase has lasted until now, which is returned: what comes next begins then.
+    /// Records a phase from `since` until now, and returns now, the start of the next phase.
     pub(crate) fn record(&mut self, phase: Phase, since: Instant) -> Instant {
         self.record_as(phase.name(), phase, since)
     }
 
-    /// The same, where a trace calls it by another name.
+    /// Like [`Timers::record`], with another name in the trace.
     pub(crate) fn record_as(&mut self, name: &'static str, phase: Phase, since: Instant) -> Instant {
         let now = Instant::now();
         self.seconds[phase as usize] += (now - since).as_secs_f64();
@@ -52,13 +52,13 @@ impl Timers {
         now
     }
 
-    /// Takes note of messages sent, and of their bytes.
+    /// Records the number of messages sent and their bytes.
     pub(super) fn record_messages(&mut self, (messages, bytes): (usize, usize)) {
         self.messages += messages as u64;
         self.sent += bytes as u64;
     }
 
-    /// Takes note of a call of a stage, or of steps that were fused, which ends now; so many steps had been done before.
+    /// Records a call of a stage, or of fused steps, from `since` until now; `step` is the number of steps done before.
     pub(super) fn record_stage(&mut self, name: &str, since: Instant, step: u64, bytes: u64) {
         let now = Instant::now();
         let known = self.stages.iter().position(|s| s.name == name);

@@ -1,28 +1,28 @@
-//! What a rank did when: spans of time, for runs that are traced.
+//! Traces: the timeline of a rank as spans of time, for runs that are traced.
 use crate::engine::phase::Phase;
 use std::borrow::Cow;
 use std::time::Instant;
 
-/// Spans of a rank that are kept, in some 10 MB.
+/// Most spans kept per rank, about 10 MB.
 pub(crate) const MOST: usize = 100_000;
 
-/// Nanoseconds below which nobody would see a phase: a pulse that need not wait, an output that is not due.
+/// Phases shorter than this, in nanoseconds, are not recorded: they would not be visible.
 const SHORTEST: u64 = 1_000;
 
-/// The spans of a rank, in the order of their ends: those inside another one come before it.
+/// The spans of a rank, in the order of their ends, so nested spans come before the enclosing one.
 #[derive(Debug)]
 pub struct Trace {
     /// The time from which all ranks count.
     origin: Instant,
     most: usize,
     spans: Vec<TraceSpan>,
-    /// When there was no room left, in nanoseconds.
+    /// The time in nanoseconds at which the trace was full.
     ended: Option<u64>,
     /// Bytes that had been sent by the end of the last phase.
     sent: u64,
 }
 
-/// A stretch of time, in nanoseconds from the origin.
+/// A span of time, in nanoseconds from the origin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceSpan {
     pub name: Cow<'static, str>,
@@ -31,7 +31,7 @@ pub struct TraceSpan {
     pub kind: SpanKind,
 }
 
-/// What lasted.
+/// The kind of a span.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SpanKind {
     /// A call of a stage, or steps that were fused: how many steps had been done before, and the bytes of all ranks that had
@@ -42,37 +42,37 @@ pub enum SpanKind {
 }
 
 impl Trace {
-    /// Nothing yet.
+    /// An empty trace.
     pub fn new(origin: Instant) -> Trace {
         Trace { origin, most: MOST, spans: vec![], ended: None, sent: 0 }
     }
 
-    /// What was noted.
+    /// The spans recorded.
     pub fn spans(&self) -> &[TraceSpan] {
         &self.spans
     }
 
-    /// When there was no room left, in nanoseconds; `None` if all was noted.
+    /// The time in nanoseconds at which the trace was full; `None` if all spans are recorded.
     pub fn ended(&self) -> Option<u64> {
         self.ended
     }
 
-    /// Notes a phase; `sent` are all bytes that the rank has sent so far.
+    /// Records a phase; `sent` is the number of bytes that the rank has sent so far.
     pub(super) fn phase(&mut self, phase: Phase, name: &'static str, from: Instant, to: Instant, sent: u64) {
         let sent = sent - std::mem::replace(&mut self.sent, sent);
         let (start, end) = (self.nanoseconds(from), self.nanoseconds(to));
         if end - start >= SHORTEST {
-            self.note(TraceSpan { name: name.into(), start, end, kind: SpanKind::Phase { phase, sent } });
+            self.record(TraceSpan { name: name.into(), start, end, kind: SpanKind::Phase { phase, sent } });
         }
     }
 
-    /// Notes a call of a stage.
+    /// Records a call of a stage.
     pub(super) fn stage(&mut self, name: &str, from: Instant, to: Instant, step: u64, bytes: u64) {
         let (start, end) = (self.nanoseconds(from), self.nanoseconds(to));
-        self.note(TraceSpan { name: name.to_owned().into(), start, end, kind: SpanKind::Stage { step, bytes } });
+        self.record(TraceSpan { name: name.to_owned().into(), start, end, kind: SpanKind::Stage { step, bytes } });
     }
 
-    fn note(&mut self, span: TraceSpan) {
+    fn record(&mut self, span: TraceSpan) {
         match self.ended {
             None if self.spans.len() < self.most => self.spans.push(span),
             None => self.ended = Some(span.start),
@@ -91,7 +91,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_trace_ends_when_there_is_no_room_left() {
+    fn a_trace_ends_when_it_is_full() {
         let origin = Instant::now();
         let at = |n: u64| origin + Duration::from_nanos(n);
         let mut trace = Trace { most: 2, ..Trace::new(origin) };

@@ -1,4 +1,4 @@
-//! Transposes: all cells of a field copied into another, which may live in another split or have its axes in another order.
+//! Transposes: copies all cells of a field into another, which may have another decomposition or another order of axes.
 use crate::base::index_transform::IndexTransform;
 use crate::comm::Comm;
 use crate::engine::core::Core;
