@@ -1,4 +1,4 @@
-//! A kernel alone on ndarray arrays: no grid, no ranks, no engine.
+//! Applies a kernel to ndarray arrays, without grid, ranks or engine.
 use crate::cell::{MAX_ROWS, RowPointers};
 use crate::element::Element;
 use crate::extent::Extent;
@@ -9,11 +9,11 @@ use crate::sealed::Sealed;
 use ndarray::{ArrayView3, ArrayViewMut3};
 use std::sync::Arc;
 
-/// Something that can stand for the argument `A` of a kernel of numbers `T`: a 3-D view for a field, a number for [`Uniform`].
+/// An input for the argument `A` of a kernel with elements `T`: a 3-D view for a field, a number for [`Uniform`].
 pub trait Input<T: Element, A: Arg<T>>: Sealed {
-    /// Shape, where it has one.
+    /// The shape of an array; `None` for a number.
     fn shape(&self) -> Option<[usize; 3]>;
-    /// Pointer to the cell (z, y, x), in bytes.
+    /// The address of the cell (z, y, x).
     fn cell(&self, at: [usize; 3]) -> *const u8;
 }
 impl<T: Element, A: FieldArg<T>> Input<T, A> for ArrayView3<'_, A::Element> {
@@ -41,7 +41,7 @@ number!(f64);
 
 /// A tuple of inputs for a tuple of arguments.
 pub trait Inputs<T: Element, A: Args<T>>: Sealed {
-    /// Shapes of those that have one.
+    /// The shapes of the inputs; `None` for numbers.
     fn shapes(&self) -> Vec<Option<[usize; 3]>>;
     /// Pointer to the cell of input `i`.
     fn cell(&self, i: usize, at: [usize; 3]) -> *const u8;
@@ -85,7 +85,7 @@ inputs!(A I 0, B J 1, C K 2, D L 3, E M 4, F N 5);
 /// ```
 ///
 /// # Panics
-/// If shapes differ, x is not contiguous, or the kernel asks for positions or profiles, which need a grid.
+/// If shapes differ, x is not contiguous, or the kernel reads positions or profiles, which need a grid.
 pub fn apply<T, K, I, const N: usize>(kernel: K, inputs: I, mut outputs: [ArrayViewMut3<'_, T>; N])
 where
     T: Element,

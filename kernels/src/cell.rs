@@ -1,12 +1,12 @@
-//! What a kernel sees: the neighbourhood of one cell.
+//! The views that a kernel reads: the neighbourhood of one cell.
 //!
-//! *A row is a pointer.* A kernel gets one pointer for every row that it may read, to the row's first cell; where that row
-//! lies (in memory, in a ring in cache, wrapped around) is the engine's business and costs the kernel nothing.
+//! A kernel gets one pointer for every row that it may read, to the row's first cell. The engine decides whether the row is in
+//! a field's array, in a ring buffer in cache, or wrapped around a periodic end, at no cost to the kernel.
 use crate::element::Element;
 use crate::extent::{Arms, Cube};
 use std::marker::PhantomData;
 
-/// Most rows that one kernel may touch.
+/// Most rows that one kernel may read.
 pub const MAX_ROWS: usize = 96;
 
 /// Pointers to the first cell of every row that a kernel reads. Passed by reference, hence `noalias readonly` to the
@@ -23,7 +23,7 @@ pub type RowPointers = [*const u8; MAX_ROWS];
 ///     type Reads = (Star<1>,);
 ///     type Writes = [f64; 1];
 ///     fn cell(&self, (t,): Near<'_, f64, Self>) -> [f64; 1] {
-///         [t.x::<2>()] // two cells away through a reach of one
+///         [t.x::<2>()] // two cells away with a stencil of radius one
 ///     }
 /// }
 /// let _ = halocline_kernels::row::erase::<f64, _>(&std::sync::Arc::new(TooFar), InstructionSet::Baseline);
@@ -51,8 +51,8 @@ impl<'a, U: Element, S> Cell<'a, U, S> {
 
     #[inline(always)]
     fn load(&self, row: usize, x: isize) -> U {
-        // SAFETY: `row` and `x` lie in the shape (checked when the accessor was compiled), and whoever built the table
-        // gave rows that are readable over the reach of the shape around all cells that it asks for.
+        // SAFETY: `row` and `x` lie in the stencil (checked when the accessor is compiled), and by the contract of
+        // `Arg::view` the rows of the table are readable over the stencil around the cell.
         unsafe { *(self.table[self.first + row] as *const U).offset(self.i as isize + x) }
     }
 }
@@ -118,7 +118,7 @@ impl<U: Element, const R: usize> Cell<'_, U, Cube<R>> {
     }
 }
 
-/// Coefficients that vary along one axis (0: z, 1: y, 2: x), as seen from one cell.
+/// Coefficients that vary along one axis (0: z, 1: y, 2: x), viewed from one cell.
 pub struct Profile<'a, R, const AXIS: usize> {
     row: *const u8,
     i: usize,
@@ -149,7 +149,7 @@ impl<'a, R: Element, const AXIS: usize> Profile<'a, R, AXIS> {
     }
 }
 
-/// A row's place in the grid, filled in by the engine.
+/// The position of a row in the grid, set by the engine.
 #[derive(Clone, Copy, Debug)]
 pub struct RowPosition {
     /// Global index of the row's first cell, z, y, x.
@@ -162,7 +162,7 @@ pub struct RowPosition {
     pub x: *const f64,
 }
 
-/// Where a cell is: see the kernel argument [`crate::Position`].
+/// The position of a cell: see the kernel argument [`crate::Position`].
 pub struct CellPosition<'a> {
     place: &'a RowPosition,
     i: usize,
@@ -171,7 +171,7 @@ pub struct CellPosition<'a> {
 impl<'a> CellPosition<'a> {
     #[inline(always)]
     pub(crate) fn new(table: &'a RowPointers, first: usize, i: usize) -> Self {
-        // SAFETY: whoever built the table put a `Place` there, since the kernel declares the argument `Position`.
+        // SAFETY: by the contract of `Arg::view`, this entry points to a `RowPosition`.
         CellPosition { place: unsafe { &*(table[first] as *const RowPosition) }, i }
     }
 

@@ -1,4 +1,4 @@
-//! What a kernel may read of a field around its cell: reaches, as types and as data.
+//! Stencils: the cells of a field that a kernel may read around its cell, as types ([`Stencil`]) and as data ([`Extent`]).
 //!
 //! ```text
 //!   Pointwise        Star<1>      Forward<1>     Backward<1>    Cube<1>
@@ -9,19 +9,19 @@
 
 use crate::sealed::Sealed;
 
-/// A reach as data: cells below and above the own one on each axis (z, y, x), and whether corners are read.
+/// A stencil extent: cells below and above the centre on each axis (z, y, x), and whether corners are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Extent {
     /// Cells toward lower indices.
     pub below: [usize; 3],
     /// Cells toward higher indices.
     pub above: [usize; 3],
-    /// Cells off the axes are read too.
+    /// True if cells off the axes are read, too.
     pub corners: bool,
 }
 
 impl Extent {
-    /// The own cell only.
+    /// The centre only.
     pub const POINTWISE: Extent = Extent { below: [0; 3], above: [0; 3], corners: false };
 
     /// `r` cells along every axis, without corners.
@@ -34,7 +34,7 @@ impl Extent {
         Extent { below: [r; 3], above: [r; 3], corners: true }
     }
 
-    /// The smallest reach that holds both.
+    /// The smallest extent that covers both.
     pub fn union(&self, other: &Extent) -> Extent {
         Extent {
             below: std::array::from_fn(|a| self.below[a].max(other.below[a])),
@@ -43,32 +43,32 @@ impl Extent {
         }
     }
 
-    /// True if all that `other` reads lies in this one.
+    /// True if this extent contains `other`.
     pub fn covers(&self, other: &Extent) -> bool {
         self.union(other) == *self
     }
 
-    /// True if only the own cell is read.
+    /// True if only the centre is read.
     pub fn is_pointwise(&self) -> bool {
         self.below == [0; 3] && self.above == [0; 3]
     }
 }
 
-/// A reach as a type. Rows are named by their offset (dz, dy), in the order of the pointers that the engine gives.
+/// A stencil as a type. Rows are identified by their offsets (dz, dy), in the order of the row pointers.
 pub trait Stencil: Sealed + Send + Sync + 'static {
-    /// The reach as data.
+    /// The extent of the stencil.
     const EXTENT: Extent;
-    /// How many rows are touched.
+    /// The number of rows read.
     const ROWS: usize;
-    /// Their offsets (dz, dy).
+    /// The offsets (dz, dy) of the rows.
     fn rows() -> Vec<[isize; 2]>;
 }
 
 /// Arms along the axes, no corners: `ZL` cells below and `ZH` above along z, and so on for y and x.
-/// One-sided arms matter on staggered grids, where they halve what is exchanged.
+/// One-sided arms matter on staggered grids, where they halve the communication volume.
 pub struct Arms<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const XL: usize, const XH: usize>;
 
-/// The own cell only.
+/// The centre only.
 pub type Pointwise = Arms<0, 0, 0, 0, 0, 0>;
 /// `R` cells both ways along every axis, no corners.
 pub type Star<const R: usize> = Arms<R, R, R, R, R, R>;
@@ -83,7 +83,7 @@ pub type ArmsY<const L: usize, const H: usize> = Arms<0, 0, L, H, 0, 0>;
 /// `L` cells below and `H` above along z only.
 pub type ArmsZ<const L: usize, const H: usize> = Arms<L, H, 0, 0, 0, 0>;
 
-/// `R` cells every way, with all corners.
+/// `R` cells in every direction, with all corners.
 pub struct Cube<const R: usize>;
 
 impl<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const XL: usize, const XH: usize> Stencil

@@ -4,7 +4,7 @@
 /// several cells at a time, and Rust never contracts `a * b + c` by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InstructionSet {
-    /// What every CPU of this architecture has.
+    /// The instructions of every CPU of this architecture.
     Baseline,
     /// 256-bit vectors.
     Avx2,
@@ -16,12 +16,12 @@ impl InstructionSet {
     /// All of them, narrowest first.
     pub const ALL: [InstructionSet; 3] = [InstructionSet::Baseline, InstructionSet::Avx2, InstructionSet::Avx512];
 
-    /// The widest of this machine.
+    /// The widest instruction set of this machine.
     pub fn best() -> InstructionSet {
         Self::ALL.into_iter().rev().find(|i| i.is_available()).unwrap_or(InstructionSet::Baseline)
     }
 
-    /// True if this machine has it.
+    /// True if this machine has the instruction set.
     pub fn is_available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         return match self {
@@ -39,7 +39,7 @@ impl InstructionSet {
         return self == InstructionSet::Baseline;
     }
 
-    /// As in a job file: `baseline`, `avx2`, `avx512`.
+    /// The name in a job file: `baseline`, `avx2`, `avx512`.
     pub fn name(self) -> &'static str {
         match self {
             InstructionSet::Baseline => "baseline",

@@ -5,7 +5,7 @@ use crate::extent::{Arms, Cube, Extent, Stencil};
 use crate::sealed::Sealed;
 use std::marker::PhantomData;
 
-/// The maths of one cell, generic in the number type `T`.
+/// The computation of one cell, generic in the element type `T`.
 ///
 /// ```
 /// use halocline_kernels::prelude::*;
@@ -25,10 +25,10 @@ use std::marker::PhantomData;
 ///
 /// Mark `cell` (and helpers that it calls) `#[inline(always)]`: only then is it vectorised for the machine's full width.
 pub trait Kernel<T: Element>: Send + Sync + 'static {
-    /// A tuple with one entry per argument: a reach ([`crate::Pointwise`], [`crate::Star`], …), [`As`], [`Uniform`],
+    /// A tuple with one entry per argument: a stencil ([`crate::Pointwise`], [`crate::Star`], …), [`As`], [`Uniform`],
     /// [`Along`] or [`Position`].
     type Reads: Args<T>;
-    /// What it makes: an array or a tuple of at most six numbers.
+    /// The values that the kernel writes: an array or a tuple of at most six numbers.
     type Writes: Outputs;
     /// The new values of one cell.
     fn cell(&self, near: Near<'_, T, Self>) -> Self::Writes;
@@ -43,19 +43,19 @@ pub struct As<U, S>(PhantomData<(U, S)>);
 pub struct Uniform;
 /// Coefficients that vary along one axis (0: z, 1: y, 2: x).
 pub struct Along<const AXIS: usize>;
-/// Where the cell is: position, index, key.
+/// The position, index and key of the cell.
 pub struct Position;
 
-/// An argument as data, for whoever builds the table of rows.
+/// An argument as data, from which the table of row pointers is built.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument {
-    /// A field: numbers, reach, and the rows touched as offsets (dz, dy).
+    /// A field: element type, stencil extent, and the offsets (dz, dy) of the rows read.
     Field {
-        /// The numbers.
+        /// The element type.
         element: ElementType,
-        /// How far it is read.
+        /// The stencil extent.
         extent: Extent,
-        /// Offsets (dz, dy) of the rows, one table slot each.
+        /// Offsets (dz, dy) of the rows, one entry of the table each.
         rows: Vec<[isize; 2]>,
     },
     /// A pointer to one number.
@@ -65,9 +65,9 @@ pub enum Argument {
     },
     /// A pointer to the coefficient of the row's first cell.
     Along {
-        /// The axis that it varies along.
+        /// The axis along which the coefficients vary.
         axis: usize,
-        /// The numbers.
+        /// The element type.
         element: ElementType,
     },
     /// A pointer to a [`crate::cell::RowPosition`].
@@ -76,14 +76,15 @@ pub enum Argument {
 
 /// One argument of a kernel of numbers `T`.
 pub trait Arg<T: Element>: Sealed + 'static {
-    /// What the kernel sees.
+    /// The view of the argument from one cell.
     type View<'a>;
-    /// Slots in the table of rows.
+    /// Entries in the table of row pointers.
     const ROWS: usize;
-    /// The view from cell `i` of the rows from slot `first` on.
+    /// The view from cell `i` of the rows from entry `first` on.
     ///
     /// # Safety
-    /// The table has in these slots the pointers that [`Arg::argument`] asks for, readable over the stencil around the cell.
+    /// In these entries, the table must have the pointers described by [`Arg::argument`], readable over the stencil around the
+    /// cell.
     unsafe fn view(table: &RowPointers, first: usize, i: usize) -> Self::View<'_>;
     /// The argument as data.
     fn argument() -> Argument;
@@ -91,7 +92,7 @@ pub trait Arg<T: Element>: Sealed + 'static {
 
 /// An argument that is a field.
 pub trait FieldArg<T: Element>: Arg<T> {
-    /// Its numbers.
+    /// The element type of the field.
     type Element: Element;
 }
 
@@ -137,7 +138,7 @@ impl<T: Element> Arg<T> for Uniform {
     const ROWS: usize = 1;
     #[inline(always)]
     unsafe fn view(table: &RowPointers, first: usize, _: usize) -> T::Real {
-        // SAFETY: by the contract of `view`, the slot points to one number of this type.
+        // SAFETY: by the contract of `view`, the entry points to one number of this type.
         unsafe { *(table[first] as *const T::Real) }
     }
     fn argument() -> Argument {
@@ -172,9 +173,9 @@ impl<T: Element> Arg<T> for Position {
 
 /// A tuple of arguments.
 pub trait Args<T: Element>: Sealed + 'static {
-    /// What the kernel sees.
+    /// The views of the arguments from one cell.
     type Views<'a>;
-    /// Slots in the table of rows.
+    /// Entries in the table of row pointers.
     const ROWS: usize;
     /// The views from cell `i`.
     ///
@@ -194,7 +195,7 @@ macro_rules! args {
             unsafe fn views(table: &RowPointers, i: usize) -> Self::Views<'_> {
                 let mut first = 0;
                 ($({
-                    // SAFETY: the caller's contract, for this argument's slots.
+                    // SAFETY: the caller's contract, for this argument's entries.
                     let view = unsafe { $A::view(table, first, i) };
                     first += $A::ROWS;
                     view
@@ -218,10 +219,11 @@ args!(A, B, C, D, E, F, G, H);
 args!(A, B, C, D, E, F, G, H, I);
 args!(A, B, C, D, E, F, G, H, I, J);
 
-/// Most numbers that one kernel may make.
+/// Most values that one kernel may write.
 pub const MAX_OUT: usize = 6;
 
-/// What a kernel makes: one to six numbers, as an array or a tuple. Absent ones are `()`, which takes no room and no time.
+/// The outputs of a kernel: one to six numbers, as an array or a tuple. Absent outputs are `()`, which costs neither memory
+/// nor time.
 pub trait Outputs: Sealed {
     /// First.
     type A: Copy + 'static;
@@ -235,9 +237,9 @@ pub trait Outputs: Sealed {
     type E: Copy + 'static;
     /// Sixth.
     type F: Copy + 'static;
-    /// How many there are, and of what type.
+    /// The element types of the outputs.
     fn elements() -> Vec<ElementType>;
-    /// All six.
+    /// The six outputs, `()` for absent ones.
     #[allow(clippy::type_complexity)] // it is a plain list
     fn split(self) -> (Self::A, Self::B, Self::C, Self::D, Self::E, Self::F);
 }

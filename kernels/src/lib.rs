@@ -1,7 +1,7 @@
-//! Kernels: the maths of one cell, with no MPI, no loop and no index arithmetic in sight.
+//! Kernels: the computation of one cell, without MPI, loops or index arithmetic.
 //!
-//! A kernel says what it reads as a tuple of reaches, what it writes, and how the new values of one cell follow. The
-//! compiler refuses a read outside the declared reach. The same kernel runs in `f32`, `f64` and on complex numbers,
+//! A kernel declares the stencils that it reads, the values that it writes, and how the new values of one cell are computed.
+//! A read outside the declared stencil does not compile. The same kernel runs in `f32`, `f64` and on complex numbers,
 //! alone on ndarray arrays ([`apply`]) or in a distributed model of the crate `halocline`.
 pub mod array;
 pub mod cell;
@@ -26,7 +26,7 @@ pub use extent::{Arms, ArmsX, ArmsY, ArmsZ, Backward, Cube, Extent, Forward, Poi
 pub use instruction_set::InstructionSet;
 pub use kernel::{Along, Args, As, Kernel, Near, Outputs, Position, Uniform};
 
-/// All that a file with kernels needs: `use halocline_kernels::prelude::*;`.
+/// The items that a file with kernels needs: `use halocline_kernels::prelude::*;`.
 pub mod prelude {
     pub use crate::math;
     pub use crate::{

@@ -9,17 +9,17 @@ use std::ptr::NonNull;
 use std::slice::from_raw_parts_mut;
 use std::sync::Arc;
 
-/// Where the written rows begin, one pointer per number that a kernel makes.
+/// The addresses of the written rows, one per output of a kernel.
 pub type Rows = [*mut u8; MAX_OUT];
 
-/// A kernel as a function of rows of bytes.
+/// A compiled kernel as a function of rows of bytes.
 pub trait RowKernel: Send + Sync {
     /// Computes the cells `cells` of a row.
     ///
     /// # Safety
-    /// The table has the pointers that the kernel's arguments ask for, in their order, aligned and readable over the
-    /// stencil around these cells. The written rows hold the cells, are aligned for their elements, and overlap neither
-    /// each other nor any row read.
+    /// The table must have the pointers of the kernel's arguments, in their order, aligned and readable over the
+    /// stencil around these cells. The written rows must hold the cells, be aligned for their elements, and overlap
+    /// neither each other nor any row read.
     unsafe fn compute(&self, table: &RowPointers, out: &Rows, cells: Range<usize>);
 
     /// Computes the cells like [`RowKernel::compute`], and writes whole cache lines of the new values to the rows `to` by
@@ -31,23 +31,24 @@ pub trait RowKernel: Send + Sync {
     unsafe fn compute_and_stream(&self, table: &RowPointers, out: &Rows, to: &Rows, cells: Range<usize>);
 }
 
-/// A kernel, compiled and erased.
+/// A compiled kernel with its type erased.
 pub type RowFn = Arc<dyn RowKernel>;
 
-/// Computes cells of a row from one on: table, written rows, the first cell, how many.
+/// A row kernel as a closure of the table, the written rows, the first cell and the number of cells.
 struct Compiled<F> {
     cells: F,
-    /// Bytes of the numbers read and of those written.
+    /// Bytes of the kernel's element type, and of each output.
     size: usize,
     written: Vec<usize>,
     stream: Stream,
 }
 
-/// Rows leave in pieces of about so many bytes: a whole row at once would fill the store queue, and the core would wait.
+/// Bytes of a piece of a row that is written at once by non-temporal stores: a whole row would fill the write-combining
+/// buffers and stall the core.
 const PIECE: usize = 1024;
 
 impl<F> Compiled<F> {
-    /// Where written rows go on at a cell.
+    /// The addresses of the written rows at a cell.
     fn from(&self, out: &Rows, first: usize) -> Rows {
         let mut rows = *out;
         for (row, size) in rows.iter_mut().zip(&self.written) {
@@ -69,14 +70,14 @@ impl<F: Fn(&RowPointers, &Rows, usize, usize) + Send + Sync> RowKernel for Compi
             let rows = self.from(out, first);
             (self.cells)(table, &rows, first, cells);
             for ((from, to), size) in rows.iter().zip(to).zip(&self.written).filter(|((_, to), _)| !to.is_null()) {
-                // SAFETY: the caller's promise; pieces of all types of numbers begin on cache lines.
+                // SAFETY: the contract of this function; pieces begin on cache lines for all element types.
                 unsafe { (self.stream)(to.wrapping_add(first * size), *from, cells * size / LINE * LINE) }
             }
         }
     }
 }
 
-/// The loop over the cells of a row. Absent outputs are `()`, whose rows take no room and no time.
+/// The loop over the cells of a row. Absent outputs are `()`, whose rows cost neither memory nor time.
 ///
 /// # Safety
 /// As [`RowKernel::compute`]; all slices have the length of `a`.
@@ -94,12 +95,12 @@ unsafe fn row_loop<T: Element, K: Kernel<T>>(
     f: &mut [<K::Writes as Outputs>::F],
 ) {
     let n = a.len();
-    // Whole vectors first, then one more that ends with the row: the cells in both are computed twice, to the same bits,
-    // which is cheaper than the rest cell by cell. Only a row shorter than one vector is left to scalars.
+    // Whole vectors first, then one more vector that ends with the row: the overlap is computed twice, to the same bits,
+    // which is cheaper than a scalar remainder loop. Only rows shorter than one vector use scalar code.
     let vector = VECTOR / size_of::<T>();
     let (mut start, mut end) = (0, if n < vector { n } else { n - n % vector });
     loop {
-        // Slices of known and equal length: a check in the loop would take it apart, and with it the loads of complex numbers.
+        // Slices of known and equal length: a bounds check in the loop would prevent vectorisation of complex loads.
         let cells = start..end;
         let (a, b, c) = (&mut a[cells.clone()], &mut b[cells.clone()], &mut c[cells.clone()]);
         let (d, e, f) = (&mut d[cells.clone()], &mut e[cells.clone()], &mut f[cells]);
@@ -149,11 +150,12 @@ row_for!(row_avx512, "avx512f,avx512vl,avx512dq,avx512bw,fma");
 /// A written row as a slice of numbers.
 ///
 /// # Safety
-/// `at` must be the start of a row of `n` numbers `N` that nobody else looks at; where `N` is `()`, it may be anything.
+/// `at` must point to a row of `n` elements `N` that is accessed through this slice only; if `N` is `()`, it may be any
+/// address.
 #[inline(always)]
 unsafe fn written<'a, N>(at: *mut u8, n: usize) -> &'a mut [N] {
     let at = if size_of::<N>() == 0 { NonNull::dangling().as_ptr() } else { at.cast() };
-    // SAFETY: the caller's promise; `()` has no bytes, so that any aligned pointer that is not null will do.
+    // SAFETY: the contract of this function; `()` has no bytes, so any aligned non-null pointer is valid.
     unsafe { from_raw_parts_mut(at, n) }
 }
 
@@ -169,7 +171,7 @@ pub fn erase<T: Element, K: Kernel<T>>(kernel: &Arc<K>, instructions: Instructio
     let written_sizes = K::Writes::elements().into_iter().map(|e| e.size()).collect();
     macro_rules! erased {
         ($row:ident) => {{
-            // SAFETY: the instruction set was found above; the rest is the promise of whoever calls a `RowFn`.
+            // SAFETY: the instruction set was found above; the rest is the contract of `RowKernel`.
             let cells = move |table: &RowPointers, &[a, b, c, d, e, f]: &Rows, first: usize, n: usize| unsafe {
                 $row(
                     &*kernel,
@@ -202,7 +204,7 @@ mod tests {
     use crate::prelude::*;
     use std::ptr::null;
 
-    /// Two different numbers from three neighbours.
+    /// Two outputs from three neighbouring cells.
     struct Mix;
     impl<T: Element> Kernel<T> for Mix {
         type Reads = (ArmsX<1, 1>,);

@@ -1,6 +1,6 @@
 //! Closes the traits that unsafe code relies on: only this crate implements them.
 //!
-//! What a kernel makes is counted and typed by [`crate::Outputs`], which another crate cannot implement:
+//! The outputs of a kernel are counted and typed by [`crate::Outputs`], which another crate cannot implement:
 //! ```compile_fail,E0277
 //! use halocline_kernels::{ElementType, Outputs};
 //! struct Wide;
@@ -10,7 +10,7 @@
 //!     fn split(self) -> ([f64; 64], (), (), (), (), ()) { ([1.0; 64], (), (), (), (), ()) }
 //! }
 //! ```
-//! The rows that a stencil touches come from [`crate::Stencil`]:
+//! The rows that a stencil reads are given by [`crate::Stencil`]:
 //! ```compile_fail,E0277
 //! use halocline_kernels::{Extent, Stencil};
 //! struct Liar;
@@ -41,7 +41,7 @@
 //! use halocline_kernels::{Uniform, kernel::Arg};
 //! <Uniform as Arg<f64>>::view(&[std::ptr::null(); 96], 0, 0);
 //! ```
-//! With `unsafe` and the promise that goes with it, both compile:
+//! In an `unsafe` block that upholds the contract, both compile:
 //! ```
 //! use halocline_kernels::{InstructionSet, Uniform, diffusion::Ftcs, kernel::Arg, row::erase};
 //! let kernel = std::sync::Arc::new(Ftcs::<f64>::new(1.0, 0.1, [1.0; 3]));
@@ -52,7 +52,7 @@
 //! let mut new = [0.0_f64; 4];
 //! let mut out = [std::ptr::null_mut(); 6];
 //! out[0] = new.as_mut_ptr().cast();
-//! // SAFETY: no cell is computed; the first slot points to a number of this type.
+//! // SAFETY: no cell is computed; the first entry points to a number of this type.
 //! unsafe {
 //!     row.compute(&table, &out, 0..0);
 //!     assert_eq!(<Uniform as Arg<f64>>::view(&table, 0, 0), 2.0);

@@ -1,8 +1,8 @@
-//! The compiler refuses what a kernel did not declare to read. Violations stand in const blocks, which only a full build
-//! evaluates: trybuild makes one because a case that must pass stands beside those that must not.
+//! A read outside the declared stencil does not compile. Violations are found in const blocks, which only a full build
+//! evaluates: trybuild runs a full build because one case must pass.
 
 #[test]
-fn a_kernel_reads_no_further_than_it_says() {
+fn reads_outside_the_declared_stencil_do_not_compile() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/stencil/within.rs");
     cases.compile_fail("tests/stencil/too_far.rs");

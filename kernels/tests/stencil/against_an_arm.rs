@@ -1,4 +1,4 @@
-//! Ahead of the cell through arms that reach behind it.
+//! A forward read with a backward stencil.
 use halocline_kernels::prelude::*;
 use halocline_kernels::row::erase;
 use std::sync::Arc;

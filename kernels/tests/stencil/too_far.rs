@@ -1,4 +1,4 @@
-//! Two cells away through a reach of one.
+//! Two cells away with a stencil of radius one.
 use halocline_kernels::prelude::*;
 use halocline_kernels::row::erase;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! All that a reach allows: the ends of a star, the corners of a cube, the open side of one-sided arms.
+//! All reads that stencils allow: the ends of a star, the corners of a cube, the open side of one-sided arms.
 use halocline_kernels::prelude::*;
 use halocline_kernels::row::erase;
 use std::sync::Arc;
