@@ -13,7 +13,7 @@ pub const MAX_ROWS: usize = 96;
 /// compiler, which keeps them in registers.
 pub type RowPointers = [*const u8; MAX_ROWS];
 
-/// One field of numbers `U`, as seen from one cell through the shape `S`. Offsets are const parameters: a read outside
+/// The view of a field with elements `U` from one cell, over the stencil `S`. Offsets are const parameters: a read outside
 /// the declared stencil does not compile.
 ///
 /// ```compile_fail
