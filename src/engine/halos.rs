@@ -198,7 +198,7 @@ mod tests {
     use crate::prelude::*;
     use crate::program::Program;
 
-    /// Adds up what a reach reads, with weights by place.
+    /// Sums all cells of a stencil, weighted by their offsets.
     fn sum(s: &mut Schedule, from: Field<f64>, to: Field<f64>, extent: Extent) {
         s.tiles("sum", [(from, extent)], [to], move |[old], [mut new]| {
             let [z, y, x] = extent.below;
@@ -216,8 +216,8 @@ mod tests {
         model.direct(direct);
         model.fixed_step(0.5);
         // Boundary values vary along the boundary and with time.
-        let wall = Boundary::function(|at, time| 3.0 * at.z * at.z + time);
-        let a = model.field::<f64>("a").initial(|at| at.uniform(1)).boundary(wall).build()?;
+        let condition = Boundary::function(|at, time| 3.0 * at.z * at.z + time);
+        let a = model.field::<f64>("a").initial(|at| at.uniform(1)).boundary(condition).build()?;
         let others = ["b", "c", "d"].map(|name| model.field::<f64>(name).boundary(Boundary::Reflecting).build());
         let [b, c, d] = others;
         let (b, c, d) = (b?, c?, d?);

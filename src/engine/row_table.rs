@@ -93,7 +93,7 @@ impl RowTable {
     }
 
     /// The table of row `r`, the `i`th of the plane. `wrapped` gives the index of a row as it is counted in the grid, and
-    /// `position` that of the row's first cell.
+    /// `position` gives the position of the first cell.
     #[inline(always)]
     pub fn row(
         &mut self,

@@ -145,7 +145,7 @@ impl<'a> Worker<'a> {
             let memory = array.cell_mut(self.sweep.index(self.plane, range.rows.start));
             let (row, step) = match &tile.rings[v] {
                 Some(ring) => (ring.row(self.plane, range.rows.start), ring.stride),
-                // A instance that nobody reads is computed on the tile alone.
+                // A value that no instance reads is computed on the tile only.
                 None if stands && !in_place && !self.sweep.streams && instance.overlap[t] == [0, 0] => {
                     (memory, memory_step)
                 }
