@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 /// The hash of the cells of one field that have been seen so far.
 ///
 /// ```
-/// use halocline::{Comm, state::{FieldHash, state_hash}};
+/// use halocline::{Comm, engine::state_hash::{FieldHash, state_hash}};
 /// use halocline_kernels::ElementType;
 /// let mut temperature = FieldHash::new(ElementType::F64);
 /// let row: Vec<u8> = [280.0_f64, 281.5].iter().flat_map(|x| x.to_ne_bytes()).collect();
