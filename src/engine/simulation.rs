@@ -199,7 +199,7 @@ impl Simulation {
         let started = Instant::now();
         self.do_stage(id)?;
         let program = self.core.program();
-        let bytes = program.declared.bytes_of_stages([id]);
+        let bytes = program.stage_bytes[id.0];
         self.core.timers.record_stage(&program.stage(id).name, started, self.core.steps, bytes);
         Ok(())
     }

@@ -37,6 +37,8 @@ pub struct Program {
     pub(crate) once_in_step: Vec<usize>,
     /// The name and the quantity of each diagnostic.
     pub(crate) diagnostics: Vec<(String, Measured)>,
+    /// By stage, the bytes that all ranks together must move in one call.
+    pub(crate) stage_bytes: Vec<u64>,
 }
 
 /// The quantity that a diagnostic measures, by id.
@@ -65,6 +67,7 @@ impl Program {
         let domains = domains(&declared, &extent, ranks)?;
         let double = read_and_written(&declared);
         let depths = HaloDepths::of(&declared, &domains, &extent, &double);
+        let stage_bytes = (0..declared.stages.len()).map(|id| declared.bytes_of_stages([StageId(id)])).collect();
         let mut program = Program {
             ranks,
             domains,
@@ -77,6 +80,7 @@ impl Program {
             once: 0,
             once_in_step: vec![],
             diagnostics,
+            stage_bytes,
             declared,
         };
         let (start, step) = (std::mem::take(&mut program.declared.start), std::mem::take(&mut program.declared.step));
