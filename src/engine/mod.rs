@@ -1,6 +1,7 @@
 //! The engine: executes a program on a rank. Halos are exchanged when a stage needs them, communication overlaps with the
 //! computation of cells that need no message, and a stale halo is never read.
 mod accumulator;
+mod advance;
 mod boundary_fill;
 mod cells;
 mod coefficients;

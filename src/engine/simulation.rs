@@ -1,41 +1,35 @@
-//! A simulation: executes the lists of a program, stage by stage or fused.
+//! A simulation: a compiled model with its memory, and what it can be asked.
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::accumulator::Measurement;
-use crate::engine::cells;
 use crate::engine::core::Core;
 use crate::engine::exchange::Exchange;
 use crate::engine::fields::Fields;
-use crate::engine::fused::{Candidate, Fusion};
-use crate::engine::lines::{self, TransposeBuffers};
-use crate::engine::phase::Phase;
-use crate::engine::points;
+use crate::engine::fused::Fusion;
+use crate::engine::lines::TransposeBuffers;
 use crate::engine::records::RecordStore;
 use crate::engine::reduce;
-use crate::engine::sources::{self, SourceProgress};
+use crate::engine::sources::SourceProgress;
 use crate::engine::timers::Timers;
-use crate::engine::transpose;
 use crate::model::builder::Model;
 use crate::model::handle::{DT, Field, Scalar, TIME};
 use crate::model::reduction::Reduction;
 use crate::model::source::Source;
-use crate::model::stage::{StageId, Work};
+use crate::model::stage::Work;
 use crate::program::domain::Domain;
-use crate::program::lists::{GroupId, ListId, Op};
 use crate::program::{Measured, Program};
 use halocline_kernels::Element;
 use std::cell::OnceCell;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// A compiled model: allocated, filled, ready to advance.
 pub struct Simulation {
     pub(super) core: Core,
-    fusion: Fusion,
+    pub(super) fusion: Fusion,
     /// By stage: the transpose buffers of stages on lines, if the axis of the lines is decomposed.
-    lines: Vec<Option<TransposeBuffers>>,
+    pub(super) lines: Vec<Option<TransposeBuffers>>,
     /// By stage: the exchange of a transpose.
-    transposes: Vec<Option<Exchange>>,
+    pub(super) transposes: Vec<Option<Exchange>>,
     pub(super) records: RecordStore,
     pub(super) sources: Vec<Option<Box<dyn Source>>>,
     /// By source: its progress.
@@ -44,7 +38,7 @@ pub struct Simulation {
     pub(super) once: Vec<bool>,
     pub(super) started: bool,
     /// Bytes of memory traffic of all ranks so far.
-    moved: u64,
+    pub(super) moved: u64,
     /// Hashes of fields that no stage writes; computed on first use.
     pub(super) constants: OnceCell<Vec<(String, u64)>>,
 }
@@ -85,184 +79,6 @@ impl Simulation {
             constants: OnceCell::new(),
             core: Core::new(comm, fields),
         })
-    }
-
-    /// Runs the stages that come before the first step, unless they have run already. Collective.
-    ///
-    /// # Errors
-    /// If a stage fails.
-    pub fn start(&mut self) -> Result<()> {
-        if !self.started {
-            self.started = true;
-            let done = self.run_list(self.program().start);
-            crate::comm::clear_current_stage();
-            done?;
-        }
-        Ok(())
-    }
-
-    /// Advances by `steps` steps. Collective; all ranks pass the same number.
-    ///
-    /// # Errors
-    /// If a stage fails.
-    pub fn advance(&mut self, steps: u64) -> Result<()> {
-        self.start()?;
-        let mut left = steps;
-        let mut done = Ok(());
-        while left > 0 && done.is_ok() {
-            let most = usize::try_from(left).unwrap_or(usize::MAX);
-            done = self.advance_some(most).map(|steps| left -= steps as u64);
-        }
-        crate::comm::clear_current_stage();
-        done
-    }
-
-    /// Advances by at most `most` steps, and returns how many.
-    fn advance_some(&mut self, most: usize) -> Result<usize> {
-        let program = self.core.program();
-        let first = program.once_in_step.iter().any(|&list| !self.once[list]);
-        if program.depths.most == 0 || first {
-            self.one_step()?;
-            return Ok(1);
-        }
-        let (number, candidate, open) = self.fusion.next(&self.core, most);
-        let steps = candidate.steps.min(most);
-        let started = Instant::now();
-        match candidate {
-            Candidate { rows: 0, .. } => self.one_step()?,
-            Candidate { rows, .. } => match self.fusion.block(&self.core, steps) {
-                Some(block) => {
-                    let bytes = steps as u64 * self.bytes_of(program.step);
-                    self.moved += bytes;
-                    self.fusion.run_steps(&mut self.core, &block, rows, bytes)?;
-                }
-                None => self.one_step()?,
-            },
-        }
-        if open {
-            self.fusion.measured(&self.core.comm, number, started, steps);
-        }
-        Ok(steps)
-    }
-
-    /// Runs one step, stage by stage.
-    fn one_step(&mut self) -> Result<()> {
-        self.core.fields.set_scalar(DT, self.core.fields.scalars[DT]);
-        self.run_list(self.program().step)?;
-        self.core.tick();
-        Ok(())
-    }
-
-    fn run_list(&mut self, list: ListId) -> Result<()> {
-        let program = self.core.program();
-        self.moved += program.lists[list.0].bytes;
-        for op in program.ops(list) {
-            match op {
-                Op::Stage(stage) => self.run_stage(*stage)?,
-                Op::Group(group) => self.run_group(*group)?,
-                Op::Repeat(n, body) => (0..*n).try_for_each(|_| self.run_list(*body))?,
-                Op::Until(condition, most, body) => {
-                    for _ in 0..*most {
-                        if condition.holds(&self.core.fields.scalars) {
-                            break;
-                        }
-                        self.run_list(*body)?;
-                    }
-                }
-                Op::Once(number, body) => {
-                    if !std::mem::replace(&mut self.once[*number], true) {
-                        self.run_list(*body)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs the stages of a group, fused or one by one, whichever is faster.
-    fn run_group(&mut self, id: GroupId) -> Result<()> {
-        let program = self.core.program();
-        let group = &program.groups[id.0];
-        let (number, candidate, open) = self.fusion.next_of_group(&self.core, id);
-        let started = Instant::now();
-        match candidate {
-            Candidate { rows: 0, .. } => group.block.stages.iter().try_for_each(|&stage| self.run_stage(stage))?,
-            Candidate { rows, .. } => self.fusion.run_group(&mut self.core, group, rows)?,
-        }
-        if open {
-            self.fusion.group_measured(&self.core.comm, id, number, started);
-        }
-        Ok(())
-    }
-
-    fn run_stage(&mut self, id: StageId) -> Result<()> {
-        let started = Instant::now();
-        self.do_stage(id)?;
-        let program = self.core.program();
-        let bytes = program.stage_bytes[id.0];
-        self.core.timers.record_stage(&program.stage(id).name, started, self.core.steps, bytes);
-        Ok(())
-    }
-
-    fn do_stage(&mut self, id: StageId) -> Result<()> {
-        let program = self.core.program();
-        let stage = program.stage(id);
-        crate::comm::set_current_stage(&stage.name, self.core.steps);
-        let written = match &stage.work {
-            Work::Cells { .. } => {
-                cells::run(&mut self.core, id);
-                None
-            }
-            Work::Tiles(work) => {
-                cells::run_tiles(&mut self.core, stage, work);
-                None
-            }
-            Work::Reduce { op, .. } => {
-                let kernel = self.core.kernel(id).clone();
-                Some(reduce::run(&mut self.core, stage, &kernel, *op).value)
-            }
-            Work::Scalar(f) => {
-                let from: Vec<f64> = stage.scalars_read.iter().map(|&s| self.core.fields.scalars[s]).collect();
-                Some(f(&from))
-            }
-            Work::Lines { axis, lines } => {
-                lines::run(&mut self.core, stage, *axis, lines, &mut self.lines[id.0]);
-                None
-            }
-            Work::Transpose(transform) => {
-                transpose::run(&mut self.core, stage, *transform, &mut self.transposes[id.0]);
-                None
-            }
-            Work::Point { cell: (block, index), update } => {
-                let time = self.time();
-                points::update(&mut self.core, stage.writes[0], *block, *index, time, update)?;
-                self.core.written(&stage.writes);
-                None
-            }
-            Work::Receive { source, update } => {
-                let until = self.time();
-                let arrivals = sources::take(&self.core.comm, self.sources[*source].as_mut(), until)?;
-                let given = self.taken[*source].given + arrivals.len() as u64;
-                self.taken[*source] = SourceProgress { given, until };
-                for r in &arrivals {
-                    points::update(&mut self.core, stage.writes[0], r.block, r.index, r.value, update)?;
-                }
-                if !arrivals.is_empty() {
-                    self.core.written(&stage.writes);
-                }
-                None
-            }
-            Work::Records { records, work } => {
-                let started = Instant::now();
-                let sum = self.records.run(&self.core.comm, *records, work);
-                self.core.timers.record(Phase::Compute, started);
-                Some(sum)
-            }
-        };
-        if let (Some(value), Some(scalar)) = (written, stage.scalar_written) {
-            self.core.fields.set_scalar(scalar, value);
-        }
-        Ok(())
     }
 
     /// Reduces all cells to a number, the same on every rank. Collective.
@@ -396,12 +212,6 @@ impl Simulation {
     /// Bytes of memory traffic of all ranks so far, which the effective throughput T_eff counts.
     pub(crate) fn moved(&self) -> u64 {
         self.moved
-    }
-
-    /// Bytes of memory traffic of a list, including its loops of a fixed length.
-    fn bytes_of(&self, list: ListId) -> u64 {
-        let body = |op: &Op| if let Op::Repeat(n, body) = op { *n as u64 * self.bytes_of(*body) } else { 0 };
-        self.program().lists[list.0].bytes + self.program().ops(list).iter().map(body).sum::<u64>()
     }
 
     /// Describes how steps are fused, or why not.

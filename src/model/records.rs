@@ -107,19 +107,19 @@ impl RecordDeclaration {
     }
 }
 
-/// Takes all records out: their bytes by the rank that each belongs to, for a number of ranks.
+/// Removes all records of a rank and returns their bytes by target rank; the second argument is the number of ranks.
 pub(crate) type ScatterFn = Arc<dyn Fn(&mut ErasedRecords, usize) -> Vec<Vec<u8>> + Send + Sync>;
-/// Passes a number of every record to a function.
+
+/// Passes a number of every record to the second argument, which sums them.
 pub(crate) type SumFn = Arc<dyn Fn(&ErasedRecords, &mut dyn FnMut(f64)) + Send + Sync>;
 
 /// The work of a stage on a set of records.
 #[derive(Clone)]
 pub(crate) enum RecordWork {
-    /// Removes all records of a rank and returns their bytes by target rank; the second argument is the number of
-    /// ranks.
+    /// Moves records to the rank that each belongs to.
     Scatter(ScatterFn),
     /// Changes a rank's own records.
     Update(Arc<dyn Fn(&mut ErasedRecords) + Send + Sync>),
-    /// Passes a number of every record to the second argument, which sums them.
+    /// Sums a number of every record over all ranks.
     Sum(SumFn),
 }

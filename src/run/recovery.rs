@@ -5,7 +5,7 @@ use super::options::Options;
 use crate::base::background;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
-use crate::saved::attempt::{Attempt, last_attempt};
+use crate::saved::attempt::{AttemptId, last_attempt};
 use crate::saved::outcome;
 use crate::saved::replica::MemorySegment;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 pub(super) struct BeforeFailure {
     ranks: usize,
     /// The last attempt of the run in the directory, if there was one.
-    attempt: Vec<Attempt>,
+    attempt: Vec<AttemptId>,
 }
 
 impl BeforeFailure {

@@ -12,10 +12,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The attempt file in a run directory. Its contents name the current attempt; its modification time is the heartbeat.
 pub(super) const FILE: &str = ".life";
 
-/// One start of a run. The run directory belongs to the latest attempt; an earlier one that was taken for dead and
+/// The identity of an attempt, which is one start of a run. The run directory belongs to the latest attempt; an earlier one that was taken for dead and
 /// replaced must not write there any more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
+pub struct AttemptId {
     /// The identifier of the run, the same in all of its attempts.
     pub run: String,
     /// The number of this attempt, from 1.
@@ -35,16 +35,16 @@ pub struct TimeLevel {
     pub step: u64,
 }
 
-impl Attempt {
+impl AttemptId {
     /// The first attempt of a new run.
-    pub(super) fn first() -> Attempt {
+    pub(super) fn first() -> AttemptId {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        Attempt { run: format!("{now:x}-{}", process::id()), number: 1, process: process::id(), from: None }
+        AttemptId { run: format!("{now:x}-{}", process::id()), number: 1, process: process::id(), from: None }
     }
 
     /// The attempt that follows, started by this process from replicated state if there is any.
-    pub(super) fn next(self, from: Option<TimeLevel>) -> Attempt {
-        Attempt { number: self.number + 1, from, process: process::id(), ..self }
+    pub(super) fn next(self, from: Option<TimeLevel>) -> AttemptId {
+        AttemptId { number: self.number + 1, from, process: process::id(), ..self }
     }
 
     /// Writes the attempt file in `dir`: from now on the directory belongs to this attempt.
@@ -68,16 +68,16 @@ impl Attempt {
 }
 
 /// The latest attempt of the run in `dir`; none if the attempt file is missing or invalid.
-pub fn last_attempt(dir: &Path) -> Option<Attempt> {
-    let attempt: Attempt = serde_json::from_slice(&regular_file::read(&dir.join(FILE)).ok()?).ok()?;
-    Some(attempt).filter(Attempt::is_valid)
+pub fn last_attempt(dir: &Path) -> Option<AttemptId> {
+    let attempt: AttemptId = serde_json::from_slice(&regular_file::read(&dir.join(FILE)).ok()?).ok()?;
+    Some(attempt).filter(AttemptId::is_valid)
 }
 
 /// Checks that a run directory still belongs to an attempt.
 #[derive(Clone, Debug)]
 pub struct Fence {
     /// The attempt that made this fence.
-    pub attempt: Attempt,
+    pub attempt: AttemptId,
     path: PathBuf,
     text: String,
 }

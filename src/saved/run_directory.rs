@@ -1,5 +1,5 @@
 //! The run directory: checks, acquisition, removal of an earlier run.
-use super::attempt::{self, Attempt, Fence, TimeLevel, last_attempt};
+use super::attempt::{self, AttemptId, Fence, TimeLevel, last_attempt};
 use crate::base::{Error, Result};
 use crate::config::{JobFile, WRITTEN_BY};
 use crate::files::{durable, replace};
@@ -53,7 +53,7 @@ pub fn acquire(dir: &Path, force: bool, file: &JobFile) -> Result<Fence> {
         clear(dir)?;
     }
     write_job(dir, file)?;
-    Attempt::first().begin(dir)
+    AttemptId::first().begin(dir)
 }
 
 /// Acquires the directory of an existing run for its next attempt, with this job file, which continues `from` a replicated
@@ -67,7 +67,7 @@ pub fn reacquire(dir: &Path, file: &JobFile, from: Option<TimeLevel>) -> Result<
     // The old summary would state that the run is done.
     durable::remove(&dir.join("summary.json"))?;
     write_job(dir, file)?;
-    last.map_or_else(Attempt::first, |last| last.next(from)).begin(dir)
+    last.map_or_else(AttemptId::first, |last| last.next(from)).begin(dir)
 }
 
 fn write_job(dir: &Path, file: &JobFile) -> Result<()> {

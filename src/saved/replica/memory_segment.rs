@@ -3,7 +3,7 @@ use super::shard::Manifest;
 use crate::base::{Error, Result};
 use crate::comm::{Comm, node};
 use crate::files::durable;
-use crate::saved::attempt::{Attempt, TimeLevel, last_attempt};
+use crate::saved::attempt::{AttemptId, TimeLevel, last_attempt};
 use crate::saved::outcome;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -145,7 +145,9 @@ fn is_left_over(run: &Path, node: &Path) -> bool {
     }
     let output = Path::new(&origin);
     match last_attempt(output) {
-        Some(Attempt { run: now, .. }) => run.file_name().is_some_and(|name| *name != *now) || outcome::is_done(output),
+        Some(AttemptId { run: now, .. }) => {
+            run.file_name().is_some_and(|name| *name != *now) || outcome::is_done(output)
+        }
         None => matches!(fs::exists(output), Ok(false)),
     }
 }

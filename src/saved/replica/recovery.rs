@@ -6,7 +6,7 @@ use crate::base::hyperslab::{ContiguousRuns, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::Saved;
-use crate::saved::attempt::{Attempt, TimeLevel};
+use crate::saved::attempt::{AttemptId, TimeLevel};
 use halocline_kernels::ElementType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ type Held = (String, PathBuf, Manifest);
 
 /// The newest complete state of the run whose last attempt is `last`; none if there is none. Incomplete newer states are
 /// reported on stderr. Collective.
-pub(crate) fn find(comm: &Comm, segment: &MemorySegment, last: &Attempt) -> Option<ReplicatedState> {
+pub(crate) fn find(comm: &Comm, segment: &MemorySegment, last: &AttemptId) -> Option<ReplicatedState> {
     let shards = if segment.is_node_leader() { segment.shards() } else { vec![] };
     let listed = comm.all_gather(&serde_json::to_vec(&shards).expect("paths and headers"));
     let mut held: Vec<Held> = vec![];

@@ -2,7 +2,7 @@ use super::*;
 use crate::base::Result;
 use crate::comm::ranks;
 use crate::comm::{Comm, Reduce};
-use crate::saved::attempt::{Attempt, TimeLevel};
+use crate::saved::attempt::{AttemptId, TimeLevel};
 use crate::saved::checkpoint::tests::model;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +15,7 @@ type End = (String, Option<TimeLevel>);
 struct Play {
     memory: tempfile::TempDir,
     /// The last attempt, as the run directory would name it.
-    last: Option<Attempt>,
+    last: Option<AttemptId>,
 }
 
 impl Play {
@@ -23,7 +23,7 @@ impl Play {
         Play { memory: tempfile::tempdir().unwrap(), last: None }
     }
 
-    fn attempt(number: u64, from: Option<TimeLevel>) -> Attempt {
+    fn attempt(number: u64, from: Option<TimeLevel>) -> AttemptId {
         let from = from.map_or("null".into(), |m| format!(r#"{{"life":{},"step":{}}}"#, m.attempt, m.step));
         serde_json::from_str(&format!(r#"{{"run":"r","number":{number},"process":1,"from":{from}}}"#)).unwrap()
     }
