@@ -1,4 +1,6 @@
 //! Whole jobs in new processes: their output and exit codes, on in-process ranks and, if it is installed, under `mpirun`.
+mod mpirun;
+
 use halocline::comm::{Launch, RawMessage, Reduce, selftest};
 use halocline::{Comm, Error, Result};
 use std::process::{Command, Output};
@@ -72,16 +74,13 @@ fn launches(job: &str, ranks: usize) -> Vec<(&'static str, Command)> {
     let mut alone = Command::new(&program);
     alone.args(arguments).env("HALOCLINE_TEST_RANKS", ranks.to_string());
     let mut launches = vec![("in-process", alone)];
-    if cfg!(feature = "mpi") && Command::new("mpirun").arg("--version").output().is_ok() {
-        let mut mpirun = Command::new("mpirun");
-        mpirun.args(["-n", &ranks.to_string()]).arg(program).args(arguments);
+    if mpirun::missing().is_none() {
+        let mut mpirun = mpirun::mpirun(ranks, &program);
+        mpirun.args(arguments);
         launches.push(("MPI", mpirun));
     }
     for (_, command) in &mut launches {
         command.env("HALOCLINE_TEST_JOB", job).env_remove("RUST_BACKTRACE");
-        // Open MPI requires these if root runs it, and if there are more ranks than cores.
-        let settings = ["ALLOW_RUN_AS_ROOT", "ALLOW_RUN_AS_ROOT_CONFIRM", "MCA_rmaps_base_oversubscribe"];
-        command.envs(settings.map(|name| (format!("OMPI_{name}"), "1")));
     }
     launches
 }

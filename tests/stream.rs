@@ -1,5 +1,7 @@
 //! Streams written by separate programs: MPI ranks write the same files as one process, and a kill leaves complete instants
 //! only.
+mod mpirun;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -13,17 +15,19 @@ fn torture() -> PathBuf {
 }
 
 fn run(command: &mut Command) -> (bool, String) {
-    // As root, and with more ranks than cores.
-    let settings = ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"];
-    command.envs(settings.map(|name| (name, "1")));
+    command.envs(mpirun::SETTINGS);
     let Output { status, stdout, stderr } = command.output().expect("it starts");
     (status.success(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
 }
 
-fn has(program: &str) -> bool {
-    let there = Command::new(program).arg("--version").output().is_ok();
+fn has_mpirun() -> bool {
+    mpirun::missing().inspect(|why| eprintln!("skipped: streams of MPI ranks: {why}")).is_none()
+}
+
+fn has_h5diff() -> bool {
+    let there = Command::new("h5diff").arg("--version").output().is_ok();
     if !there {
-        eprintln!("skipped: no {program} here");
+        eprintln!("skipped: streams of MPI ranks: there is no h5diff");
     }
     there
 }
@@ -36,7 +40,7 @@ fn count(dir: &Path) -> String {
 
 #[test]
 fn mpi_ranks_write_what_threads_write() {
-    if !cfg!(feature = "mpi") || !has("mpirun") || !has("h5diff") {
+    if !has_mpirun() || !has_h5diff() {
         return;
     }
     let dir = tempfile::tempdir().expect("a folder");
@@ -44,11 +48,10 @@ fn mpi_ranks_write_what_threads_write() {
     let (good, text) = run(Command::new(torture()).arg("write").arg(&serial).args(["1", "7"]));
     assert!(good, "{text}");
     assert_eq!(count(&serial), "7 complete instants");
-    for ranks in ["1", "3", "5"] {
-        let parallel = dir.path().join(ranks);
-        let program = torture();
-        let (good, text) =
-            run(Command::new("mpirun").args(["-n", ranks]).arg(program).arg("write").arg(&parallel).args([ranks, "7"]));
+    for ranks in [1, 3, 5] {
+        let (number, mut command) = (ranks.to_string(), mpirun::mpirun(ranks, &torture()));
+        let parallel = dir.path().join(&number);
+        let (good, text) = run(command.arg("write").arg(&parallel).args([&number, "7"]));
         assert!(good, "{text}");
         assert_eq!(count(&parallel), "7 complete instants");
         for file in ["fields.h5", "fields/000000.h5", "fields/000002.h5"] {
@@ -68,7 +71,7 @@ fn a_kill_leaves_complete_instants() {
 
 #[test]
 fn a_killed_mpi_rank_leaves_complete_instants() {
-    if !cfg!(feature = "mpi") || !has("mpirun") {
+    if !has_mpirun() {
         return;
     }
     let dir = tempfile::tempdir().expect("a folder");

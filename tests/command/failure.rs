@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use support::Ranks::{self, Mpi, Threads};
 use support::{
-    Disk, Run, both, has_mpirun, instants, lives, nothing_half_written, outcome, run, signal, skipped, smoke, soon,
+    Disk, Run, both, has_mpirun, instants, is_alive, nothing_half_written, outcome, run, signal, skipped, smoke, soon,
 };
 use tempfile::TempDir;
 
@@ -206,8 +206,8 @@ fn a_rank_that_is_killed_ends_the_others() {
         let ended = running.ends();
         assert!(!ended.status.success() && ended.waited < soon(), "rank {victim}: {} {:?}", ended.status, ended.waited);
         let over = Instant::now();
-        while ranks.iter().any(|&rank| lives(rank)) {
-            assert!(over.elapsed() < soon(), "a rank lives on");
+        while ranks.iter().any(|&rank| is_alive(rank)) {
+            assert!(over.elapsed() < soon(), "a rank is still alive");
             std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(outcome(&output), None);
@@ -273,7 +273,7 @@ fn a_second_signal_ends_a_run_that_hangs() {
     signal("STOP", &[ranks[2]]);
     signal("TERM", &[ranks[0]]);
     std::thread::sleep(Duration::from_millis(1200));
-    assert!(lives(ranks[0]), "one signal is no order to die");
+    assert!(is_alive(ranks[0]), "one signal is no order to die");
     signal("TERM", &[ranks[0]]);
     let ended = running.ends();
     assert!(!ended.status.success() && ended.waited < soon(), "{} {:?}", ended.status, ended.waited);

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use support::Ranks::{self, Mpi, Threads};
 use support::{
-    Run, Running, at_most, half_written, has_mpirun, instants, lives, must_hit, nothing_half_written, patient, random,
-    run, signal, smoke,
+    Run, Running, at_most, half_written, has_mpirun, instants, is_alive, must_hit, nothing_half_written, patient,
+    random, run, signal, smoke,
 };
 
 /// Streams of the run, and the variable that is looked at.
@@ -114,8 +114,8 @@ fn kills(ranks: Ranks) {
 /// Ranks end a moment after their launcher, and may be writing until then.
 fn wait_for_the_last(processes: &[u32]) {
     let since = Instant::now();
-    while processes.iter().any(|&process| lives(process)) {
-        assert!(since.elapsed() < patient(30), "a rank lives on");
+    while processes.iter().any(|&process| is_alive(process)) {
+        assert!(since.elapsed() < patient(30), "a rank is still alive");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

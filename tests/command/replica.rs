@@ -1,9 +1,9 @@
 //! Runs that keep their state in the memory of nodes go on from there when a rank or a node is lost: on other ranks and
 //! nodes, with the same bits. Ranks of one machine play nodes. `HALOCLINE_KILLS=100` kills as many attempts; it
 //! is 6 otherwise. `HALOCLINE_SEED` repeats the random choices.
-mod lives;
+mod attempts;
 mod support;
-use lives::{long, noted, same_output, sealed};
+use attempts::{long, noted, same_output, sealed};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use support::Ranks::{self, Mpi, Threads};
 use support::{
-    Disk, Ended, Run, Running, at_most, has_mpirun, lives, must_hit, patient, random, run, signal, smokes, verified,
+    Disk, Ended, Run, Running, at_most, has_mpirun, is_alive, must_hit, patient, random, run, signal, smokes, verified,
 };
 use tempfile::TempDir;
 
@@ -54,7 +54,7 @@ impl Nodes {
         files.map(|file| file.path()).filter(|path| path.file_name().is_some_and(|name| name != "origin")).collect()
     }
 
-    /// The lives that have left pieces.
+    /// The attempts that have left pieces.
     fn lives(&self) -> BTreeSet<String> {
         let all = ["n0", "n1", "n2"].map(|node| self.pieces(node)).concat();
         let life = |path: &PathBuf| path.file_name()?.to_str()?.split('-').next().map(str::to_owned);
@@ -83,8 +83,8 @@ fn ranks(n: usize) -> Ranks {
 fn kill(mut running: Running, all: &[u32], which: usize) -> Ended {
     signal("KILL", &[all[which % all.len()]]);
     let waiting = Instant::now();
-    while all.iter().any(|&process| lives(process)) {
-        assert!(waiting.elapsed() < patient(30), "a rank lives on");
+    while all.iter().any(|&process| is_alive(process)) {
+        assert!(waiting.elapsed() < patient(30), "a rank is still alive");
         std::thread::sleep(Duration::from_millis(10));
     }
     running.is_stuck(patient(15));
@@ -132,7 +132,7 @@ fn every_job_goes_on_after_the_loss_of_a_node() {
     }
 }
 
-/// Kills lives of a run that saves nothing on disk, and loses nodes, but never two at once.
+/// Kills attempts of a run that saves nothing on disk, and loses nodes, but never two at once.
 #[test]
 fn nothing_is_lost_while_one_copy_is_left() {
     let nodes = Nodes::new();
@@ -147,7 +147,7 @@ fn nothing_is_lost_while_one_copy_is_left() {
     let (mut ended_by_itself, mut lost_in) = (0, BTreeSet::new());
     while killed < kills {
         let on = ranks(random.usize(3..=5));
-        let life = nodes.on(on, 3, 0, &arguments).with_all(lives::LONG).with_all(IN_MEMORY_ONLY);
+        let life = nodes.on(on, 3, 0, &arguments).with_all(attempts::LONG).with_all(IN_MEMORY_ONLY);
         let running = life.starts();
         std::thread::sleep(takes.mul_f64(random.f64()) + Duration::from_millis(50));
         let all = running.ranks(on);
@@ -160,7 +160,7 @@ fn nothing_is_lost_while_one_copy_is_left() {
             assert!(last == 0 || !ended.err.contains("starts from the beginning"), "{last}: {}", ended.err);
         }
         if ended.status.success() {
-            // The life before may have been killed when all was done.
+            // The attempt before may have been killed when all was done.
             assert!(ended.out.starts_with("the run is already complete") || ended.state() == expected);
             fs::remove_dir_all(&output).unwrap();
             (last, ended_by_itself, lost_in) = (0, ended_by_itself + 1, BTreeSet::new());
@@ -169,18 +169,20 @@ fn nothing_is_lost_while_one_copy_is_left() {
         }
         assert!(!all.is_empty(), "an attempt failed that nothing had killed: {}", ended.err);
         killed += 1;
-        // Once a life has kept a state of its own, all pieces are there twice again.
+        // Once an attempt has kept a state of its own, all pieces are there twice again.
         let lives = nodes.lives();
         if has_mpirun() && lives.len() == 1 && lives != lost_in && random.bool() {
             nodes.lose(["n0", "n1", "n2"][random.usize(..3)]);
             (lost, lost_in) = (lost + 1, lives);
         }
     }
-    let ended = nodes.on(ranks(3), 3, 0, &arguments).with_all(lives::LONG).ends();
+    let ended = nodes.on(ranks(3), 3, 0, &arguments).with_all(attempts::LONG).ends();
     assert_eq!(ended.state(), expected);
     same_output(&whole, &output);
     nodes.are_empty();
-    println!("{killed} lives were killed, {lost} nodes lost, {ended_by_itself} runs came to their end: the same state");
+    println!(
+        "{killed} attempts were killed, {lost} nodes lost, {ended_by_itself} runs came to their end: the same state"
+    );
 }
 
 #[test]
@@ -193,7 +195,7 @@ fn without_a_copy_the_disk_is_fallen_back_to() {
     let expected = long(Threads(1), &whole).ends().state().to_owned();
     let mut running = nodes
         .on(Mpi(2), 2, 0, &["run", support::smoke("diffusion").to_str().unwrap(), "--output", output.to_str().unwrap()])
-        .with_all(lives::LONG)
+        .with_all(attempts::LONG)
         .with_all(["replica.every=10 step", "time.end=1000000 step", "output.mean.every=never"])
         .starts();
     running.until("checkpoint", |_| noted(&output, "checkpoint").len() > 1);

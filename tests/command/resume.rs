@@ -1,15 +1,15 @@
 //! Runs that are cut short go on: on other ranks, with the same bits in the state and in all output, whatever ended them.
 //! `HALOCLINE_KILLS=100` kills as many attempts of a run; it is 6 otherwise. `HALOCLINE_SEED` repeats the random choices.
-mod lives;
+mod attempts;
 mod support;
-use lives::{long, noted, same_output};
+use attempts::{long, noted, same_output};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::Ranks::{Mpi, Threads};
 use support::{
-    Disk, at_most, both, half_written, has_mpirun, lives, must_hit, nothing_half_written, outcome, patient, random,
+    Disk, at_most, both, half_written, has_mpirun, is_alive, must_hit, nothing_half_written, outcome, patient, random,
     resume, run, signal, smoke, smokes, verified, works,
 };
 
@@ -129,8 +129,8 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
             None => signal("KILL", &all),
         }
         let waiting = Instant::now();
-        while all.iter().any(|&process| lives(process)) {
-            assert!(waiting.elapsed() < patient(30), "a rank lives on");
+        while all.iter().any(|&process| is_alive(process)) {
+            assert!(waiting.elapsed() < patient(30), "a rank is still alive");
             std::thread::sleep(Duration::from_millis(20));
         }
         running.is_stuck(patient(15));
@@ -351,7 +351,7 @@ fn a_signed_ledger_tells_who_has_written_it() {
     assert!(good && said.contains("all lines signed by this key"), "{said}");
     let (good, said) = verify(&path("other.pub"));
     assert!(!good && said.contains("not signed by this key: line 1, 2"), "{said}");
-    // A life without the key.
+    // An attempt without the key.
     resume(Threads(1), &output).with("time.end=60 step").ends().state();
     let (good, said) = verify(&path("key.pub"));
     assert!(!good && said.contains("not signed by this key: line 6, "), "{said}");

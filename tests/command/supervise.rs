@@ -1,11 +1,11 @@
-//! Runs that are watched over: ranks that die, lives that stall, supervisors that die themselves, other numbers of ranks.
-mod lives;
+//! Runs that are watched over: ranks that die, attempts that stall, supervisors that die, other numbers of ranks.
+mod attempts;
 mod support;
-use lives::{long, noted, same_output, supervised};
+use attempts::{long, noted, same_output, supervised};
 use std::fs;
 use std::time::{Duration, Instant};
 use support::Ranks::Threads;
-use support::{has_mpirun, lives, patient, signal, verified};
+use support::{has_mpirun, is_alive, patient, signal, verified};
 
 #[test]
 fn a_supervisor_that_was_killed_has_a_successor() {
@@ -25,8 +25,8 @@ fn a_supervisor_that_was_killed_has_a_successor() {
     let (good, said) = verified(&output);
     assert!(good, "{said}");
     let since = Instant::now();
-    while orphans.iter().any(|&process| lives(process)) {
-        assert!(since.elapsed() < patient(30), "what a dead supervisor has started lives on");
+    while orphans.iter().any(|&process| is_alive(process)) {
+        assert!(since.elapsed() < patient(30), "what a dead supervisor has started is still alive");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -58,7 +58,7 @@ fn a_supervised_run_outlives_its_ranks_and_changes_their_number() {
     let mut running = supervised(2, &output, &[]).starts();
     running.until("first checkpoint", |_| !noted(&output, "checkpoint").is_empty());
     signal("KILL", &running.workers());
-    running.until("second life", |_| noted(&output, "resume").len() == 1);
+    running.until("second attempt", |_| noted(&output, "resume").len() == 1);
     let saved = noted(&output, "checkpoint").len();
     running.until("checkpoint", |_| noted(&output, "checkpoint").len() > saved);
     fs::write(output.join("control"), "ranks = 3").unwrap();

@@ -4,9 +4,9 @@
 //!
 //! Open MPI 5.0.11 itself crashes or hangs if a rank dies while it begins, or while a communicator is made, as in set-up. So where
 //! that may happen, runs are supervised.
-mod lives;
+mod attempts;
 mod support;
-use lives::{long, noted, same_output, sealed, supervised};
+use attempts::{long, noted, same_output, sealed, supervised};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -21,7 +21,7 @@ fn state(ended: &Ended) -> &str {
     last.unwrap_or_else(|| panic!("{} ended with {}\n{}{}", ended.what, ended.status, ended.out, ended.err))
 }
 
-/// Lives that have begun in a folder.
+/// Attempts that have begun in a folder.
 fn begun(output: &Path) -> u64 {
     let text = fs::read_to_string(output.join(".life")).unwrap_or_default();
     serde_json::from_str::<serde_json::Value>(&text).map_or(0, |life| life["number"].as_u64().unwrap())
@@ -67,7 +67,7 @@ fn every_job_goes_on_when_a_rank_dies() {
         let all = running.all_ranks(Mpi(4));
         running.until("a state in memory", |_| sealed(&memory) == 4);
         kill(all[i % 4]);
-        running.until("another life", |_| begun(&parts) == 2);
+        running.until("another attempt", |_| begun(&parts) == 2);
         let mut left = running.workers();
         left.sort();
         assert!(left.iter().all(|process| all.contains(process)), "{job}: {left:?} of {all:?}");
@@ -81,7 +81,7 @@ fn every_job_goes_on_when_a_rank_dies() {
     }
 }
 
-/// At random moments, in runs that save their state in both ways and write much. Where MPI itself gives up, another life is started.
+/// At random moments, in runs that save their state in both ways and write much. Where MPI itself gives up, another attempt is started.
 #[test]
 fn ranks_die_at_random() {
     if !ranks_can_survive() {
@@ -99,7 +99,7 @@ fn ranks_die_at_random() {
         let ranks = random.usize(2..=5);
         let mut running = supervised(ranks, &parts, &["--patience", "10 s"]).with_all(BUSY).starts();
         // Open MPI does not survive a death while it begins.
-        running.until("first life", |_| begun(&parts) > 0);
+        running.until("first attempt", |_| begun(&parts) > 0);
         for _ in 0..random.usize(1..ranks) {
             // Some die while the others are on their way to go on.
             let soon = [Duration::from_millis(30), takes / 2][random.usize(..2)];
@@ -127,7 +127,7 @@ fn ranks_die_at_random() {
     }
     println!(
         "{killed} ranks were killed in {runs} runs: {went_on} times those that were left went on, {restarted} times another \
-         life was started; always the same output and state"
+         attempt was started; always the same output and state"
     );
 }
 

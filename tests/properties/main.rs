@@ -1,19 +1,25 @@
 //! Random models against plain loops written differently: the same bits on any split, any threads, any instruction set.
 mod blocks;
 mod case;
+mod draw_case;
 mod failures;
+mod fixed_models;
+#[path = "../mpirun/mod.rs"]
+mod mpirun;
 mod reductions;
 mod reference;
-mod rooms;
+mod run_case;
 mod stencils;
 mod transports;
 
-use case::{Case, Outcome, case, fusible_case, large_case};
+use case::Case;
+use draw_case::{case, fusible_case, large_case};
 use halocline::prelude::*;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use reference::Reference;
+use run_case::Outcome;
 use std::cell::Cell;
 
 /// Always the same cases, unless `PROPTEST_CASES` or `PROPTEST_RNG_SEED` ask for others.

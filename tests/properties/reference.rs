@@ -1,6 +1,7 @@
 //! The serial reference: plain loops over cells, a function for what lies beyond a wall, one array a field. It shares the
 //! arithmetic of numbers with the engine, and nothing else: no halos, no regions, no order of filling.
-use crate::case::{Case, Condition, DT, H, ORIGIN, Op, Outcome, REDUCTIONS, SCALARS, offsets_of, squash};
+use crate::case::{Case, Condition, DT, H, ORIGIN, Op, REDUCTIONS, SCALARS, offsets_of, squash};
+use crate::run_case::Outcome;
 use crate::stencils::{Stencil, place, weights, with_shape};
 use halocline::prelude::*;
 use halocline_kernels::math::powi;

@@ -1,5 +1,6 @@
 //! Random models on ranks of both kinds: one test body, whose ranks are threads of a process or processes under `mpirun`.
-use crate::case::{case, fusible_case};
+use crate::draw_case::{case, fusible_case};
+use crate::mpirun;
 use crate::{difference, reference::Reference, with_element};
 use halocline::comm::Launch;
 use halocline::prelude::*;
@@ -49,14 +50,10 @@ fn random_models_equal_plain_loops(comm: &Comm, seed: u64) -> Result<()> {
 fn launch(kind: &str, ranks: u64) {
     let program = std::env::current_exe().expect("a test has a program");
     let mut command = match kind {
-        "MPI" => Command::new("mpirun"),
+        "MPI" => mpirun::mpirun(ranks as usize, &program),
         _ => Command::new(&program),
     };
     if kind == "MPI" {
-        command.args(["-n", &ranks.to_string()]).arg(&program);
-        // For Open MPI as root, and on fewer cores than ranks.
-        let settings = ["ALLOW_RUN_AS_ROOT", "ALLOW_RUN_AS_ROOT_CONFIRM", "MCA_rmaps_base_oversubscribe"];
-        command.envs(settings.map(|name| (format!("OMPI_{name}"), "1")));
         // Messages through shared memory, or MPI's own; in pieces on one of the numbers of ranks.
         command.env("HALOCLINE_MPI_WINDOW", if ranks.is_multiple_of(2) { "0" } else { "300000" });
         command.env("HALOCLINE_MPI_CHUNK", if ranks == 3 { "1000" } else { "1000000000" });
@@ -79,11 +76,7 @@ fn on_in_process_ranks() {
 
 #[test]
 fn on_mpi_ranks() {
-    let why = match (cfg!(feature = "mpi"), Command::new("mpirun").arg("--version").output().is_ok()) {
-        (true, true) => return [1, 2, 3, 4].into_iter().for_each(|ranks| launch("MPI", ranks)),
-        (false, _) => "this build is without MPI",
-        (true, false) => "there is no mpirun",
-    };
+    let Some(why) = mpirun::missing() else { return [1, 2, 3, 4].into_iter().for_each(|ranks| launch("MPI", ranks)) };
     // Not `eprintln!`, which the test harness would swallow.
     let _ = writeln!(std::io::stderr(), "skipped: random models on MPI ranks: {why}");
 }

@@ -1,4 +1,4 @@
-//! What needs no drawing by lot: other types in one kernel, other grids, bags, sources, ensembles, more ranks than work.
+//! Fixed models: several element types in one kernel, grids of other sizes, records, sources, ensembles, more ranks than cells.
 use halocline::comm::ranks;
 use halocline::model::source::{Arrival, Replay};
 use halocline::model::{Op, Reduction};

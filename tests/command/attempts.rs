@@ -1,4 +1,4 @@
-//! What suites about runs in several lives share.
+//! What suites about runs of several attempts share.
 #![allow(dead_code)] // each suite uses its part
 use crate::support::Ranks::Threads;
 use crate::support::{self, Ranks, has_mpirun, run, smoke, streams, works};
@@ -20,7 +20,7 @@ pub fn same_output(a: &Path, b: &Path) {
     }
 }
 
-/// Pieces in the second of their two places below a folder in memory that are whole: the second state of a life, if all are there.
+/// Pieces in the second of their two places below a folder in memory that are whole: the second state of an attempt, if all are there.
 pub fn sealed(folder: &Path) -> usize {
     let is_whole = |path: &Path| fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"halocline piece"));
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -59,16 +59,13 @@ pub fn supervised(ranks: usize, output: &Path, more: &[&str]) -> support::Run {
         true => vec!["mpirun", "-n", "{ranks}", program, "run"],
         false => vec![program, "run", "--ranks", "{ranks}"],
     };
-    support::Run::of(Threads(1), Path::new(program), "supervise")
+    let run = support::Run::of(Threads(1), Path::new(program), "supervise")
         .with_all(["supervise", &output.display().to_string(), "--ranks", &ranks.to_string()])
         .with_all(more.iter().copied())
         .with("--")
         .with_all(command)
         .with(smoke("diffusion").display().to_string())
         .with_all(LONG)
-        .with_all(["--threads", "1"])
-        .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
-        .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-        .env("OMPI_MCA_rmaps_base_oversubscribe", "1")
-        .env("OMPI_MCA_hwloc_base_binding_policy", "none")
+        .with_all(["--threads", "1"]);
+    support::mpirun::SETTINGS.iter().fold(run, |run, (name, value)| run.env(name, value))
 }
