@@ -10,6 +10,7 @@ pub mod index_transform;
 pub(crate) mod instruction_sets;
 pub(crate) mod memory;
 mod region;
+pub(crate) mod regular_file;
 pub mod signals;
 pub(crate) mod stored_type;
 

@@ -1,5 +1,6 @@
 //! Reads the text of a job file.
 use super::suggestion::suggestion;
+use crate::base::regular_file::check_regular;
 use crate::base::{Error, Result};
 use std::path::Path;
 
@@ -22,6 +23,9 @@ pub(super) fn read(path: &Path) -> Result<String> {
         let error = Error::input(format!("{name} is a directory, not a job file"));
         let files = jobs_beside(path);
         return Err(if files.is_empty() { error } else { error.remedy(format!("it contains {}", files.join(", "))) });
+    }
+    if path.exists() {
+        check_regular(path).map_err(|e| e.remedy("a job file is a regular file: every rank reads it"))?;
     }
     let bytes = std::fs::read(path).map_err(|e| {
         let error = Error::file("read", path, &e).as_input();

@@ -20,6 +20,7 @@ mod picture;
 mod schema;
 mod seal;
 mod segment;
+mod stored_number;
 mod stream;
 mod view;
 mod xdmf;

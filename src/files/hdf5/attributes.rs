@@ -1,5 +1,7 @@
 //! Attributes of files, groups and datasets.
 use super::error::check;
+use super::number_type::stored_number;
+use crate::files::stored_number::Attribute;
 use ::hdf5::sync::sync;
 use ::hdf5::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
 use ::hdf5::{Dataset, Location, Result};
@@ -53,7 +55,18 @@ pub(crate) fn has_attribute(at: &Location, name: &str) -> bool {
     at.attr(name).is_ok()
 }
 
-/// The numbers of an attribute; empty if it does not exist or is text.
-pub(crate) fn numbers(at: &Location, name: &str) -> Vec<f64> {
-    at.attr(name).and_then(|a| a.read_raw::<f64>()).unwrap_or_default()
+/// The value of an attribute; `None` if there is none of this name, or if it is neither text nor numbers.
+pub(crate) fn attribute(at: &Location, name: &str) -> Option<Attribute> {
+    if let Some(text) = text(at, name) {
+        return Some(Attribute::Text(text));
+    }
+    let attribute = at.attr(name).ok()?;
+    let kind = stored_number(&attribute.dtype().ok()?).ok()?;
+    let double = ::hdf5::Datatype::from_type::<f64>().ok()?;
+    let mut values = vec![0.0f64; attribute.size()];
+    if !values.is_empty() {
+        // SAFETY: both ids are alive, and `values` holds as many doubles as the attribute has values.
+        check(sync(|| unsafe { h5a::H5Aread(attribute.id(), double.id(), values.as_mut_ptr().cast()) })).ok()?;
+    }
+    Some(Attribute::Numbers(kind, values))
 }

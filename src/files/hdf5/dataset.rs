@@ -117,9 +117,3 @@ pub(crate) fn resize(dataset: &Dataset, instants: usize) -> Result<()> {
     shape[0] = instants;
     dataset.resize(shape)
 }
-
-/// True for datasets of integers or floats.
-pub(crate) fn holds_numbers(dataset: &Dataset) -> bool {
-    use TypeDescriptor::{Float, Integer, Unsigned};
-    matches!(dataset.dtype().and_then(|t| t.to_descriptor()), Ok(Integer(_) | Unsigned(_) | Float(_)))
-}

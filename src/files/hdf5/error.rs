@@ -30,6 +30,14 @@ fn explain_frames(action: &str, path: &Path, frames: &[String]) -> Error {
         (None, Some(innermost)) => innermost.clone(),
         (None, None) => "unknown error".to_string(),
     };
+    // Where the file ends is only in this frame: `truncated file: eof = 4096, sblock->base_addr = 0, stored_eof = 9000`.
+    let reason = match frames.iter().find(|f| f.contains("truncated file")) {
+        Some(frame) => match (number_after(frame, "file: eof = "), number_after(frame, "stored_eof = ")) {
+            (Some(found), Some(whole)) => format!("the file is truncated: it has {found} of {whole} bytes"),
+            _ => "the file is truncated".into(),
+        },
+        None => reason,
+    };
     let error = Error::file(action, path, reason);
     let locked = says("unable to lock file") || says("file locking");
     // A locked file may be intact, so this is not a damaged file.
@@ -42,6 +50,12 @@ fn explain_frames(action: &str, path: &Path, frames: &[String]) -> Error {
         durable::remedy(number)
     };
     if let Some(remedy) = remedy { error.remedy(remedy) } else { error }
+}
+
+/// The whole number that follows `label` in a text.
+fn number_after(text: &str, label: &str) -> Option<u64> {
+    let rest = text.split_once(label)?.1;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -60,6 +74,8 @@ mod tests {
         let locks = "unable to lock file, errno = 524, error message = 'Unknown error 524'";
         assert!(explain(locks).contains("HDF5_USE_FILE_LOCKING=FALSE"), "{}", explain(locks));
         assert!(explain("file locking is not possible").contains("HDF5_USE_FILE_LOCKING=FALSE"));
+        let short = "truncated file: eof = 4096, sblock->base_addr = 0, stored_eof = 9000";
+        assert_eq!(explain(short), "cannot write a.h5: the file is truncated: it has 4096 of 9000 bytes");
         assert_eq!(explain("bad magic"), "cannot write a.h5: bad magic");
     }
 

@@ -1,6 +1,7 @@
 //! Creating and opening files.
+use super::attributes::text;
 use crate::comm::RawComm;
-use ::hdf5::{File, Result};
+use ::hdf5::{Dataset, File, Result};
 use std::path::Path;
 
 /// Creates a file (replacing any other), with members in creation order and no time stamps.
@@ -43,4 +44,25 @@ pub(crate) fn open_shared(path: &Path, comm: &RawComm) -> Result<File> {
 #[cfg(not(feature = "mpi"))]
 pub(crate) fn open_shared(_: &Path, comm: &RawComm) -> Result<File> {
     match *comm {}
+}
+
+/// The paths of all datasets of a file, those in groups too, without a leading slash; dimensions without values of their own
+/// are left out.
+pub(crate) fn dataset_names(file: &File) -> Result<Vec<String>> {
+    const DEEPEST: usize = 8;
+    let (mut names, mut open) = (vec![], vec![(file.group("/")?, 0)]);
+    while let Some((group, depth)) = open.pop() {
+        let sets = group.datasets()?;
+        let own = sets.iter().filter(|data| !is_mere_dimension(data)).map(|data| data.name());
+        names.extend(own.map(|name| name.trim_start_matches('/').to_owned()));
+        if depth < DEEPEST {
+            open.extend(group.groups()?.into_iter().map(|group| (group, depth + 1)));
+        }
+    }
+    Ok(names)
+}
+
+/// True for a dataset that the NetCDF library made for a dimension without a coordinate.
+pub(crate) fn is_mere_dimension(data: &Dataset) -> bool {
+    text(data, "NAME").is_some_and(|name| name.starts_with("This is a netCDF dimension but not a netCDF variable"))
 }

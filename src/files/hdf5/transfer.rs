@@ -97,6 +97,6 @@ mod tests {
         put_text(&data, "empty", "").unwrap();
         put_text(&data, "units", "m² s⁻¹").unwrap();
         assert_eq!((text(&data, "empty"), text(&data, "units")), (Some(String::new()), Some("m² s⁻¹".into())));
-        assert_eq!((text(&data, "none"), numbers(&data, "units")), (None, vec![]));
+        assert_eq!((text(&data, "none"), attribute(&data, "none")), (None, None));
     }
 }

@@ -1,12 +1,16 @@
 //! Variables of HDF5 and NetCDF-4 files.
-use super::variable::{InputVariable, Packing, VariableInfo, no_such_variable};
+use super::variable::{InputVariable, no_such_variable, not_numbers};
 use crate::base::{Error, Result};
 use crate::files::hdf5 as h5;
+use crate::files::stored_number::{Attribute, StoredNumber};
 use std::path::{Path, PathBuf};
 
 /// A dataset of numbers in an open file.
 pub(super) struct Hdf5Variable {
     path: PathBuf,
+    stored: StoredNumber,
+    dims: Vec<(String, usize)>,
+    is_netcdf: bool,
     // Declared before the file: HDF5 wants the datasets of a file closed first.
     data: h5::Dataset,
     _file: h5::File,
@@ -17,36 +21,57 @@ impl Hdf5Variable {
     pub(super) fn open(path: &Path, name: &str) -> Result<Hdf5Variable> {
         let fail = |e| h5::explain("read", path, e).as_input();
         let file = h5::open(path).map_err(fail)?;
-        let Ok(data) = file.dataset(name) else {
-            let datasets = file.datasets().map_err(fail)?;
-            let available = datasets.iter().map(|d| d.name().trim_start_matches('/').to_string()).collect();
-            return Err(no_such_variable(path, name, available));
+        let data = match file.dataset(name) {
+            Ok(data) if !name.is_empty() && !h5::is_mere_dimension(&data) => data,
+            _ => return Err(no_such_variable(path, name, h5::dataset_names(&file).map_err(fail)?)),
         };
-        if !h5::holds_numbers(&data) {
-            return Err(Error::input(format!("{}: {name} does not hold numbers", path.display())));
+        let kind = data.dtype().map_err(fail)?;
+        let stored = h5::stored_number(&kind).map_err(|held| not_numbers(path, name, held))?;
+        if let [filter, ..] = h5::check_filters(&data)[..] {
+            let what = format!("{}: {name} is compressed with filter {filter}, which HDF5 lacks here", path.display());
+            let remedy = "set HDF5_PLUGIN_PATH to the folder of its plugin, or write the file without it: \
+                          h5repack -f NONE, nccopy -F none";
+            return Err(Error::input(what).remedy(remedy));
         }
-        Ok(Hdf5Variable { path: path.to_path_buf(), data, _file: file })
+        if let Some(source) = h5::check_sources(&data, path) {
+            let what = format!(
+                "{} is a virtual file, and a file with values of {name} is missing: {}",
+                path.display(),
+                source.display()
+            );
+            return Err(Error::input(what).remedy(
+                "move a virtual file together with the folder beside it, or use a packed file (halocline pack)",
+            ));
+        }
+        let dims = h5::axis_names(&data).into_iter().zip(data.shape()).collect();
+        let is_netcdf = h5::has_attribute(&file, "_NCProperties");
+        Ok(Hdf5Variable { path: path.to_path_buf(), stored, dims, is_netcdf, data, _file: file })
     }
 }
 
 impl InputVariable for Hdf5Variable {
-    fn info(&self) -> VariableInfo {
-        let text = |name| h5::text(&self.data, name).unwrap_or_default();
-        let dims = h5::axis_names(&self.data).into_iter().zip(self.data.shape()).collect();
-        VariableInfo { dims, unit: text("units"), long_name: text("long_name") }
+    fn dims(&self) -> &[(String, usize)] {
+        &self.dims
     }
 
-    fn read(&mut self, start: &[usize], count: &[usize]) -> Result<Vec<f64>> {
-        let numbers = |name| h5::numbers(&self.data, name);
-        let first = |name, otherwise| numbers(name).first().copied().unwrap_or(otherwise);
-        let packing = Packing {
-            scale: first("scale_factor", 1.0),
-            offset: first("add_offset", 0.0),
-            missing: [numbers("_FillValue"), numbers("missing_value")].concat(),
-        };
+    fn stored(&self) -> StoredNumber {
+        self.stored
+    }
+
+    fn is_netcdf(&self) -> bool {
+        self.is_netcdf
+    }
+
+    fn attribute(&self, name: &str) -> Option<Attribute> {
+        h5::attribute(&self.data, name)
+    }
+
+    fn read_stored(&mut self, start: &[usize], count: &[usize]) -> Result<Vec<f64>> {
         let selection = (start.to_vec(), count.to_vec());
-        let mut values = h5::read(&self.data, &selection).map_err(|e| h5::explain("read", &self.path, e))?;
-        packing.unpack(&mut values);
-        Ok(values)
+        h5::read(&self.data, &selection).map_err(|e| {
+            let error = h5::explain("read", &self.path, e).as_input();
+            Error::input(format!("{} (values of {})", error.what(), self.data.name().trim_start_matches('/')))
+                .remedy("the file is damaged: copy or create it again")
+        })
     }
 }

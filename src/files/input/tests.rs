@@ -178,7 +178,10 @@ fn wrong_files_are_named() {
     let path = dir.path().join("text.nc");
     std::fs::write(&path, "just text").unwrap();
     let error = variable(&path, "v").unwrap_err();
-    assert!(error.exit_code() == 2 && error.what().contains("neither HDF5 (NetCDF-4) nor classic"), "{error}");
+    assert!(
+        error.exit_code() == 2 && error.what().contains("is a text file, not HDF5 (NetCDF-4) or classic"),
+        "{error}"
+    );
     std::fs::write(&path, classic(2)).unwrap();
     let error = variable(&path, "v").unwrap_err().to_string();
     assert!(error.contains("no variable \"v\"") && error.contains("it has day, packed, wind"), "{error}");

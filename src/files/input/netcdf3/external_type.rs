@@ -1,5 +1,6 @@
 //! The number types of the classic format.
 use super::invalid::invalid;
+use crate::files::stored_number::StoredNumber;
 use std::io;
 
 /// An external type (`nc_type`), in the order of the format's type codes.
@@ -25,6 +26,18 @@ impl ExternalType {
         let types = [I8, Text, I16, I32, F32, F64, U8, U16, U32, I64, U64];
         let index = usize::try_from(code).ok().and_then(|code| code.checked_sub(1));
         index.and_then(|i| types.get(i)).copied().ok_or_else(|| invalid(format!("type {code} is not known")))
+    }
+
+    /// How its numbers are stored; `None` for text.
+    pub(super) fn stored(self) -> Option<StoredNumber> {
+        use ExternalType::*;
+        let bytes = self.size();
+        match self {
+            Text => None,
+            F32 | F64 => Some(StoredNumber::Float { bytes }),
+            I8 | I16 | I32 | I64 => Some(StoredNumber::Integer { bytes, signed: true }),
+            U8 | U16 | U32 | U64 => Some(StoredNumber::Integer { bytes, signed: false }),
+        }
     }
 
     /// Bytes of one value.

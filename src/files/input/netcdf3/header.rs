@@ -1,6 +1,7 @@
 //! The header: dimensions, attributes and the position of each variable.
 use super::external_type::ExternalType;
 use super::invalid::invalid;
+use crate::files::stored_number::Attribute;
 use std::io::{self, ErrorKind, Read};
 
 /// The format's version (1, 2 or 5) from the first bytes of a file; `None` if it is not a classic NetCDF file.
@@ -27,12 +28,6 @@ pub(super) struct VariableHeader {
     pub(super) element: ExternalType,
     /// Position of its first byte in the file.
     pub(super) begin: u64,
-}
-
-/// The value of an attribute.
-pub(super) enum Attribute {
-    Text(String),
-    Numbers(Vec<f64>),
 }
 
 impl Header {
@@ -118,11 +113,9 @@ impl<R: Read> Parser<R> {
         let element = ExternalType::from_code(self.u32()?)?;
         let n = self.small_count()?;
         let bytes = self.padded(n.checked_mul(element.size()).ok_or(ErrorKind::UnexpectedEof)?)?;
-        let value = match element {
-            ExternalType::Text => {
-                Attribute::Text(String::from_utf8_lossy(&bytes).trim_end_matches(['\0', ' ']).to_string())
-            }
-            _ => Attribute::Numbers(element.decode(&bytes)),
+        let value = match element.stored() {
+            None => Attribute::Text(String::from_utf8_lossy(&bytes).trim_end_matches(['\0', ' ']).to_string()),
+            Some(stored) => Attribute::Numbers(stored, element.decode(&bytes)),
         };
         Ok((name, value))
     }

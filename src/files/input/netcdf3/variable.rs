@@ -1,9 +1,9 @@
 //! Reading boxes of a variable.
-use super::external_type::ExternalType;
-use super::header::{Attribute, Header, VariableHeader};
+use super::header::{Header, VariableHeader};
 use super::invalid::invalid;
 use crate::base::{Error, Result};
-use crate::files::input::variable::{InputVariable, Packing, VariableInfo, no_such_variable};
+use crate::files::input::variable::{InputVariable, no_such_variable, not_numbers};
+use crate::files::stored_number::{Attribute, StoredNumber};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ pub(in crate::files::input) struct NetcdfVariable<R> {
     input: R,
     path: PathBuf,
     header: VariableHeader,
+    stored: StoredNumber,
     /// Name and length of each dimension.
     dims: Vec<(String, usize)>,
     /// Bytes from one record to the next, if the first dimension is the unlimited one.
@@ -36,26 +37,28 @@ impl<R: Read + Seek> NetcdfVariable<R> {
         let record = header.is_record(&header.variables[at]).then_some(record);
         let Header { dims: all, mut variables, .. } = header;
         let header = variables.swap_remove(at);
-        if header.element == ExternalType::Text {
-            return Err(Error::input(format!("{}: {name} does not hold numbers", path.display())));
-        }
+        let Some(stored) = header.element.stored() else { return Err(not_numbers(path, name, "text")) };
         let mut dims: Vec<_> = header.dims.iter().map(|&d| all[d].clone()).collect();
         if record.is_some() {
             dims[0].1 = records;
         }
-        Ok(NetcdfVariable { input, path: path.to_path_buf(), header, dims, record, length })
+        let variable = NetcdfVariable { input, path: path.to_path_buf(), header, stored, dims, record, length };
+        match variable.end() {
+            Some(end) if end <= length => Ok(variable),
+            end => Err(fail(short(name, end, length))),
+        }
     }
 
-    fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.header.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value)
-    }
-
-    fn text(&self, name: &str) -> String {
-        if let Some(Attribute::Text(text)) = self.attribute(name) { text.clone() } else { String::new() }
-    }
-
-    fn numbers(&self, name: &str) -> &[f64] {
-        if let Some(Attribute::Numbers(numbers)) = self.attribute(name) { numbers } else { &[] }
+    /// The position after the last value of the variable in the file; `None` on overflow.
+    fn end(&self) -> Option<u64> {
+        if self.dims.iter().any(|d| d.1 == 0) {
+            return Some(0);
+        }
+        let last =
+            self.dims.iter().zip(self.strides()?).try_fold(self.header.begin, |at, ((_, n), stride)| {
+                at.checked_add((*n as u64 - 1).checked_mul(stride)?)
+            })?;
+        last.checked_add(self.header.element.size() as u64)
     }
 
     /// Reads a box of stored values, one contiguous run of the file at a time.
@@ -110,25 +113,40 @@ impl<R: Read + Seek> NetcdfVariable<R> {
 }
 
 impl<R: Read + Seek> InputVariable for NetcdfVariable<R> {
-    fn info(&self) -> VariableInfo {
-        VariableInfo { dims: self.dims.clone(), unit: self.text("units"), long_name: self.text("long_name") }
+    fn dims(&self) -> &[(String, usize)] {
+        &self.dims
     }
 
-    fn read(&mut self, start: &[usize], count: &[usize]) -> Result<Vec<f64>> {
-        let first = |name, otherwise| self.numbers(name).first().copied().unwrap_or(otherwise);
-        let packing = Packing {
-            scale: first("scale_factor", 1.0),
-            offset: first("add_offset", 0.0),
-            missing: [self.numbers("_FillValue"), self.numbers("missing_value")].concat(),
-        };
-        let values = self.read_packed(start, count);
-        let mut values = values.map_err(|e| Error::file("read", &self.path, reason(e)))?;
-        packing.unpack(&mut values);
-        Ok(values)
+    fn stored(&self) -> StoredNumber {
+        self.stored
     }
+
+    fn is_netcdf(&self) -> bool {
+        true
+    }
+
+    fn attribute(&self, name: &str) -> Option<Attribute> {
+        self.header.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
+    }
+
+    fn read_stored(&mut self, start: &[usize], count: &[usize]) -> Result<Vec<f64>> {
+        let values = self.read_packed(start, count);
+        values.map_err(|e| Error::file("read", &self.path, reason(e)).as_input())
+    }
+}
+
+/// The error for a file that ends before the end of a variable.
+fn short(name: &str, end: Option<u64>, length: u64) -> io::Error {
+    let end = end.map_or("more than any file has".into(), |end| end.to_string());
+    let what = format!("the file is truncated: {name} needs {end} bytes, the file has {length}");
+    io::Error::new(ErrorKind::InvalidData, what)
 }
 
 /// What an I/O error tells about the file.
 fn reason(e: io::Error) -> String {
-    if e.kind() == ErrorKind::UnexpectedEof { "the file ends too early".into() } else { e.to_string() }
+    if e.kind() == ErrorKind::UnexpectedEof {
+        "the file is truncated: it ends in the header".into()
+    } else {
+        e.to_string()
+    }
 }
