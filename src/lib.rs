@@ -20,6 +20,7 @@ pub use base::{Error, Region, Result};
 pub use cli::main;
 pub use comm::Comm;
 pub use engine::Simulation;
+pub use halocline_kernels::expr;
 pub use model::{Grid, Location, Model};
 pub use run::{Job, JobEntry};
 
@@ -33,7 +34,13 @@ pub mod prelude {
         At, Boundary, Field, Grid, Here, Location, Model, Point, Profile, Reduction, Scalar, Schedule, dot, max,
         max_abs, max_difference, mean, min, norm1, norm2, rms, sum,
     };
+    pub use crate::field;
     pub use crate::run::Job;
+    pub use halocline_kernels::expr::location::{Center, Corner, EdgeX, EdgeY, EdgeZ, FaceX, FaceY, FaceZ};
+    pub use halocline_kernels::expr::{
+        Expression, Methods, Of, Operand, ddx, ddy, ddz, laplacian, laplacian_of_order, map, map2, minmod, select, upwind,
+        van_leer,
+    };
     pub use halocline_kernels::prelude::*;
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};

@@ -83,6 +83,16 @@ pub trait Element:
     fn from_parts(parts: [f64; 2]) -> Self;
     /// Neither NaN nor infinite.
     fn is_finite(self) -> bool;
+    /// The real number `x` (imaginary part zero).
+    fn from_real(x: Self::Real) -> Self;
+    /// This times `factor` plus `term`. Real numbers are rounded once, the parts of complex ones twice.
+    fn fused(self, factor: Self, term: Self) -> Self;
+    /// This times a real `factor` plus `term`, rounded once.
+    fn fused_real(self, factor: Self::Real, term: Self) -> Self;
+    /// This divided by `by`.
+    fn over(self, by: Self) -> Self;
+    /// This divided by a real number.
+    fn over_real(self, by: Self::Real) -> Self;
 }
 
 /// A real number: `f32` or `f64`. Its functions are those of [`crate::math`]: the same bits on every machine.
@@ -125,6 +135,16 @@ macro_rules! real {
             fn from_parts(parts: [f64; 2]) -> $t { parts[0] as $t }
             #[inline(always)]
             fn is_finite(self) -> bool { <$t>::is_finite(self) }
+            #[inline(always)]
+            fn from_real(x: $t) -> $t { x }
+            #[inline(always)]
+            fn fused(self, factor: $t, term: $t) -> $t { <$t>::mul_add(self, factor, term) }
+            #[inline(always)]
+            fn fused_real(self, factor: $t, term: $t) -> $t { <$t>::mul_add(self, factor, term) }
+            #[inline(always)]
+            fn over(self, by: $t) -> $t { self / by }
+            #[inline(always)]
+            fn over_real(self, by: $t) -> $t { self / by }
         }
         impl Real for $t {
             #[inline(always)]
@@ -170,6 +190,29 @@ macro_rules! complex {
             #[inline(always)]
             fn is_finite(self) -> bool {
                 self.re.is_finite() && self.im.is_finite()
+            }
+            #[inline(always)]
+            fn from_real(x: $t) -> Self {
+                Complex::new(x, 0.0)
+            }
+            #[inline(always)]
+            fn fused(self, factor: Self, term: Self) -> Self {
+                Complex::new(
+                    self.re.mul_add(factor.re, (-self.im).mul_add(factor.im, term.re)),
+                    self.re.mul_add(factor.im, self.im.mul_add(factor.re, term.im)),
+                )
+            }
+            #[inline(always)]
+            fn fused_real(self, factor: $t, term: Self) -> Self {
+                Complex::new(self.re.mul_add(factor, term.re), self.im.mul_add(factor, term.im))
+            }
+            #[inline(always)]
+            fn over(self, by: Self) -> Self {
+                self / by
+            }
+            #[inline(always)]
+            fn over_real(self, by: $t) -> Self {
+                Complex::new(self.re / by, self.im / by)
             }
         }
     };

@@ -8,6 +8,7 @@ pub mod cell;
 pub mod central;
 pub mod diffusion;
 pub mod element;
+pub mod expr;
 pub mod gray_scott;
 pub mod instruction_set;
 pub mod kernel;

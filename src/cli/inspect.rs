@@ -38,11 +38,8 @@ pub(super) fn describe(entry: &JobEntry) -> String {
         Ok(model) => {
             let header = ["field", "unit", "at", "numbers", "meaning"].map(str::to_owned);
             let row = |d: &FieldDeclaration| {
-                let at = d
-                    .location
-                    .axis()
-                    .map_or("cell centres".into(), |a| format!("{} faces", crate::model::grid::AXES[a]));
-                vec![d.name.clone(), d.unit.clone(), at, d.element.name().into(), d.long_name.clone()]
+                let at = d.location.description();
+                vec![d.name.clone(), d.unit.clone(), at.into(), d.element.name().into(), d.long_name.clone()]
             };
             let fields = columns(Some(header.to_vec()), model.fields().iter().map(row).collect());
             let schedule = model.describe_schedule().join("\n");

@@ -43,7 +43,7 @@ pub(super) fn set_boundary_faces(
     time: f64,
 ) {
     for_boundary_faces(grid, patch, |axis, side| {
-        if location.axis() == Some(axis) && side == 0 {
+        if location.is_low(axis) && side == 0 {
             let condition = &sides[axis][side];
             let face = BoundaryFace { grid, block: patch.block, axis, side, location, condition, time };
             let owned = array.owned();
@@ -114,7 +114,7 @@ impl BoundaryFace<'_> {
     /// The mirror image of an index on or beyond the boundary, and whether the index lies on the boundary.
     pub(super) fn mirror_index(&self, index: isize) -> (isize, bool) {
         let n = self.grid.block(self.block).cells[self.axis] as isize;
-        match (self.location.axis() == Some(self.axis), self.side) {
+        match (self.location.is_low(self.axis), self.side) {
             (false, 0) => (-1 - index, false),
             (false, _) => (2 * n - 1 - index, false),
             (true, 0) => (if index == 0 { 1 } else { -index }, index == 0),
@@ -127,7 +127,7 @@ impl BoundaryFace<'_> {
     pub(super) fn row<T: Element>(&self, first: [isize; 3], to: &mut [T], mirrored: &[T]) {
         let axis = self.axis;
         let (mirror, on_boundary) = self.mirror_index(first[axis]);
-        let on_faces = self.location.axis() == Some(axis);
+        let on_faces = self.location.is_low(axis);
         let two = T::of(2.0);
         let at_boundary = |v: T, inside: T| if on_boundary { v } else { two * v - inside };
         match self.condition {
@@ -176,8 +176,8 @@ pub(super) struct RowEdges<'a> {
     /// Cells of halo before and behind a row.
     extent: [isize; 2],
     wrap: Option<PeriodicRow>,
-    /// The axis across which the field has values on a physical boundary.
-    boundary_axis: Option<usize>,
+    /// The axes across which the field has values on physical boundaries.
+    boundary_axes: [bool; 3],
 }
 
 impl<'a> RowEdges<'a> {
@@ -187,8 +187,8 @@ impl<'a> RowEdges<'a> {
         let extent = [extent.below[2] as isize, extent.above[2] as isize];
         let wraps = !grid.is_bounded(2) && extent != [0, 0];
         let wrap = wraps.then(|| PeriodicRow::new(cells, extent, declaration.element.size()));
-        let boundary_axis = declaration.location.axis().filter(|&axis| grid.is_bounded(axis));
-        RowEdges { grid, declaration, cells, extent, wrap, boundary_axis }
+        let boundary_axes = [0, 1, 2].map(|axis| declaration.location.is_low(axis) && grid.is_bounded(axis));
+        RowEdges { grid, declaration, cells, extent, wrap, boundary_axes }
     }
 
     fn face(&self, axis: usize, side: usize, time: f64) -> BoundaryFace<'a> {
@@ -207,7 +207,7 @@ impl<'a> RowEdges<'a> {
 
     /// True if some values of the field lie on a physical boundary.
     pub fn has_boundary_values(&self) -> bool {
-        self.boundary_axis.is_some()
+        self.boundary_axes.contains(&true)
     }
 
     /// Sets the values that lie on a physical boundary, in a row of owned cells that has just been computed.
@@ -216,8 +216,7 @@ impl<'a> RowEdges<'a> {
     /// `row` must point to the first cell of a valid row, and no other thread may access the row.
     #[inline]
     pub unsafe fn set_boundary_values(&self, index: [isize; 3], row: *mut u8) {
-        let Some(axis) = self.boundary_axis else { return };
-        if index[axis] == 0 {
+        for axis in (0..3).filter(|&axis| self.boundary_axes[axis] && index[axis] == 0) {
             // In fused sweeps a value on a boundary does not depend on other cells (see `fusible`), so any mirror image will do.
             with_element!(self.declaration.element, T => {
                 let face = self.face(axis, 0, 0.0);

@@ -192,7 +192,7 @@ fn coordinates(declared: &Declarations) -> BTreeMap<(usize, usize, Location), [V
     let mut all = BTreeMap::new();
     for (g, grid) in declared.grids.iter().enumerate() {
         for (b, block) in grid.all_blocks().iter().enumerate() {
-            for location in [Location::Center, Location::FaceZ, Location::FaceY, Location::FaceX] {
+            for location in Location::ALL {
                 let axis = |a: usize| (0..block.cells[a]).map(|i| block.coordinate(a, i as isize, location)).collect();
                 all.insert((g, b, location), [axis(0), axis(1), axis(2)]);
             }

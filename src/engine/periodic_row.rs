@@ -30,7 +30,7 @@ impl PeriodicRow {
             let (grid, domain) = (&program.declared.grids[d.grid], &program.domains[&layout_of(d)]);
             let (below, above, cells) = (extent.below[2], extent.above[2], cells_of_row(grid)?);
             // Values on boundaries are set after the rows are written.
-            let on_boundary = d.location.axis().is_some_and(|a| grid.is_bounded(a));
+            let on_boundary = (0..3).any(|a| d.location.is_low(a) && grid.is_bounded(a));
             let wraps = below + above > 0 && domain.dims[2] == 1 && cells >= below.max(above) && !on_boundary;
             let [cells, below, above] = [cells, below, above].map(|n| n as isize);
             wraps.then(|| PeriodicRow { cells, below, above, size: d.element.size() })

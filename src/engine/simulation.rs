@@ -201,7 +201,7 @@ impl Simulation {
     pub fn field<T: Element>(&self, name: &str) -> Option<Field<T>> {
         let declared = &self.program().declared;
         let found = declared.fields.iter().position(|d| d.name == name && d.element == T::TYPE);
-        found.map(|id| Field::new(declared.id, id))
+        found.map(|id| Field::new(declared.id, id, declared.grids[declared.fields[id].grid].spacing()))
     }
 
     /// Bytes of memory traffic of all ranks in a step, without loops.

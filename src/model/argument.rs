@@ -49,7 +49,7 @@ pub trait Handle<T: Element, A: Arg<T>>: Sealed {
     fn bind(&self) -> Bound;
 }
 #[diagnostic::do_not_recommend]
-impl<T: Element, A: FieldArg<T>> Handle<T, A> for Field<A::Element> {
+impl<T: Element, A: FieldArg<T>, L, N> Handle<T, A> for Field<A::Element, L, N> {
     fn bind(&self) -> Bound {
         let Argument::Field { element, extent, rows } = A::argument() else {
             unreachable!("a field argument is a field")
@@ -123,7 +123,7 @@ handles!(A0 H0 0, A1 H1 1, A2 H2 2, A3 H3 3, A4 H4 4, A5 H5 5, A6 H6 6, A7 H7 7,
 
 macro_rules! arrays {
     ($n:literal: $($A:ident $i:literal),*) => {
-        impl<T: Element, $($A: FieldArg<T, Element = T>),*> Handles<T, ($($A,)*)> for [Field<T>; $n] {
+        impl<T: Element, L, N, $($A: FieldArg<T, Element = T>),*> Handles<T, ($($A,)*)> for [Field<T, L, N>; $n] {
             fn bind(&self) -> Vec<Bound> {
                 vec![$(Handle::<T, $A>::bind(&self[$i])),*]
             }
@@ -137,7 +137,7 @@ arrays!(4: A 0, B 1, C 2, D 3);
 arrays!(5: A 0, B 1, C 2, D 3, E 4);
 arrays!(6: A 0, B 1, C 2, D 3, E 4, F 5);
 
-impl<T: Element, const N: usize> Targets<[T; N]> for [Field<T>; N]
+impl<T: Element, L, M, const N: usize> Targets<[T; N]> for [Field<T, L, M>; N]
 where
     [T; N]: Outputs,
 {
@@ -146,18 +146,18 @@ where
     }
 }
 macro_rules! targets {
-    ($($T:ident $n:tt),+) => {
-        impl<$($T: Element),+> Targets<($($T,)+)> for ($(Field<$T>,)+) {
+    ($($T:ident $L:ident $N:ident $n:tt),+) => {
+        impl<$($T: Element, $L, $N),+> Targets<($($T,)+)> for ($(Field<$T, $L, $N>,)+) {
             fn fields(&self) -> Vec<Target> {
                 vec![$(Target(self.$n.into())),+]
             }
         }
     };
 }
-targets!(A 0);
-targets!(A 0, B 1);
-targets!(A 0, B 1, C 2);
-targets!(A 0, B 1, C 2, D 3);
+targets!(A LA NA 0);
+targets!(A LA NA 0, B LB NB 1);
+targets!(A LA NA 0, B LB NB 1, C LC NC 2);
+targets!(A LA NA 0, B LB NB 1, C LC NC 2, D LD ND 3);
 
 /// The handle of a field that a stage writes.
 #[derive(Clone, Copy, Debug)]
@@ -185,11 +185,11 @@ mod sealed {
     use crate::model::handle::{Field, Here, Profile, Scalar};
 
     pub trait Sealed {}
-    impl<T> Sealed for Field<T> {}
+    impl<T, L, N> Sealed for Field<T, L, N> {}
     impl Sealed for Scalar {}
     impl<const AXIS: usize> Sealed for Profile<AXIS> {}
     impl Sealed for Here {}
-    impl<T, const N: usize> Sealed for [Field<T>; N] {}
+    impl<T, L, M, const N: usize> Sealed for [Field<T, L, M>; N] {}
 
     macro_rules! tuples {
         ($($name:ident)*) => {

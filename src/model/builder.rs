@@ -1,6 +1,7 @@
 //! The declaration of a model. It allocates no field; `Model::compile` turns the model into a simulation.
 use crate::base::{Error, Result};
 use crate::comm::Comm;
+use crate::model::assignment::SET;
 use crate::model::condition::Condition;
 use crate::model::declarations::{Clock, Declarations, Diagnostic, Measure, ProfileDeclaration};
 use crate::model::field::FieldDeclaration;
@@ -211,9 +212,14 @@ impl Model {
 
     /// Returns the items of a part of the schedule, and appends its stages to the stages of the model.
     fn schedule(&mut self, body: impl FnOnce(&mut Schedule)) -> Vec<Item> {
+        let before = self.declared.stages.len();
         let mut schedule = Schedule::new(std::mem::take(&mut self.declared.stages));
         body(&mut schedule);
-        let (stages, items) = schedule.finish();
+        let (mut stages, items) = schedule.finish();
+        for stage in stages[before..].iter_mut().filter(|stage| stage.name == SET) {
+            let names = stage.writes.iter().filter_map(|&f| self.declared.fields.get(f)).map(|f| f.name.as_str());
+            stage.name = format!("{SET} {}", names.collect::<Vec<_>>().join(", "));
+        }
         self.declared.stages = stages;
         items
     }

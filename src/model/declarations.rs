@@ -149,7 +149,7 @@ impl Declarations {
     /// Returns the fields that some stage writes, or that have values on boundaries that change with time.
     pub(crate) fn written(&self) -> BTreeSet<usize> {
         let varies = |d: &FieldDeclaration| d.boundaries.iter().flatten().any(|b| b.varies());
-        let changes = |d: &FieldDeclaration| d.location.axis().is_some() && varies(d);
+        let changes = |d: &FieldDeclaration| d.location != Location::Center && varies(d);
         let on_boundaries = self.fields.iter().enumerate().filter(|(_, d)| changes(d)).map(|(f, _)| f);
         self.stages.iter().flat_map(|stage| stage.writes.iter().copied()).chain(on_boundaries).collect()
     }

@@ -23,17 +23,79 @@ pub enum Location {
     FaceY,
     /// The lower face across x.
     FaceX,
+    /// The lower edge along z, on the lower faces across y and x.
+    EdgeZ,
+    /// The lower edge along y.
+    EdgeY,
+    /// The lower edge along x.
+    EdgeX,
+    /// The lower corner.
+    Corner,
 }
 
 impl Location {
-    /// Returns the axis across which the face lies; `None` for cell centres.
-    pub fn axis(self) -> Option<usize> {
+    /// All locations.
+    pub const ALL: [Location; 8] = [
+        Location::Center,
+        Location::FaceZ,
+        Location::FaceY,
+        Location::FaceX,
+        Location::EdgeZ,
+        Location::EdgeY,
+        Location::EdgeX,
+        Location::Corner,
+    ];
+
+    /// Returns true along the axes z, y, x along which the location is at the lower side of the cell.
+    pub const fn low(self) -> [bool; 3] {
         match self {
-            Location::Center => None,
-            Location::FaceZ => Some(0),
-            Location::FaceY => Some(1),
-            Location::FaceX => Some(2),
+            Location::Center => [false, false, false],
+            Location::FaceZ => [true, false, false],
+            Location::FaceY => [false, true, false],
+            Location::FaceX => [false, false, true],
+            Location::EdgeZ => [false, true, true],
+            Location::EdgeY => [true, false, true],
+            Location::EdgeX => [true, true, false],
+            Location::Corner => [true, true, true],
         }
+    }
+
+    /// Returns true if the location is at the lower side of the cell along an axis.
+    pub const fn is_low(self, axis: usize) -> bool {
+        self.low()[axis]
+    }
+
+    /// Returns the name of the location, that of the type in expressions.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Location::Center => "Center",
+            Location::FaceZ => "FaceZ",
+            Location::FaceY => "FaceY",
+            Location::FaceX => "FaceX",
+            Location::EdgeZ => "EdgeZ",
+            Location::EdgeY => "EdgeY",
+            Location::EdgeX => "EdgeX",
+            Location::Corner => "Corner",
+        }
+    }
+
+    /// Returns the location in words, as in "values at x faces".
+    pub const fn description(self) -> &'static str {
+        match self {
+            Location::Center => "cell centres",
+            Location::FaceZ => "z faces",
+            Location::FaceY => "y faces",
+            Location::FaceX => "x faces",
+            Location::EdgeZ => "z edges",
+            Location::EdgeY => "y edges",
+            Location::EdgeX => "x edges",
+            Location::Corner => "corners",
+        }
+    }
+
+    /// Returns the location at the lower side along these axes.
+    pub fn of_low(low: [bool; 3]) -> Location {
+        Location::ALL[Location::ALL.iter().position(|l| l.low() == low).unwrap_or_default()]
     }
 
     /// Returns the location of faces across an axis.
@@ -104,7 +166,7 @@ impl Block {
     /// Returns the position in metres along an axis of the value with this index and location. The index may be outside
     /// the block.
     pub fn coordinate(&self, axis: usize, index: isize, location: Location) -> f64 {
-        let half = if location.axis() == Some(axis) { 0.0 } else { 0.5 };
+        let half = if location.is_low(axis) { 0.0 } else { 0.5 };
         self.origin[axis] + (index as f64 + half) * self.cell_length(axis)
     }
 }

@@ -1,6 +1,8 @@
 //! Handles: a declaration returns a handle, by which stages refer to it. A handle contains the identity of its model,
 //! so that compiling a program can reject handles of other models.
 use halocline_kernels::ElementType;
+use halocline_kernels::expr::location::Unlocated;
+use halocline_kernels::expr::{self, Anonymous, FieldLeaf, Name, ProfileLeaf, ScalarLeaf};
 use std::any::TypeId;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +14,7 @@ pub(crate) const DT: usize = 1;
 
 /// The identity of a model, unique within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ModelId(u64);
+pub struct ModelId(pub(crate) u64);
 
 impl ModelId {
     pub(crate) fn new() -> ModelId {
@@ -21,23 +23,54 @@ impl ModelId {
     }
 }
 
-/// The handle of a field with elements `T` on a grid.
+/// The handle of a field with elements `T` on a grid. Fields for expressions have the location of their values, such as
+/// `Center`, as the type `L`, and a name `N` by which the compiler tells them apart; see [`field!`](crate::field!).
 #[derive(Debug)]
-pub struct Field<T> {
+pub struct Field<T, L = Unlocated, N = Anonymous> {
     pub(crate) id: usize,
     pub(crate) model: ModelId,
-    of: PhantomData<fn() -> T>,
+    /// The spacing of its grid along z, y, x in metres; infinite along flat axes.
+    spacing: [f64; 3],
+    of: PhantomData<fn() -> (T, L, N)>,
 }
-impl<T> Clone for Field<T> {
+impl<T, L, N> Clone for Field<T, L, N> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<T> Copy for Field<T> {}
-impl<T> Field<T> {
-    pub(crate) fn new(model: ModelId, id: usize) -> Field<T> {
-        Field { id, model, of: PhantomData }
+impl<T, L, N> Copy for Field<T, L, N> {}
+impl<T, L, N> Field<T, L, N> {
+    pub(crate) fn new(model: ModelId, id: usize, spacing: [f64; 3]) -> Self {
+        Field { id, model, spacing, of: PhantomData }
     }
+
+    /// The handle for kernels, sources and functions on tiles and lines.
+    pub fn plain(self) -> Field<T> {
+        Field::new(self.model, self.id, self.spacing)
+    }
+}
+impl<T: halocline_kernels::Element, L: expr::LocationOfField, N: Name> expr::Operand for Field<T, L, N> {
+    type Node = FieldLeaf<T, L, N>;
+    fn node(self) -> FieldLeaf<T, L, N> {
+        FieldLeaf::new(self.model.0, self.id, self.spacing)
+    }
+}
+impl expr::Operand for Scalar {
+    type Node = ScalarLeaf;
+    fn node(self) -> ScalarLeaf {
+        ScalarLeaf::new(self.model.0, self.id)
+    }
+}
+impl<const AXIS: usize> expr::Operand for Profile<AXIS> {
+    type Node = ProfileLeaf<AXIS>;
+    fn node(self) -> ProfileLeaf<AXIS> {
+        ProfileLeaf::new(self.model.0, self.id)
+    }
+}
+halocline_kernels::expression_operators! {
+    [T: halocline_kernels::Element, L: expr::LocationOfField, N: Name] Field<T, L, N>, FieldLeaf<T, L, N>;
+    [] Scalar, ScalarLeaf;
+    [const AXIS: usize] Profile<AXIS>, ProfileLeaf<AXIS>;
 }
 
 /// The handle of a scalar: one number, the same on every rank. Reductions and computations write it, kernels read it,
@@ -115,8 +148,8 @@ pub(crate) enum Used {
     Source,
 }
 
-impl<T: halocline_kernels::Element> From<Field<T>> for Use {
-    fn from(f: Field<T>) -> Use {
+impl<T: halocline_kernels::Element, L, N> From<Field<T, L, N>> for Use {
+    fn from(f: Field<T, L, N>) -> Use {
         Use { model: f.model, id: f.id, what: Used::Field(T::TYPE) }
     }
 }

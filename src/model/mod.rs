@@ -1,6 +1,7 @@
 //! Models as plain data with index ids: grids, fields, boundary conditions, scalars, stages and their order. This
 //! module allocates no field and sends no message.
 pub(crate) mod argument;
+pub(crate) mod assignment;
 pub mod boundary;
 pub(crate) mod builder;
 pub(crate) mod condition;
@@ -17,6 +18,7 @@ pub(crate) mod schedule;
 pub mod source;
 pub(crate) mod stage;
 
+pub use assignment::Settable;
 pub use argument::{Bound, Handle, Handles, Target, Targets};
 pub use boundary::{Boundary, Point};
 pub use builder::Model;

@@ -1,11 +1,13 @@
 //! Reductions: one number from all cells, bit-identical for any decomposition. Sums are exact (see
 //! [`crate::engine::sums`]).
 use crate::model::argument::{BoundArgument, Handles, field_reads, scalar_reads, unbind};
-use crate::model::handle::{Field, Scalar, Use};
+use crate::model::assignment::{self, BoundKernel};
+use crate::model::handle::{Scalar, Use};
 use crate::model::reduction_op::Op;
 use crate::model::stage::{Compile, Stage, Work};
+use halocline_kernels::expr::{Distance, DotProduct, Evaluate, Expressions, Magnitude, Operand, RealPart, Square};
 use halocline_kernels::row::erase;
-use halocline_kernels::{Element, Kernel, Near, Pointwise};
+use halocline_kernels::{Element, Kernel};
 use std::sync::Arc;
 
 /// A reduction of all cells to one number, as data.
@@ -16,12 +18,13 @@ pub struct Reduction {
     kernel: Compile,
     arguments: Vec<BoundArgument>,
     uses: Vec<Use>,
+    refused: Option<String>,
 }
 
 impl Reduction {
     /// Returns the stage of the reduction, which writes the scalar `into` if there is one.
     pub(crate) fn stage(self, into: Option<Scalar>) -> Stage {
-        let Reduction { name, op, kernel, arguments, mut uses } = self;
+        let Reduction { name, op, kernel, arguments, mut uses, refused } = self;
         uses.extend(into.map(Use::from));
         Stage {
             name: name.into(),
@@ -30,6 +33,7 @@ impl Reduction {
             writes: vec![],
             scalars_read: scalar_reads(&arguments),
             scalar_written: into.map(|scalar| scalar.id),
+            refused,
             work: Work::Reduce { kernel, arguments, op },
         }
     }
@@ -61,90 +65,44 @@ impl Reduction {
         of: impl Handles<T, K::Reads>,
     ) -> Reduction {
         let (kernel, (arguments, uses)) = (Arc::new(kernel), unbind(of.bind()));
-        Reduction { name, op, kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), arguments, uses }
+        let kernel: Compile = Arc::new(move |set| erase::<T, K>(&kernel, set));
+        Reduction { name, op, kernel, arguments, uses, refused: None }
+    }
+
+    /// A reduction of an expression.
+    fn of_expression<T: Element, X: Expressions<T, Out = (f64,)>>(name: &'static str, op: Op, of: X) -> Reduction {
+        let BoundKernel { kernel, arguments, uses, refused } = assignment::kernel::<T, X>(of);
+        Reduction { name, op, kernel, arguments, uses, refused }
     }
 }
 
-macro_rules! maps {
-    ($($(#[$doc:meta])* $Kernel:ident $arguments:tt -> $value:expr;)+) => {
-        $($(#[$doc])* struct $Kernel;
-        impl<T: Element> Kernel<T> for $Kernel {
-            type Reads = maps!(@reads $arguments);
-            type Writes = (f64,);
-            #[inline(always)]
-            fn cell(&self, near: Near<'_, T, Self>) -> (f64,) {
-                maps!(@bind near $arguments);
-                ($value,)
-            }
-        })+
-    };
-    (@reads ($a:ident)) => { (Pointwise,) };
-    (@reads ($a:ident, $b:ident)) => { (Pointwise, Pointwise) };
-    (@bind $near:ident ($a:ident)) => { let $a = $near.0.here().parts(); };
-    (@bind $near:ident ($a:ident, $b:ident)) => { let ($a, $b) = ($near.0.here().parts(), $near.1.here().parts()); };
+macro_rules! reductions {
+    ($($(#[$doc:meta])* $name:ident($($a:ident: $A:ident),+) = $text:literal, $op:ident of $Measure:ident;)+) => {$(
+        $(#[$doc])*
+        pub fn $name<T: Element, $($A: Operand<Node: Evaluate<T>>),+>($($a: $A),+) -> Reduction {
+            Reduction::of_expression::<T, _>($text, Op::$op, $Measure($($a.node()),+))
+        }
+    )+};
 }
-maps! {
-    /// The real part.
-    Value(a) -> a[0];
-    /// |a|.
-    Magnitude(a) -> if a[1] == 0.0 { a[0].abs() } else { (a[0] * a[0] + a[1] * a[1]).sqrt() };
-    /// |a|².
-    Square(a) -> a[0] * a[0] + a[1] * a[1];
-    /// The real part of conj(a) b.
-    Product(a, b) -> a[0] * b[0] + a[1] * b[1];
-    /// |a − b|.
-    Distance(a, b) -> {
-        let d = [a[0] - b[0], a[1] - b[1]];
-        if d[1] == 0.0 { d[0].abs() } else { (d[0] * d[0] + d[1] * d[1]).sqrt() }
-    };
-}
-
-/// The sum over all cells (real parts).
-pub fn sum<T: Element>(f: Field<T>) -> Reduction {
-    Reduction::of("sum", Op::Sum, Value, [f])
-}
-
-/// The mean over all cells (real parts).
-pub fn mean<T: Element>(f: Field<T>) -> Reduction {
-    Reduction::of("mean", Op::Mean, Value, [f])
-}
-
-/// The largest value (of real parts), and its position.
-pub fn max<T: Element>(f: Field<T>) -> Reduction {
-    Reduction::of("max", Op::Max, Value, [f])
-}
-
-/// The smallest value (of real parts), and its position.
-pub fn min<T: Element>(f: Field<T>) -> Reduction {
-    Reduction::of("min", Op::Min, Value, [f])
-}
-
-/// The largest absolute value, and its position: the norm l∞.
-pub fn max_abs<T: Element>(f: Field<T>) -> Reduction {
-    Reduction::of("max |·|", Op::Max, Magnitude, [f])
-}
-
-/// The sum of absolute values: the norm l1.
-pub fn norm1<T: Element>(f: Field<T>) -> Reduction {
-    Reduction::of("norm1", Op::Sum, Magnitude, [f])
-}
-
-/// The root of the sum of squares: the norm l2.
-pub fn norm2<T: Element>(f: Field<T>) -> Reduction {
-    Reduction::of("norm2", Op::RootOfSum, Square, [f])
-}
-
-/// The root of the mean of squares.
-pub fn rms<T: Element>(f: Field<T>) -> Reduction {
-    Reduction::of("rms", Op::RootOfMean, Square, [f])
-}
-
-/// The dot product, Σ conj(a) b, real part.
-pub fn dot<T: Element>(a: Field<T>, b: Field<T>) -> Reduction {
-    Reduction::of("dot", Op::Sum, Product, [a, b])
-}
-
-/// The largest difference |a − b|, and its position.
-pub fn max_difference<T: Element>(a: Field<T>, b: Field<T>) -> Reduction {
-    Reduction::of("max |difference|", Op::Max, Distance, [a, b])
+reductions! {
+    /// The sum over all cells (real parts).
+    sum(of: A) = "sum", Sum of RealPart;
+    /// The mean over all cells (real parts).
+    mean(of: A) = "mean", Mean of RealPart;
+    /// The largest value (of real parts), and its position.
+    max(of: A) = "max", Max of RealPart;
+    /// The smallest value (of real parts), and its position.
+    min(of: A) = "min", Min of RealPart;
+    /// The largest absolute value, and its position: the norm l∞.
+    max_abs(of: A) = "max |·|", Max of Magnitude;
+    /// The sum of absolute values: the norm l1.
+    norm1(of: A) = "norm1", Sum of Magnitude;
+    /// The root of the sum of squares: the norm l2.
+    norm2(of: A) = "norm2", RootOfSum of Square;
+    /// The root of the mean of squares.
+    rms(of: A) = "rms", RootOfMean of Square;
+    /// The dot product, Σ conj(a) b, real part.
+    dot(a: A, b: B) = "dot", Sum of DotProduct;
+    /// The largest difference |a − b|, and its position.
+    max_difference(a: A, b: B) = "max |difference|", Max of Distance;
 }

@@ -5,6 +5,7 @@
 use crate::base::index_transform::{IndexTransform, SignedAxis};
 use crate::base::{Array, Region};
 use crate::model::argument::{Handles, Targets, field_reads, scalar_reads, unbind};
+use crate::model::assignment::Settable;
 use crate::model::condition::Condition;
 use crate::model::handle::{Field, Records, Scalar, SourceId, TIME, Use};
 use crate::model::records::{Record, RecordWork, typed, typed_mut};
@@ -65,8 +66,42 @@ impl Schedule {
             writes: writes.iter().map(|field| field.id).collect(),
             scalars_read: scalar_reads(&arguments),
             scalar_written: None,
+            refused: None,
             work: Work::Cells { kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), arguments },
         })
+    }
+
+    /// Sets a field to an expression, or a tuple of at most six fields to a tuple of expressions. Expressions read the values that
+    /// earlier stages wrote; those of one tuple read the old values of all its fields.
+    ///
+    /// ```
+    /// use halocline::prelude::*;
+    ///
+    /// /// Linear waves in water of constant depth, forward-backward in time.
+    /// fn waves(model: &mut Model) -> Result<()> {
+    ///     let (g, depth, dt) = (9.81, 100.0, model.fixed_step(0.01));
+    ///     let eta = field!(model, eta: f64).unit("m").initial(|at| at.bell(0.1)).at(Center)?;
+    ///     let u = field!(model, u: f64).unit("m s-1").at(FaceX)?;
+    ///     model.every_step(|s| {
+    ///         s.set(eta, eta - dt * depth * ddx(u));
+    ///         s.set(u, u - dt * g * ddx(eta));
+    ///     });
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// A value that lies half a cell from the field does not fit, and the message says how to interpolate it:
+    /// ```compile_fail,E0277
+    /// use halocline::prelude::*;
+    /// fn waves(model: &mut Model) -> Result<()> {
+    ///     let eta = field!(model, eta: f64).at(Center)?;
+    ///     let u = field!(model, u: f64).at(FaceX)?;
+    ///     model.every_step(|s| _ = s.set(u, u - eta)); // `eta.on(FaceX)` would fit
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn set<V, S: Settable<V>>(&mut self, fields: S, values: V) -> &mut Self {
+        self.stage(fields.stage(values))
     }
 
     /// Reduces all cells to a scalar.
@@ -89,6 +124,7 @@ impl Schedule {
             writes: vec![],
             scalars_read: from.iter().map(|s| s.id).collect(),
             scalar_written: Some(into.id),
+            refused: None,
             work: Work::Scalar(Arc::new(values)),
         })
     }
@@ -121,6 +157,7 @@ impl Schedule {
             writes: writes.map(|f| f.id).to_vec(),
             scalars_read: vec![],
             scalar_written: None,
+            refused: None,
             work: Work::Tiles(Arc::new(tile)),
         })
     }
@@ -166,6 +203,7 @@ impl Schedule {
             writes: writes.map(|f| f.id).to_vec(),
             scalars_read: vec![],
             scalar_written: None,
+            refused: None,
             work: Work::Lines { axis: along.axis, lines: Arc::new(lines) },
         })
     }
@@ -180,6 +218,7 @@ impl Schedule {
             writes: vec![to.id],
             scalars_read: vec![],
             scalar_written: None,
+            refused: None,
             work: Work::Transpose(IndexTransform { to: axes, offset: [0; 3] }),
         })
     }
@@ -200,6 +239,7 @@ impl Schedule {
             writes: vec![field.id],
             scalars_read: vec![TIME],
             scalar_written: None,
+            refused: None,
             work: Work::Point { cell: (0, index), update: Arc::new(f) },
         })
     }
@@ -220,6 +260,7 @@ impl Schedule {
             writes: vec![field.id],
             scalars_read: vec![TIME],
             scalar_written: None,
+            refused: None,
             work: Work::Receive { source: source.id, update: Arc::new(f) },
         })
     }
@@ -238,6 +279,7 @@ impl Schedule {
             writes: vec![],
             scalars_read: vec![],
             scalar_written: into.map(|s| s.id),
+            refused: None,
             work: Work::Records { records: records.id, work },
         })
     }

@@ -36,6 +36,8 @@ pub(crate) struct Stage {
     pub scalars_read: Vec<usize>,
     /// The output scalar.
     pub scalar_written: Option<usize>,
+    /// Why the stage cannot be executed, if its expressions exceed a limit.
+    pub refused: Option<String>,
     /// The work.
     pub work: Work,
 }

@@ -5,7 +5,7 @@ use crate::model::builder::Model;
 use crate::model::condition::Condition;
 use crate::model::declarations::{Clock, Declarations, Measure};
 use crate::model::field::FieldDeclaration;
-use crate::model::grid::{AXES, Adjacent, Location};
+use crate::model::grid::{AXES, Adjacent};
 use crate::model::handle::{Use, Used};
 use crate::model::stage::{Item, Stage, Work};
 use crate::program::layout::{Layout, layout_of};
@@ -21,7 +21,7 @@ pub(crate) fn thickness(declared: &Declarations, layout: Layout, extent: &[Exten
     let (grid, mut thickness) = (&declared.grids[layout.0], [1; 3]);
     for (d, extent) in declared.fields.iter().zip(extent).filter(|(d, _)| layout_of(d) == layout) {
         for a in (0..3).filter(|&a| grid.is_bounded(a)) {
-            let on_faces = d.location.axis() == Some(a);
+            let on_faces = d.location.is_low(a);
             let least = extent.below[a].max(extent.above[a]).max(1) + usize::from(on_faces);
             let n = grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1);
             if n < least {
@@ -103,6 +103,10 @@ fn conditions(items: &[Item]) -> Box<dyn Iterator<Item = &Condition> + '_> {
 /// is in the schedule, a diagnostic, or a measurement of a running simulation.
 pub(crate) fn stage(declared: &Declarations, stage: &Stage) -> Result<()> {
     handles(declared, stage)?;
+    if let Some(refused) = &stage.refused {
+        return Err(Error::input(format!("the expression of the stage `{}` cannot be computed: {refused}", stage.name))
+            .remedy("split it in two: set a field to a part of it in a stage before"));
+    }
     let same_grid = !matches!(stage.work, Work::Transpose(_));
     let used: Vec<usize> = stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()).collect();
     for pair in used.windows(2) {
@@ -179,17 +183,8 @@ fn check_joins(declared: &Declarations, d: &FieldDeclaration) -> Result<()> {
                 return wrong(what, "name all components that joins map to each other in `Model::vector`");
             }
         }
-        let Some(axis) = d.location.axis() else {
-            if from.is_some_and(|f| f.location != Location::Center) {
-                return wrong(
-                    "maps it to a component on faces".into(),
-                    "put all components of a vector on faces, or all at cell centres",
-                );
-            }
-            continue;
-        };
-        let to = transform.to[axis];
-        if to.reversed {
+        let low = d.location.low();
+        if let Some(axis) = (0..3).find(|&a| low[a] && transform.to[a].reversed) {
             return wrong(
                 format!(
                     "reverses {}, and is on the faces across it: no cell would store the face at one end",
@@ -198,10 +193,12 @@ fn check_joins(declared: &Declarations, d: &FieldDeclaration) -> Result<()> {
                 "orient the blocks so that the axis keeps its direction, or put the field at cell centres",
             );
         }
-        if from.is_some_and(|f| f.location != Location::face(to.axis)) {
+        let mut mapped = [false; 3];
+        (0..3).filter(|&a| low[a]).for_each(|a| mapped[transform.to[a].axis] = true);
+        if let Some(from) = from.filter(|f| f.location.low() != mapped) {
             return wrong(
-                format!("maps faces across {} to faces across {}", AXES[axis], AXES[to.axis]),
-                "declare the fields on both kinds of faces as components of a vector with `Model::vector`",
+                format!("maps values at {} to values at {}", d.location.name(), from.location.name()),
+                "declare the fields at both locations as components of a vector with `Model::vector`, or put them at cell centres",
             );
         }
     }

@@ -322,7 +322,7 @@ fn fields_that_joins_would_break_are_named() {
         "the field `u` is read across a join that reverses x, and is on the faces across it: no cell would store the face at \
          one end\n  orient the blocks so that the axis keeps its direction, or put the field at cell centres"
     );
-    assert!(error([Z, X, Y], on_faces).contains("maps faces across x to faces across y\n  declare the fields on both"));
+    assert!(error([Z, X, Y], on_faces).contains("maps values at FaceX to values at FaceY\n  declare the fields on both"));
     let lonely = error([Z, X, Y], |model| {
         let u = model.field("u").build()?;
         model.vector([None, None, Some(u)]);
@@ -334,7 +334,7 @@ fn fields_that_joins_would_break_are_named() {
         model.vector([None, Some(v), Some(u)]);
         Ok(u)
     });
-    assert!(mixed.contains("`u` is read across a join that maps it to a component on faces"), "{mixed}");
+    assert!(mixed.contains("`u` is read across a join that maps values at Center to values at FaceY"), "{mixed}");
 
     // Across an axis that a join keeps, faces are as good as anything.
     let kept = || -> Result<()> {

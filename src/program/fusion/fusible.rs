@@ -95,9 +95,7 @@ fn field(declared: &Declarations, f: usize) -> Result<(), String> {
     if d.grid != 0 || d.whole != [false; 3] {
         return Err(format!("`{}` is on another grid or decomposition", d.name));
     }
-    if let Some(axis) = d.location.axis()
-        && declared.grids[0].is_bounded(axis)
-    {
+    for axis in (0..3).filter(|&axis| d.location.is_low(axis) && declared.grids[0].is_bounded(axis)) {
         let [lower, upper] = &d.boundaries[axis];
         if matches!(lower, Boundary::Gradient(_)) || lower.varies() || upper.varies() {
             return Err(format!("`{}` has values on a boundary, which follow from other values", d.name));
@@ -125,6 +123,6 @@ pub(super) fn span(grid: &Grid, d: &FieldDeclaration, extent: &Extent, axis: usi
         return [-below, above];
     }
     let inside =
-        |beyond: isize| if beyond == 0 { 0 } else { beyond - 1 + isize::from(d.location.axis() == Some(axis)) };
+        |beyond: isize| if beyond == 0 { 0 } else { beyond - 1 + isize::from(d.location.is_low(axis)) };
     [-below.max(inside(above)), above.max(inside(below))]
 }

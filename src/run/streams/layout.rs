@@ -105,7 +105,7 @@ fn axes_of(grid: &Grid, location: Location, cells: &Cells, section: &StreamSecti
 
 /// The axis `a` of a field at `location`, over the cells of a region.
 fn axis(grid: &Grid, a: usize, location: Location, region: &Region) -> Axis {
-    let on_faces = location.axis() == Some(a);
+    let on_faces = location.is_low(a);
     let name = AXES[a];
     let block = grid.block(0);
     Axis {
