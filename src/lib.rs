@@ -30,16 +30,16 @@ pub mod prelude {
     pub use crate::base::{Error, Result};
     pub use crate::comm::Comm;
     pub use crate::engine::Simulation;
-    pub use crate::model::{
-        At, Boundary, Field, Grid, Here, Location, Model, Point, Profile, Reduction, Scalar, Schedule, dot, max,
-        max_abs, max_difference, mean, min, norm1, norm2, rms, sum,
-    };
     pub use crate::field;
+    pub use crate::model::{
+        At, Boundary, Field, Grid, Here, Location, Model, Point, Profile, Reduction, Scalar, Schedule, Scheme, dot,
+        max, max_abs, max_difference, mean, min, norm1, norm2, rms, sum,
+    };
     pub use crate::run::Job;
     pub use halocline_kernels::expr::location::{Center, Corner, EdgeX, EdgeY, EdgeZ, FaceX, FaceY, FaceZ};
     pub use halocline_kernels::expr::{
-        Expression, Methods, Of, Operand, ddx, ddy, ddz, laplacian, laplacian_of_order, map, map2, minmod, select, upwind,
-        van_leer,
+        Expression, Methods, Of, Operand, ddx, ddy, ddz, laplacian, laplacian_of_order, map, map2, minmod, select,
+        upwind, van_leer,
     };
     pub use halocline_kernels::prelude::*;
     pub use schemars::JsonSchema;

@@ -206,9 +206,8 @@ fn poincare_waves_have_the_frequency_of_the_scheme() {
     let (length, steps) = (64.0e3, 20_000);
     let h = length / n as f64;
     let k = 2.0 * math::PI / length;
-    let omega = (f * f * math::cos(k * h / 2.0).powi(2)
-        + g * depth * (2.0 * math::sin(k * h / 2.0) / h).powi(2))
-    .sqrt();
+    let omega =
+        (f * f * math::cos(k * h / 2.0).powi(2) + g * depth * (2.0 * math::sin(k * h / 2.0) / h).powi(2)).sqrt();
     let crossings = same_on_all_ranks(|comm| {
         let mut model = Model::new(comm, Grid::new([4, n]).length([4.0 * h, length]).periodic([true, true]));
         let dt = model.fixed_step(1.0);

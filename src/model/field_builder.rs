@@ -160,22 +160,29 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
     }
 
     fn add<L, M>(self) -> Result<Field<T, L, M>> {
-        let name = &self.declaration.name;
+        self.model.add_field(self.declaration)
+    }
+}
+
+impl Model {
+    /// Adds a declared field and returns its handle.
+    pub(crate) fn add_field<T, L, M>(&mut self, declaration: FieldDeclaration) -> Result<Field<T, L, M>> {
+        let name = &declaration.name;
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Err(Error::input(format!("`{name}` is not a valid field name")).remedy("use letters, digits and _"));
         }
-        if self.model.declared.fields.iter().any(|d| d.name == *name) {
+        if self.declared.fields.iter().any(|d| d.name == *name) {
             return Err(Error::input(format!("the field `{name}` is declared twice")));
         }
-        if self.declaration.grid >= self.model.declared.grids.len() {
-            let what = match self.declaration.grid {
+        if declaration.grid >= self.declared.grids.len() {
+            let what = match declaration.grid {
                 usize::MAX => format!("the field `{name}` is declared on a grid of another model"),
                 _ => format!("the field `{name}` needs a grid, and the model has none"),
             };
             return Err(Error::input(what));
         }
-        let spacing = self.model.declared.grids[self.declaration.grid].spacing();
-        self.model.declared.fields.push(self.declaration);
-        Ok(Field::new(self.model.declared.id, self.model.declared.fields.len() - 1, spacing))
+        let spacing = self.declared.grids[declaration.grid].spacing();
+        self.declared.fields.push(declaration);
+        Ok(Field::new(self.declared.id, self.declared.fields.len() - 1, spacing))
     }
 }

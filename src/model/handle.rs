@@ -44,6 +44,11 @@ impl<T, L, N> Field<T, L, N> {
         Field { id, model, spacing, of: PhantomData }
     }
 
+    /// The leaf of the field in an expression, without the name by which the compiler knows it.
+    pub(crate) fn anonymous(self) -> FieldLeaf<T, L> {
+        FieldLeaf::new(self.model.0, self.id, self.spacing)
+    }
+
     /// The handle for kernels, sources and functions on tiles and lines.
     pub fn plain(self) -> Field<T> {
         Field::new(self.model, self.id, self.spacing)

@@ -104,8 +104,11 @@ fn conditions(items: &[Item]) -> Box<dyn Iterator<Item = &Condition> + '_> {
 pub(crate) fn stage(declared: &Declarations, stage: &Stage) -> Result<()> {
     handles(declared, stage)?;
     if let Some(refused) = &stage.refused {
-        return Err(Error::input(format!("the expression of the stage `{}` cannot be computed: {refused}", stage.name))
-            .remedy("split it in two: set a field to a part of it in a stage before"));
+        return Err(Error::input(format!(
+            "the expression of the stage `{}` cannot be computed: {refused}",
+            stage.name
+        ))
+        .remedy("split it in two: set a field to a part of it in a stage before"));
     }
     let same_grid = !matches!(stage.work, Work::Transpose(_));
     let used: Vec<usize> = stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()).collect();

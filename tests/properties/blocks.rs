@@ -322,7 +322,9 @@ fn fields_that_joins_would_break_are_named() {
         "the field `u` is read across a join that reverses x, and is on the faces across it: no cell would store the face at \
          one end\n  orient the blocks so that the axis keeps its direction, or put the field at cell centres"
     );
-    assert!(error([Z, X, Y], on_faces).contains("maps values at FaceX to values at FaceY\n  declare the fields on both"));
+    assert!(
+        error([Z, X, Y], on_faces).contains("maps values at FaceX to values at FaceY\n  declare the fields on both")
+    );
     let lonely = error([Z, X, Y], |model| {
         let u = model.field("u").build()?;
         model.vector([None, None, Some(u)]);

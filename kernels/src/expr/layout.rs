@@ -40,7 +40,9 @@ pub enum LayoutError {
 impl std::fmt::Display for LayoutError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            LayoutError::TooManyRows { rows } => write!(f, "it reads {rows} rows of cells, at most {MAX_ROWS} are possible"),
+            LayoutError::TooManyRows { rows } => {
+                write!(f, "it reads {rows} rows of cells, at most {MAX_ROWS} are possible")
+            }
             LayoutError::ProfileTooFar { distance } => {
                 write!(f, "it reads a profile {distance} cells away, at most {PROFILE_EXTENT} are possible")
             }
@@ -165,7 +167,8 @@ mod tests {
     #[test]
     fn every_offset_has_the_position_of_its_row() {
         // All subsets of some offsets, among them rows off both axes.
-        let all = [[0, 0, 0], [0, 0, -3], [0, 2, 0], [0, -1, 1], [1, 0, 0], [-2, 0, 0], [1, 1, 0], [-1, 2, 4], [2, -2, 0]];
+        let all =
+            [[0, 0, 0], [0, 0, -3], [0, 2, 0], [0, -1, 1], [1, 0, 0], [-2, 0, 0], [1, 1, 0], [-1, 2, 4], [2, -2, 0]];
         for subset in 1..1_usize << all.len() {
             let some: Vec<Offset> = (0..all.len()).filter(|i| subset >> i & 1 == 1).map(|i| all[i]).collect();
             let layout = Layout::new(&reads(&some), ElementType::F64).unwrap();

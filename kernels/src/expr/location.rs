@@ -14,7 +14,7 @@
 use crate::sealed::Sealed;
 
 /// A location on a cell.
-pub trait Location: Combine<Self, At = Self> + Combine<Anywhere, At = Self> + LocationOfField {
+pub trait Location: Combine<Self, At = Self> + Combine<Anywhere, At = Self> + Fits<Self> + LocationOfField {
     /// True along the axes z, y, x along which it lies at the lower side of the cell, not in the middle.
     const LOW: [bool; 3];
     /// The name of the type.

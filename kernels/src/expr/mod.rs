@@ -5,6 +5,7 @@
 //! found by evaluating the expression once with a context that records what is read; it cannot differ from what is read later.
 //!
 //! Values have a [`location`] on the cell as part of their type. Which operand of which model a leaf is, is data.
+mod advance;
 mod arithmetic;
 mod context;
 mod difference;
@@ -22,30 +23,27 @@ mod node;
 pub mod operators;
 mod read;
 
+pub use advance::{Advanced, Combined, advanced, combined_of};
 pub use arithmetic::{Difference, Product, Quotient, Scaled, Sum};
 pub use difference::{Slope, ddx, ddy, ddz};
 pub use function::{Apply1, Apply2, Map1, Map2, Select};
 pub use interpolate::{Interpolated, OneSide, Shifted};
-pub use kernel::{
-    Assignable, BoundExpressions, Distance, DotProduct, Expressions, Magnitude, RealPart, Square, bind,
-};
+pub use kernel::{Assignable, BoundExpressions, Distance, DotProduct, Expressions, Magnitude, RealPart, Square, bind};
 pub use laplacian::{Laplacian, laplacian, laplacian_of_order};
 pub use layout::LayoutError;
 pub use leaf::{Cast, ComplexConstant, Constant, FieldLeaf, ProfileLeaf, ScalarLeaf};
 pub use location::{Anywhere, Beside, Combine, Fits, Location, LocationOfField};
 pub use name::{Anonymous, Name, key};
 pub use node::{Evaluate, Node, Of};
-pub use operators::{
-    Condition, Expression, Methods, Operand, Value, map, map2, minmod, select, upwind, van_leer,
-};
 pub use num_complex::Complex64;
+pub use operators::{Condition, Expression, Methods, Operand, Value, map, map2, minmod, select, upwind, van_leer};
 pub use read::Source;
 
 /// What a file with expressions needs.
 pub mod prelude {
     pub use super::location::{Center, Corner, EdgeX, EdgeY, EdgeZ, FaceX, FaceY, FaceZ};
     pub use super::{
-        Expression, FieldLeaf, Methods, Of, Operand, Value, ddx, ddy, ddz, laplacian, laplacian_of_order, map, map2, minmod,
-        select, upwind, van_leer,
+        Expression, FieldLeaf, Methods, Of, Operand, Value, ddx, ddy, ddz, laplacian, laplacian_of_order, map, map2,
+        minmod, select, upwind, van_leer,
     };
 }

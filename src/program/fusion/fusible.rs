@@ -122,7 +122,6 @@ pub(super) fn span(grid: &Grid, d: &FieldDeclaration, extent: &Extent, axis: usi
     if !grid.is_bounded(axis) {
         return [-below, above];
     }
-    let inside =
-        |beyond: isize| if beyond == 0 { 0 } else { beyond - 1 + isize::from(d.location.is_low(axis)) };
+    let inside = |beyond: isize| if beyond == 0 { 0 } else { beyond - 1 + isize::from(d.location.is_low(axis)) };
     [-below.max(inside(above)), above.max(inside(below))]
 }

@@ -1,0 +1,8 @@
+//! Models in equations, each at most thirty lines. `tests/models.rs` holds them to theory.
+pub mod acoustics;
+pub mod advection;
+pub mod burgers;
+pub mod conjugate_gradients;
+pub mod gray_scott;
+pub mod maxwell;
+pub mod shallow_water;

@@ -1,0 +1,225 @@
+//! The models of `examples/models`, held to theory: the same bits on any ranks, fused or not, and the numbers of their schemes.
+use halocline::comm::ranks;
+use halocline::prelude::*;
+
+#[path = "../examples/models/mod.rs"]
+mod models;
+use models::*;
+
+/// The state and the diagnostics of a model after some steps.
+type Outcome = (String, Vec<(String, f64)>);
+
+/// Runs a model, and requires the same bits on 1, 2, 3, 4, 6 and 12 ranks, and with one step at a time.
+fn same_everywhere(
+    grid: impl Fn() -> Grid + Sync,
+    steps: u64,
+    declare: impl Fn(&mut Model) -> Result<()> + Sync,
+) -> Outcome {
+    let run = |n: usize, threads: usize, fuse: Option<usize>| -> Outcome {
+        let body = |comm: Comm| -> Result<Outcome> {
+            let mut model = Model::new(comm, grid());
+            fuse.into_iter().for_each(|steps| model.fuse(steps));
+            declare(&mut model)?;
+            let mut run = model.compile()?;
+            run.advance(steps)?;
+            let results = run.diagnostics().into_iter().map(|(name, value)| (name, value.value)).collect();
+            Ok((run.state()?, results))
+        };
+        let mut results: Vec<Outcome> =
+            ranks(n, threads, body).expect("no rank panics").into_iter().map(|r| r.expect("the model runs")).collect();
+        results.remove(0)
+    };
+    let alone = run(1, 1, None);
+    for (n, threads, fuse) in
+        [(1, 2, Some(1)), (1, 2, Some(3)), (2, 1, None), (3, 1, Some(2)), (4, 2, None), (6, 1, None), (12, 1, None)]
+    {
+        assert_eq!(run(n, threads, fuse), alone, "on {n} ranks, {fuse:?} steps at a time");
+    }
+    alone
+}
+
+/// The value of the only diagnostic, after `steps` steps on one rank.
+fn value(grid: Grid, steps: u64, declare: impl FnOnce(&mut Model) -> Result<()>) -> f64 {
+    let mut model = Model::new(Comm::alone(), grid);
+    declare(&mut model).expect("the model is declared");
+    let mut run = model.compile().expect("the model compiles");
+    run.advance(steps).expect("the model runs");
+    run.diagnostics()[0].1.value
+}
+
+/// 2 sin(k h / 2) / h, the wave number of central differences over a distance h.
+fn wave_number(k: f64, h: f64) -> f64 {
+    2.0 * math::sin(k * h / 2.0) / h
+}
+
+#[test]
+fn poincare_waves_of_shallow_water() {
+    // A wave η = cos kx and v in geostrophic phase, forward-backward in time: ω² = f² + g H K².
+    let (n, depth, f) = (64, 100.0, 0.02_f64);
+    let h = 1000.0;
+    let k = 2.0 * math::PI / (n as f64 * h);
+    let omega =
+        (f * f * math::powi(math::cos(k * h / 2.0), 2) + 9.81 * depth * math::powi(wave_number(k, h), 2)).sqrt();
+    let grid = || Grid::new([24, n]).length([24.0 * h, n as f64 * h]).periodic([true, true]);
+    let declare = |dt: f64| {
+        let p = shallow_water::Parameters { depth, coriolis: f, dt };
+        move |model: &mut Model| shallow_water::shallow_water(&p, model, move |at| math::cos(k * at.x))
+    };
+    same_everywhere(grid, 40, declare(1.0));
+    // u ∝ sin ωt vanishes after half a period, and is largest after a quarter.
+    let dt = 0.05;
+    let half = (math::PI / omega / dt).round() as u64;
+    let speed = |steps| value(grid(), steps, declare(dt));
+    let (at_half, at_quarter) = (speed(half), speed(half / 2));
+    assert!(at_half < 0.01 * at_quarter, "{at_half} of {at_quarter}");
+}
+
+#[test]
+fn gray_scott_has_the_bits_of_its_kernel() {
+    use halocline_kernels::gray_scott::{GrayScott, Rates};
+    let grid = || Grid::new([48, 64]).length([0.48, 0.64]).periodic([true; 2]);
+    let (state, results) = same_everywhere(grid, 60, |model| gray_scott::gray_scott::<f64>(model));
+    same_everywhere(grid, 60, |model| gray_scott::gray_scott::<f32>(model));
+    let (other, by_kernel) = same_everywhere(grid, 60, |model| {
+        let (dt, h) = (model.fixed_step(0.75), model.grid().spacing());
+        let rates = Rates { diffusion_u: 2e-5, diffusion_v: 1e-5, feed: 0.04, kill: 0.06 };
+        let u = model.field("u").initial(|at| if at.distance() < 0.3 { at.uniform(1) } else { 1.0 }).build()?;
+        let v = model.field("v").initial(|at| if at.distance() < 0.3 { 0.25 } else { 0.0 }).build()?;
+        model.every_step(|s| _ = s.apply(GrayScott::<f64>::new(rates, dt, h), [u, v], [u, v]));
+        model.diagnose("largest v", max(v));
+        Ok(())
+    });
+    // The order of operations differs, the numbers by round-off.
+    assert_ne!(state, other);
+    assert!((results[0].1 / by_kernel[0].1 - 1.0).abs() < 1e-13, "{results:?} and {by_kernel:?}");
+}
+
+#[test]
+fn a_standing_wave_of_acoustics() {
+    // Without source and absorbing layer: 4 sin²(ωΔt/2) = c²Δt² λ(kh)/h², with the symbol λ of order 8.
+    let (n, c, dt, h) = (32, 1500.0, 1e-3, 10.0);
+    let grid = || Grid::new([n, n]).length([h * n as f64, h * n as f64]).periodic([false, true]);
+    let p = || acoustics::Parameters { speed: c, dt, frequency: 0.0, layer: 0.0 };
+    let k = 2.0 * math::PI / (n as f64 * h) * 3.0;
+    let wave = move |at: At| math::sin(k * at.x + 0.3);
+    same_everywhere(grid, 30, |model| {
+        let p = acoustics::Parameters { frequency: 20.0, layer: 100.0, ..p() };
+        acoustics::acoustics(&p, model, wave)
+    });
+    let weights = halocline_kernels::central::weights(4);
+    let symbol: f64 = weights.iter().zip(1..).map(|(w, m)| 2.0 * w * (1.0 - math::cos(m as f64 * k * h))).sum();
+    let omega_dt = 2.0 * (0.5 * c * dt / h * symbol.sqrt()).asin();
+    let periodic = || Grid::new([n, n]).length([h * n as f64, h * n as f64]).periodic([true, true]);
+    let pressure = |steps| value(periodic(), steps, |model| acoustics::acoustics(&p(), model, wave));
+    // The first step is half of one: p = cos(ω(t + Δt/2)) / cos(ωΔt/2).
+    let exact = |steps: u64| math::cos(omega_dt * (steps as f64 + 0.5)) / math::cos(omega_dt * 0.5);
+    for steps in [7, 50, 333] {
+        let is = pressure(steps) / pressure(0);
+        assert!((is - exact(steps).abs()).abs() < 1e-10, "after {steps} steps: {is} and {}", exact(steps));
+    }
+}
+
+#[test]
+fn a_cavity_resonance_of_maxwells_equations() {
+    // The mode TM₁₁ in a square of conducting walls: 4 sin²(ωΔt/2) / Δt² = Kx² + Ky².
+    let (n, dt) = (24, 0.01);
+    let (h, k) = (1.0 / n as f64, math::PI);
+    let grid = || Grid::new([n, n]).length([1.0, 1.0]);
+    let mode = move |at: At| math::sin(k * at.x) * math::sin(k * at.y);
+    same_everywhere(grid, 30, |model| maxwell::maxwell(dt, model, mode));
+    same_everywhere(
+        || Grid::new([8, 9, 10]).length([0.8, 0.9, 1.0]),
+        20,
+        |model| maxwell::maxwell(dt, model, |at| at.uniform(1)),
+    );
+    let omega_dt = 2.0 * (0.5 * dt * (2.0 * math::powi(wave_number(k, h), 2)).sqrt()).asin();
+    let largest = |steps| value(grid(), steps, |model| maxwell::maxwell(dt, model, mode));
+    for steps in [20_u64, 140, 283] {
+        // E first, from H = 0: ez = cos(ω(t − Δt/2)) / cos(ωΔt/2), where it is positive.
+        let exact = math::cos(omega_dt * (steps as f64 - 0.5)) / math::cos(omega_dt * 0.5);
+        let is = largest(steps);
+        assert!((is - exact.max(0.0)).abs() < 1e-10, "after {steps} steps: {is} and {exact}");
+    }
+}
+
+#[test]
+fn advection_is_of_second_order_and_makes_no_new_extremes() {
+    let bump = |at: At| 1.0 + 0.5 * math::sin(2.0 * math::PI * at.x) * math::cos(2.0 * math::PI * at.y);
+    let grid = |n: usize| Grid::new([n, n]).length([1.0, 1.0]).periodic([true, true]);
+    same_everywhere(|| grid(24), 20, |model| advection::advection(0.4, model, [1.0, 0.5], bump));
+    // The mean error along x after one turn; steps are chosen so that the last one ends at t = 1.
+    let error = |n: usize| {
+        let mut model = Model::new(Comm::alone(), Grid::new([n]).length([1.0]).periodic([true]));
+        advection::advection(0.5, &mut model, [1.0, 0.0], move |at| 1.0 + 0.5 * math::sin(2.0 * math::PI * at.x))
+            .unwrap();
+        let mut run = model.compile().unwrap();
+        let q = run.field::<f64>("q").unwrap();
+        let before = run.gather(q)[0].clone();
+        run.advance(2 * n as u64).unwrap();
+        assert!((run.time() - 1.0).abs() < 1e-12);
+        let after = run.gather(q)[0].clone();
+        assert!(after.iter().all(|q| (0.5..=1.5).contains(q)), "a new extreme");
+        assert!((after.sum() - before.sum()).abs() < 1e-11, "the total changes");
+        (&after - &before).mapv(f64::abs).mean().unwrap()
+    };
+    let order = (error(64) / error(128)).log2();
+    assert!(order > 1.7, "order {order}");
+}
+
+#[test]
+fn schemes_have_their_order() {
+    let u0 = |at: At| 1.0 + 0.2 * math::sin(2.0 * math::PI * at.x);
+    let grid = || Grid::new([32]).length([1.0]).periodic([true]);
+    let solution = |scheme, steps: u64| {
+        let mut model = Model::new(Comm::alone(), grid());
+        burgers::burgers(scheme, 0.01, 0.2 / steps as f64, &mut model, u0).unwrap();
+        let mut run = model.compile().unwrap();
+        run.advance(steps).unwrap();
+        run.gather(run.field::<f64>("u").unwrap())[0].clone()
+    };
+    let exact = solution(Scheme::Rk4, 2000);
+    for (scheme, order) in [
+        (Scheme::Euler, 1.0),
+        (Scheme::SspRk2, 2.0),
+        (Scheme::SspRk3, 3.0),
+        (Scheme::LowStorageRk3, 3.0),
+        (Scheme::Rk4, 4.0),
+        (Scheme::AdamsBashforth2, 2.0),
+    ] {
+        let error = |steps| (&solution(scheme, steps) - &exact).mapv(f64::abs).sum();
+        let measured = (error(25) / error(50)).log2();
+        assert!((measured - order).abs() < 0.15, "{scheme:?}: order {measured}");
+        same_everywhere(
+            || Grid::new([24]).periodic([true]),
+            12,
+            |model| burgers::burgers(scheme, 0.01, 1e-3, model, u0),
+        );
+    }
+}
+
+#[test]
+fn tendencies_have_the_time_of_their_stage() {
+    // q′ = q cos t: with stage times at their places, the fourth order remains.
+    let error = |steps: u64| {
+        let mut model = Model::new(Comm::alone(), Grid::new([4]).periodic([true]));
+        model.fixed_step(2.0 / steps as f64);
+        let q = field!(model, q: f64).initial(|_| 1.0).at(Center).unwrap();
+        model.integrate_with_time(Scheme::Rk4, (q,), |(q,), t| (q * t.cos(),)).unwrap();
+        let mut run = model.compile().unwrap();
+        run.advance(steps).unwrap();
+        let exact = math::exp(math::sin(2.0));
+        (run.measure(mean(q)).unwrap().value - exact).abs()
+    };
+    let order = (error(20) / error(40)).log2();
+    assert!((order - 4.0).abs() < 0.2, "order {order}");
+}
+
+#[test]
+fn conjugate_gradients_solve_a_poisson_equation() {
+    // b is an eigenvector plus noise; the solution must satisfy the equation, as measured from x alone.
+    let grid = || Grid::new([20, 24]).length([20.0, 24.0]);
+    let (_, results) = same_everywhere(grid, 120, |model| {
+        conjugate_gradients::conjugate_gradients(1e-10, model, |at| at.uniform(1) - 0.5)
+    });
+    assert!(results[0].1 < 1e-9, "{results:?}");
+}
