@@ -96,7 +96,7 @@ impl Simulation {
     }
 
     /// Measures all diagnostics of the model, with their names. Collective.
-    pub(crate) fn diagnose(&mut self) -> Vec<(String, Measurement)> {
+    pub fn diagnostics(&mut self) -> Vec<(String, Measurement)> {
         let program = self.core.program();
         let measure = |(name, what): &(String, Measured)| {
             let measurement = match *what {

@@ -48,7 +48,7 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
     attempt.replication.wait()?;
     let started = Instant::now();
     let mut results = Map::new();
-    for (name, measured) in attempt.simulation.diagnose() {
+    for (name, measured) in attempt.simulation.diagnostics() {
         add_result(&mut results, &name, measured);
     }
     let started = attempt.simulation.timers_mut().record_as("diagnostics", Phase::Output, started);
