@@ -1,6 +1,7 @@
 //! The manual: a tutorial, and pages on what holds everywhere.
 //!
 //! * [Tutorial](tutorial): ten short chapters, from one field to a job on a cluster.
+//! * [Equations](equations): stages as expressions; locations, operators, integrators.
 //! * [Boundaries and staggering](boundaries): where values lie, and what a kernel reads beyond a wall.
 //! * [The run directory](run_on_disk): files, checkpoints, restarts, exit codes; ncdump, xarray, ParaView.
 //! * [Reproducibility](bits): why results do not depend on ranks, threads and CPUs.
@@ -34,6 +35,9 @@ pub mod tutorial {
     #[doc = include_str!("tutorial/10_running.md")]
     pub mod ch10_running {}
 }
+
+#[doc = include_str!("equations.md")]
+pub mod equations {}
 
 #[doc = include_str!("bits.md")]
 pub mod bits {}
