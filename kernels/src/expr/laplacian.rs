@@ -126,7 +126,7 @@ pub fn laplacian<S: Operand>(of: S) -> Expression<Laplacian<S::Node, 2>> {
 
 /// ∇² by central differences of order 2, 4, 6 or 8: `laplacian_of_order::<8, _>(p)`.
 pub fn laplacian_of_order<const ORDER: usize, S: Operand>(of: S) -> Expression<Laplacian<S::Node, ORDER>> {
-    const { assert!(ORDER >= 2 && ORDER <= 8 && ORDER % 2 == 0, "a Laplacian has the order 2, 4, 6 or 8") };
+    const { assert!(matches!(ORDER, 2 | 4 | 6 | 8), "a Laplacian has the order 2, 4, 6 or 8") };
     let of = of.node();
     // A constant has no spacing; its Laplacian is zero.
     let by = inverse_squares(of.spacing().unwrap_or([f64::INFINITY; 3]));

@@ -14,7 +14,9 @@ use std::marker::PhantomData;
 pub struct FieldLeaf<T, L, N = Anonymous> {
     leaf: Leaf,
     spacing: [f64; 3],
-    of: PhantomData<fn() -> (T, L, N)>,
+    element: PhantomData<fn() -> T>,
+    location: PhantomData<fn() -> L>,
+    name: PhantomData<fn() -> N>,
 }
 impl<T, L, N> Clone for FieldLeaf<T, L, N> {
     #[inline(always)]
@@ -26,7 +28,13 @@ impl<T, L, N> Copy for FieldLeaf<T, L, N> {}
 impl<T, L, N> FieldLeaf<T, L, N> {
     /// The field `id` of the model `owner`, on a grid with this spacing (z, y, x).
     pub const fn new(owner: u64, id: usize, spacing: [f64; 3]) -> Self {
-        FieldLeaf { leaf: Leaf::new(Source::Field { owner, id }), spacing, of: PhantomData }
+        FieldLeaf {
+            leaf: Leaf::new(Source::Field { owner, id }),
+            spacing,
+            element: PhantomData,
+            location: PhantomData,
+            name: PhantomData,
+        }
     }
 }
 impl<T, L, N> Sealed for FieldLeaf<T, L, N> {}

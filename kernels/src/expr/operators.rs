@@ -103,17 +103,20 @@ where
     Expression(Select(condition.0, yes.value(), no.value()))
 }
 
+/// The type of [`upwind`].
+pub type Upwind<const AXIS: usize, V, A, B> = Select<V, OneSide<A, AXIS, false>, OneSide<B, AXIS, true>>;
+
 /// The value that flows through the faces across an axis: `below` of the cell below the face where `velocity` is positive, else
 /// `above` of the cell above it. Both are expressions at the location on both sides of the face, such as cell centres.
 pub fn upwind<const AXIS: usize, V: Operand, A: Operand, B: Operand>(
     velocity: V,
     below: A,
     above: B,
-) -> Expression<Select<V::Node, OneSide<A::Node, AXIS, false>, OneSide<B::Node, AXIS, true>>>
+) -> Expression<Upwind<AXIS, V::Node, A::Node, B::Node>>
 where
     <A::Node as Node>::At: Beside<AXIS>,
     <B::Node as Node>::At: Beside<AXIS>,
-    Select<V::Node, OneSide<A::Node, AXIS, false>, OneSide<B::Node, AXIS, true>>: Node,
+    Upwind<AXIS, V::Node, A::Node, B::Node>: Node,
 {
     Expression(Select(velocity.node(), OneSide(below.node()), OneSide(above.node())))
 }
