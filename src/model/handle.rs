@@ -31,7 +31,9 @@ pub struct Field<T, L = Unlocated, N = Anonymous> {
     pub(crate) model: ModelId,
     /// The spacing of its grid along z, y, x in metres; infinite along flat axes.
     spacing: [f64; 3],
-    of: PhantomData<fn() -> (T, L, N)>,
+    element: PhantomData<fn() -> T>,
+    location: PhantomData<fn() -> L>,
+    name: PhantomData<fn() -> N>,
 }
 impl<T, L, N> Clone for Field<T, L, N> {
     fn clone(&self) -> Self {
@@ -41,7 +43,7 @@ impl<T, L, N> Clone for Field<T, L, N> {
 impl<T, L, N> Copy for Field<T, L, N> {}
 impl<T, L, N> Field<T, L, N> {
     pub(crate) fn new(model: ModelId, id: usize, spacing: [f64; 3]) -> Self {
-        Field { id, model, spacing, of: PhantomData }
+        Field { id, model, spacing, element: PhantomData, location: PhantomData, name: PhantomData }
     }
 
     /// The leaf of the field in an expression, without the name by which the compiler knows it.
