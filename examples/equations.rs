@@ -42,7 +42,7 @@ fn run() -> Result<()> {
     run.advance(steps)?;
     println!("{name} after {steps} steps, t = {} s: state {}", run.time(), run.state()?);
     for (name, value) in run.diagnostics() {
-        println!("  {name} = {value}");
+        println!("  {name} = {}", value.value);
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! The models of `examples/models`, held to theory: the same bits on any ranks, fused or not, and the numbers of their schemes.
+#![allow(clippy::disallowed_methods)] // tolerances do not depend on the last bit
 use halocline::comm::ranks;
 use halocline::prelude::*;
 
