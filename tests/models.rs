@@ -79,8 +79,8 @@ fn poincare_waves_of_shallow_water() {
 fn gray_scott_has_the_bits_of_its_kernel() {
     use halocline_kernels::gray_scott::{GrayScott, Rates};
     let grid = || Grid::new([48, 64]).length([0.48, 0.64]).periodic([true; 2]);
-    let (state, results) = same_everywhere(grid, 60, |model| gray_scott::gray_scott::<f64>(model));
-    same_everywhere(grid, 60, |model| gray_scott::gray_scott::<f32>(model));
+    let (state, results) = same_everywhere(grid, 60, gray_scott::gray_scott::<f64>);
+    same_everywhere(grid, 60, gray_scott::gray_scott::<f32>);
     let (other, by_kernel) = same_everywhere(grid, 60, |model| {
         let (dt, h) = (model.fixed_step(0.75), model.grid().spacing());
         let rates = Rates { diffusion_u: 2e-5, diffusion_v: 1e-5, feed: 0.04, kill: 0.06 };
