@@ -9,6 +9,7 @@ pub mod hyperslab;
 pub mod index_transform;
 pub(crate) mod instruction_sets;
 pub(crate) mod memory;
+pub(crate) mod open_files;
 mod region;
 pub(crate) mod regular_file;
 pub mod signals;

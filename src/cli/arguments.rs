@@ -61,6 +61,12 @@ pub(super) enum Command {
     Pack {
         /// The run directory
         dir: PathBuf,
+        /// File or existing directory to write to [default: STREAM.packed.h5 in the run directory]
+        #[arg(short, long, value_name = "PATH")]
+        output: Option<PathBuf>,
+        /// Pack only this stream
+        #[arg(long, value_name = "NAME")]
+        stream: Option<String>,
     },
 }
 

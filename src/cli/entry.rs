@@ -1,6 +1,7 @@
 //! [`main`]: the entry point of a program of jobs.
 use super::arguments::{Arguments, Command};
-use super::inspect::{check, describe, list, manual, pack};
+use super::inspect::{check, describe, list, manual};
+use super::pack::pack;
 use super::reply::{Reply, launched_rank, reply_to};
 use super::start::{prepare_resume, prepare_run, start, submit, supervisor};
 use crate::run::JobEntry;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 /// Runs the command line for these jobs and returns the exit code. The `main` of a job crate is `halocline::main(jobs![…])`.
 pub fn main(jobs: &[JobEntry]) -> ExitCode {
+    crate::base::open_files::raise_limit();
     let reply = reply(jobs, std::env::args_os());
     if !reply.err.is_empty() && launched_rank() > 0 {
         // Rank 0 prints the same error, and most launchers then end the other ranks. If this rank still exists after a while, the
@@ -58,7 +60,7 @@ pub(super) fn reply(jobs: &[JobEntry], arguments: impl IntoIterator<Item = OsStr
         Command::Describe { job: None } => Ok(manual()),
         Command::Describe { job: Some(job) } => JobEntry::find(jobs, &job).map(describe),
         Command::Check { job, ranks } => check(jobs, &job, ranks),
-        Command::Pack { dir } => pack(&dir),
+        Command::Pack { dir, output, stream } => pack(&dir, output.as_deref(), stream.as_deref()),
     };
     reply_to(result)
 }

@@ -1,18 +1,15 @@
-//! The commands that start no run: `list`, `describe`, `check` and `pack`.
+//! The commands that start no run: `list`, `describe` and `check`.
 use super::arguments::JobArguments;
 use super::job::read;
 use crate::base::Result;
 use crate::comm::Comm;
 use crate::config::{self, JobFile, KeyDescription};
-use crate::files;
 use crate::model::field::FieldDeclaration;
 use crate::program::Program;
 use crate::run::{self, JobEntry};
-use crate::saved::run_directory;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::DecimalBytes;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
 
 /// `halocline list`: the jobs, one per line.
 pub(super) fn list(jobs: &[JobEntry]) -> String {
@@ -99,13 +96,6 @@ pub(super) fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<N
         text += &format!("  a replica takes up to {each} of memory per rank\n");
     }
     Ok(text)
-}
-
-/// `halocline pack`: packs each stream of the run in `dir`, and lists the files.
-pub(super) fn pack(dir: &Path) -> Result<String> {
-    let streams = run_directory::streams(dir)?;
-    let paths: Result<Vec<PathBuf>> = streams.iter().map(|stream| files::pack(dir, stream)).collect();
-    Ok(paths?.iter().map(|path| format!("{}\n", path.display())).collect())
 }
 
 /// Formats descriptions of keys as a table.

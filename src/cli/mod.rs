@@ -3,6 +3,7 @@ mod arguments;
 mod entry;
 mod inspect;
 mod job;
+mod pack;
 mod reply;
 mod start;
 

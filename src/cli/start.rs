@@ -9,7 +9,9 @@ use crate::config::{JobFile, WallTime};
 use crate::launch::submit::Batch;
 use crate::launch::supervise::{Hosts, Supervisor};
 use crate::run::{self, JobEntry, Options, PreparedJob};
-use crate::saved::run_directory;
+use crate::saved::ledger::{Entry, Ledger};
+use crate::saved::{acquisition, run_directory};
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -34,15 +36,17 @@ pub(super) fn prepare_run(jobs: &[JobEntry], arguments: RunArguments) -> Result<
     let output = output.unwrap_or_else(|| default_directory(&job.file));
     let job = read(jobs, &job)?;
     if resume && run_directory::is_a_run(&output) {
-        return continue_run(jobs, job, output, machine, false);
+        // A batch script that is queued again starts over if nothing was saved, unless the run is finished.
+        let restart = !run::is_done(&output);
+        return continue_run(jobs, job, output, machine, Resume { force: false, restart });
     }
     check_ranks(&machine, job.file())?;
     // Under a launcher the ranks check the directory together, before any of them writes.
     if !comm::launched() {
-        run_directory::check(&output, force)?;
+        acquisition::check(&output, force)?;
     }
     let Machine { ranks, threads, trace } = machine;
-    Ok(Some((job, Options { ranks, threads, output, force, resume: None, trace })))
+    Ok(Some((job, Options { ranks, threads, output, force, resume: None, restart: false, trace })))
 }
 
 /// `halocline resume`: makes all checks that are possible before ranks exist.
@@ -50,7 +54,41 @@ pub(super) fn prepare_resume(jobs: &[JobEntry], arguments: ResumeArguments) -> R
     let ResumeArguments { dir, set, machine, force } = arguments;
     run_directory::check_is_a_run(&dir)?;
     let job = read(jobs, &JobArguments { file: dir.join("job.toml"), set })?;
-    continue_run(jobs, job, dir, machine, force)
+    let begun = Begun::of(&dir);
+    if begun.job_file.as_ref().is_some_and(|text| fs::read_to_string(dir.join("job.toml")).is_ok_and(|t| t != *text))
+        && launched_rank() == 0
+    {
+        let name = dir.join("job.toml");
+        eprintln!("{} was edited: its changes count like those of the command line", name.display());
+    }
+    continue_run(jobs, job.with_directory(begun.directory), dir, machine, Resume { force, restart: false })
+}
+
+/// How a run is to be continued.
+struct Resume {
+    /// Accept keys that change results.
+    force: bool,
+    /// Start from the beginning if nothing was saved.
+    restart: bool,
+}
+
+/// What the ledger of a run says about the beginning of its last attempt.
+struct Begun {
+    job_file: Option<String>,
+    directory: Option<PathBuf>,
+}
+
+impl Begun {
+    /// Reads the ledger of the run in `dir`. A damaged one is reported when the run continues.
+    fn of(dir: &Path) -> Begun {
+        let ledger = Ledger::read(dir).ok();
+        let begin = ledger.as_ref().and_then(Ledger::last_begin);
+        let text = |text: &dyn Fn(&Entry) -> String| begin.map(text).filter(|text| !text.is_empty());
+        Begun {
+            job_file: text(&|begin| begin.job_file.clone()),
+            directory: text(&|begin| begin.directory.clone()).map(PathBuf::from),
+        }
+    }
 }
 
 /// Prepares to continue the run in `output` with the job file of `job`. Keys that change results are refused without `force`.
@@ -59,11 +97,16 @@ fn continue_run(
     job: PreparedJob,
     output: PathBuf,
     machine: Machine,
-    force: bool,
+    Resume { force, restart }: Resume,
 ) -> Result<ReadyRun> {
     let file = job.file();
     check_ranks(&machine, file)?;
-    let earlier = read(jobs, &JobArguments { file: output.join("job.toml"), set: vec![] })?;
+    // `job.toml` may have been edited; the ledger has it as it was. A text of another version may have other keys.
+    let recorded = Begun::of(&output).job_file.and_then(|text| JobFile::parse("job.toml", &text, &[]).ok());
+    let earlier = match recorded {
+        Some(recorded) => PreparedJob::of_file(jobs, recorded)?,
+        None => read(jobs, &JobArguments { file: output.join("job.toml"), set: vec![] })?,
+    };
     let (changed, physics) = file.changed_since(earlier.file());
     if let (Some(key), false) = (physics.first(), force) {
         let [before, after] = &changed[key];
@@ -78,7 +121,7 @@ fn continue_run(
         return Ok(None);
     }
     let Machine { ranks, threads, trace } = machine;
-    Ok(Some((job, Options { ranks, threads, output, force: false, resume: Some(changed), trace })))
+    Ok(Some((job, Options { ranks, threads, output, force: false, resume: Some(changed), restart, trace })))
 }
 
 /// Checks that `--ranks` and `parallel.ranks` agree.

@@ -261,6 +261,7 @@ fn a_run_gets_the_options_of_the_command_line() {
         output: "runs/heat3d".into(),
         force: false,
         resume: None,
+        restart: false,
         trace: false,
     };
     assert_eq!(options, expected);
@@ -281,6 +282,7 @@ fn a_run_gets_the_options_of_the_command_line() {
         output: "x/y".into(),
         force: true,
         resume: None,
+        restart: false,
         trace: true,
     };
     assert_eq!((job.file().job.as_str(), options), ("heat", expected));

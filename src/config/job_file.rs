@@ -128,6 +128,7 @@ mod tests {
         assert_eq!((file.grid.origin, file.grid.periodic, file.parallel.ranks), ([0.0; 3], None, None));
         assert_eq!((file.engine.element, file.engine.fuse), (ElementType::F64, Fuse::Auto));
         assert_eq!((file.engine.check_every, file.checkpoint.every), (Cadence::Steps(100), Cadence::Never));
+        assert!(file.checkpoint.at_end);
         let (fields, slice) = (&file.output["fields"], &file.output["slice"]);
         assert_eq!((fields.picture, slice.picture), (true, false));
         assert_eq!((fields.every, fields.seal), (Cadence::Seconds(3600.0), WallTime(Duration::from_secs(60))));
@@ -239,7 +240,7 @@ mod tests {
                 },
                 parallel: ParallelSection { ranks },
                 output: streams.into_iter().filter(|(name, _)| legal(name)).collect(),
-                checkpoint: CheckpointSection { every: save, ..CheckpointSection::default() },
+                checkpoint: CheckpointSection { every: save, at_end: double, ..CheckpointSection::default() },
                 replica: ReplicaSection { every: save, ..ReplicaSection::default() },
                 origins: KeyOrigins::default(),
             }

@@ -207,8 +207,11 @@ pub enum Reduction {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckpointSection {
-    /// how often the state is saved, and also at the end; a signal that stops the run always saves it
+    /// how often the state is saved; a signal that stops the run always saves it
     pub every: Cadence,
+    /// whether the final state is saved, from which a finished run can be extended with a later `time.end`
+    #[serde(rename = "final")]
+    pub at_end: bool,
     /// longest wall time between two checkpoints, or "never"
     pub wall: WallCadence,
     /// how many of the newest checkpoints are kept
@@ -219,7 +222,12 @@ pub struct CheckpointSection {
 impl Default for CheckpointSection {
     fn default() -> CheckpointSection {
         let keep = const { NonZeroUsize::new(2).expect("2 is not zero") };
-        CheckpointSection { every: Cadence::Never, wall: WallCadence::Every(Duration::from_secs(3600)), keep }
+        CheckpointSection {
+            every: Cadence::Never,
+            at_end: true,
+            wall: WallCadence::Every(Duration::from_secs(3600)),
+            keep,
+        }
     }
 }
 

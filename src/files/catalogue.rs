@@ -95,6 +95,11 @@ fn why_lost(path: &Path, why: Error) -> Result<Error> {
     }
 }
 
+/// True if a segment can have this file name.
+pub(crate) fn is_segment(name: &str) -> bool {
+    number(name).is_some()
+}
+
 /// The number of the segment with this file name; `None` for other files.
 fn number(name: &str) -> Option<usize> {
     name.strip_suffix(".h5")?.parse().ok().filter(|i| file_name(*i) == name)

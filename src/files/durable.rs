@@ -87,12 +87,13 @@ pub(crate) fn discard(part: &Path) {
     let _ = fs::remove_file(part);
 }
 
-/// Removes the temporary files that killed attempts have left in a directory.
+/// Removes the temporary files of numbered files (segments, checkpoints) that killed attempts have left in a directory.
 pub(crate) fn clear(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name.to_string_lossy().starts_with('.') && name.to_string_lossy().ends_with(".part") {
+        let number = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".h5.part"));
+        if number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit())) {
             fs::remove_file(entry.path())?;
         }
     }

@@ -29,9 +29,11 @@ mod xdmf;
 mod tests;
 
 pub use crate::base::hyperslab::Hyperslab;
+pub(crate) use catalogue::is_segment;
 pub use durable::replace;
 pub use layout::{Axis, Layout, Variable};
 pub use pack::pack;
 pub use picture::png;
 pub use seal::Seal;
 pub use stream::Stream;
+pub(crate) use view::shown_segments;

@@ -3,16 +3,18 @@ use super::hdf5::{self, Dataset, File};
 use super::{catalogue, durable, schema, view};
 use crate::base::{Error, Result};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-/// Copies all sealed segments of `stream` in `dir` into one plain file `STREAM.packed.h5` in `dir`, with the same names,
-/// attributes and scales. Uses 64 MB of memory at most. Returns the path of the file.
+/// Copies all sealed segments of `stream` in `dir` into one plain file `packed`, with the same names, attributes and scales.
+/// Uses 64 MB of memory at most. Calls `check` for each segment, given by its path relative to `dir`, before reading it.
 ///
 /// # Errors
-/// If there is no such stream, if a segment is missing or cannot be read, or if the disk is full.
-pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
+/// If there is no such stream, if a segment is missing, cannot be read or fails its check, or if the disk is full.
+pub fn pack(dir: &Path, stream: &str, packed: &Path, check: impl Fn(&str) -> Result<()>) -> Result<()> {
     let (folder, view) = (catalogue::folder(dir, stream), view::path(dir, stream));
     let (sealed, _) = catalogue::scan(&folder)?;
+    let check = |i: usize| check(&format!("{stream}/{}", catalogue::file_name(i)));
     let segments = || sealed.iter().enumerate().filter(|(_, segment)| !segment.instants.is_empty());
     let Some((first, _)) = segments().next() else {
         return Err(Error::input(format!("no sealed segment of output stream {stream:?} in {}", dir.display()))
@@ -31,11 +33,18 @@ pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
         return Err(Error::failure(format!("{} shows {instants} instants, the segments hold {found}", view.display()))
             .remedy(format!("{} is missing or damaged: copy the whole directory", next.display())));
     }
-    let packed = dir.join(format!("{stream}.packed.h5"));
-    durable::replace(&packed, |part| {
+    durable::replace(packed, |part| {
         // The first segment has all contents of the packed file, except later instants and attempts.
         let first_path = folder.join(catalogue::file_name(first));
-        fs::copy(&first_path, part).map_err(|e| Error::file("copy", &first_path, e))?;
+        check(first)?;
+        fs::copy(&first_path, part).map_err(|e| durable::why(&format!("copy {} to", first_path.display()), part, e))?;
+        // A copy of a read-only file is read-only.
+        let mut permissions = fs::metadata(part).map_err(|e| Error::file("read", part, e))?.permissions();
+        permissions.set_mode(permissions.mode() | 0o200);
+        fs::set_permissions(part, permissions).map_err(|e| Error::file("write", part, e))?;
+        for (i, _) in segments().filter(|(i, _)| *i != first) {
+            check(i)?;
+        }
         let append = || -> hdf5::Result<()> {
             let file = hdf5::open_for_writing(part)?;
             let all = sealed.iter().flat_map(|s| s.instants.iter().copied()).collect::<Vec<_>>();
@@ -65,8 +74,7 @@ pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
             file.close()
         };
         append().map_err(|e| hdf5::explain("write", part, e))
-    })?;
-    Ok(packed)
+    })
 }
 
 const BLOCK: usize = 64 << 20;

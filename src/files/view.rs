@@ -39,7 +39,7 @@ fn write_virtual(part: &Path, layout: &Layout, attempts: &[Provenance], sealed: 
          cannot be opened (see ulimit -n), its instants read as the fill value, NaN",
         layout.name
     );
-    schema::create(part, layout, attempts, &instants, Some(&comment), |_| {
+    let file = schema::create(part, layout, attempts, &instants, Some(&comment), |_| {
         let mut start = 0;
         let source = |(i, s): (usize, &SealedSegment)| {
             let (file, count) = (format!("{}/{}", layout.name, catalogue::file_name(i)), s.instants.len());
@@ -47,6 +47,26 @@ fn write_virtual(part: &Path, layout: &Layout, attempts: &[Provenance], sealed: 
             VirtualSource { file, start: start - count, count, instants: s.held }
         };
         Storage::Virtual(sealed.iter().enumerate().map(source).filter(|source| source.count > 0).collect())
-    })?
-    .close()
+    })?;
+    let provenance = file.group("provenance")?;
+    hdf5::put_text(&provenance, SEGMENTS, &sealed.len().to_string())?;
+    drop(provenance);
+    file.close()
+}
+
+/// The attribute of `/provenance` with the number of segments of a virtual file.
+const SEGMENTS: &str = "segments";
+
+/// The segments that the virtual file of stream `name` in `dir` shows, lost ones included, as paths relative to `dir`; none
+/// if there is no such file.
+pub(crate) fn shown_segments(dir: &Path, name: &str) -> Vec<String> {
+    let path = path(dir, name);
+    // HDF5 opens whatever is there: a pipe would block it.
+    if !fs::metadata(&path).is_ok_and(|file| file.is_file()) {
+        return vec![];
+    }
+    let group = hdf5::open(&path).and_then(|file| file.group("provenance"));
+    let count = group.ok().and_then(|group| hdf5::text(&group, SEGMENTS)?.parse::<usize>().ok()).unwrap_or(0);
+    // A file may claim any number.
+    (0..count.min(1_000_000)).map(|i| format!("{name}/{}", catalogue::file_name(i))).collect()
 }

@@ -11,6 +11,7 @@ use crate::model::source::SourceFactory;
 use crate::model::stage::{Item, Stage, StageId, Work};
 use halocline_kernels::InstructionSet;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How simulated time advances.
@@ -92,6 +93,8 @@ pub(crate) struct Declarations {
     pub(crate) clock: Clock,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) stop: Option<Condition>,
+    /// The directory that relative paths of input files start from; none for the current directory.
+    pub(crate) directory: Option<PathBuf>,
     /// Errors of invalid declarations; compiling a program reports the first.
     pub(crate) refused: Vec<Error>,
 }
@@ -119,6 +122,7 @@ impl Declarations {
             clock: Clock::Steps,
             diagnostics: vec![],
             stop: None,
+            directory: None,
             refused: vec![],
         }
     }

@@ -117,7 +117,11 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
     /// Reads the initial values from a variable of an HDF5, NetCDF-4 or classic NetCDF file with as many cells as the
     /// grid, and multiplies them by `factor` (to convert the unit). Every rank reads its own part.
     pub fn from_file(mut self, path: impl Into<PathBuf>, variable: &str, factor: f64) -> Self {
-        self.declaration.initial = Initial::File(path.into(), variable.into(), factor);
+        let path = match &self.model.declared.directory {
+            Some(directory) => directory.join(path.into()),
+            None => path.into(),
+        };
+        self.declaration.initial = Initial::File(path, variable.into(), factor);
         self
     }
 

@@ -1,4 +1,5 @@
-//! The beginning of an attempt: everything is checked, then memory is allocated, then the run directory is claimed.
+//! The beginning of an attempt: everything is checked, then memory is allocated, then the run directory is acquired, and only
+//! then is anything written.
 use super::attempt::Attempt;
 use super::checkpoints::Checkpoints;
 use super::consensus::Consensus;
@@ -8,21 +9,24 @@ use super::finite::FiniteCheck;
 use super::job::PreparedJob;
 use super::options::Options;
 use super::ownership::Ownership;
+use super::program_identity::{program, revision};
 use super::replication::Replication;
 use super::resume_state::find_resume_state;
 use super::streams::{Streams, check_streams};
-use super::{report, setup, trace};
-use crate::base::Result;
+use super::{pictures, report, setup, trace};
+use crate::base::{Error, Result};
 use crate::comm::{Comm, node, thread_warning};
-use crate::config::{JobFile, SimulatedDuration};
-use crate::engine::Phase;
+use crate::config::{Cadence, JobFile, SimulatedDuration};
 use crate::engine::trace::Trace;
+use crate::engine::{Fields, Phase, Simulation};
+use crate::saved::acquisition::{self, Seen};
 use crate::saved::attempt::{Fence, TimeLevel};
-use crate::saved::checkpoint::{self, CheckpointManager};
+use crate::saved::checkpoint::{self, CheckpointManager, Origin};
 use crate::saved::ledger::{Entry, Ledger, hash_files};
+use crate::saved::outcome::is_done;
 use crate::saved::replica::{MemorySegment, Replicas};
-use crate::saved::run_directory;
 use crate::saved::signature::secret_key;
+use ed25519_dalek::SigningKey;
 use std::path::Path;
 use std::time::Instant;
 
@@ -39,8 +43,12 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     }
     let dir = &options.output;
     let resumes = options.resume.is_some();
-    let check = || if resumes { run_directory::check_is_a_run(dir) } else { run_directory::check(dir, options.force) };
-    comm.agree(if comm.is_root() { check() } else { Ok(()) })?;
+    let check = || match resumes {
+        true => acquisition::check_resumable(dir),
+        false => acquisition::check(dir, options.force),
+    };
+    let seen = comm.agree(comm.is_root().then(|| check().map(|()| Seen::now(dir))).transpose())?;
+    let key = comm.agree(if comm.is_root() { secret_key() } else { Ok(None) })?;
     let model = setup::model(job, comm.clone())?;
     check_streams(file, &model)?;
 
@@ -56,7 +64,15 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     if let Some(state) = &state {
         simulation.restore(&**state)?;
     }
-    let claimed = comm.is_root().then(|| claim(file, options, resumed_from, in_memory)).transpose();
+    if resumes {
+        check_continues(&comm, options, file, &simulation, resumed_from)?;
+    }
+    Streams::check(simulation.fields(), file, state.as_deref())?;
+    let claim = |seen: Seen| {
+        let planned = planned(file, simulation.fields(), options.trace);
+        claim(job, options, (resumed_from, in_memory), planned, &seen, key)
+    };
+    let claimed = seen.map(claim).transpose();
     let (fence, ledger) = comm.agree(claimed)?.unzip();
     if comm.is_root() && resumes {
         announce_resume(dir, resumed_from, in_memory.is_some());
@@ -77,7 +93,8 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         );
     }
     let names = file.output.keys().cloned().collect();
-    let mut manager = CheckpointManager::new(&comm, dir, file.checkpoint.keep.get(), names, file.to_toml(), ledger);
+    let origin = Origin { job_file: file.to_toml(), run: attempt.run.clone() };
+    let mut manager = CheckpointManager::new(&comm, dir, file.checkpoint.keep.get(), names, origin, ledger);
     if let Some(fence) = fence.clone() {
         manager.fence(move || fence.check());
     }
@@ -114,34 +131,128 @@ fn announce_resume(dir: &Path, step: Option<u64>, in_memory: bool) {
     }
 }
 
+/// Checks that there is a state to continue from, and that the run has not passed a new end. Nothing has been changed yet.
+fn check_continues(
+    comm: &Comm,
+    options: &Options,
+    file: &JobFile,
+    simulation: &Simulation,
+    resumed: Option<u64>,
+) -> Result<()> {
+    let dir = options.output.display();
+    let Some(step) = resumed else {
+        if options.restart {
+            return Ok(());
+        }
+        let done = comm.share(comm.is_root().then(|| is_done(&options.output)));
+        let what = if done { "is finished and" } else { "was interrupted before it" };
+        let why = if done { "has no checkpoint" } else { "had saved its state" };
+        return Err(Error::input(format!("the run in {dir} {what} {why}: there is nothing to continue from"))
+            .remedy("nothing was changed; begin anew with `halocline run FILE --output DIR --force`, or elsewhere"));
+    };
+    let time = simulation.time();
+    let passed = match setup::steps(simulation.fields().declared().clock, file.time.end) {
+        Some(end) => (step > end).then(|| format!("step {step}")),
+        None => matches!(file.time.end, SimulatedDuration::Seconds(end) if time > end).then(|| format!("{time} s")),
+    };
+    let is_new = options.resume.as_ref().is_some_and(|changed| changed.contains_key("time.end"));
+    match passed.filter(|_| is_new) {
+        None => Ok(()),
+        Some(reached) => Err(file.origins.error(
+            "time.end",
+            format!("`time.end` is {}, but the run in {dir} has reached {reached}", file.time.end),
+            "give a later end; for a shorter run, start a new one",
+        )),
+    }
+}
+
+/// The files that a run writes beside segments and checkpoints, by their names in the run directory.
+fn planned(file: &JobFile, store: &Fields, trace: bool) -> Vec<String> {
+    let streams = file.output.iter().filter(|(_, section)| section.every != Cadence::Never);
+    let views = streams.flat_map(|(name, _)| [format!("{name}.h5"), format!("{name}.xdmf")]);
+    let pictures = pictures::wanted(file, store).into_iter().map(|picture| picture.name);
+    views.chain(pictures).chain(trace.then(|| "trace.json".to_owned())).collect()
+}
+
 /// On rank 0: takes ownership of the run directory, and starts or continues its ledger.
-fn claim(file: &JobFile, options: &Options, resumed: Option<u64>, from: Option<TimeLevel>) -> Result<(Fence, Ledger)> {
-    let dir = &options.output;
-    let (job, key) = (["job.toml".to_owned()], secret_key()?);
+fn claim(
+    job: &PreparedJob,
+    options: &Options,
+    (resumed, from): (Option<u64>, Option<TimeLevel>),
+    planned: Vec<String>,
+    seen: &Seen,
+    key: Option<SigningKey>,
+) -> Result<(Fence, Ledger)> {
+    let (dir, file) = (&options.output, job.file());
+    let here = || std::env::current_dir().unwrap_or_default();
+    let entry = |dir: &Path| -> Result<Entry> {
+        Ok(Entry {
+            files: hash_files(dir, &["job.toml".to_owned()])?,
+            job_file: file.to_toml(),
+            program: program(),
+            directory: job.directory().map_or_else(here, Path::to_owned).display().to_string(),
+            ..Entry::default()
+        })
+    };
     let Some(changed) = &options.resume else {
-        let fence = run_directory::acquire(dir, options.force, file)?;
-        let mut ledger = Ledger::read(dir)?;
+        let fence = acquisition::acquire(dir, options.force, file, &planned, seen)?;
+        let mut ledger = Ledger::new(dir);
         ledger.sign_with(key);
-        let files = hash_files(dir, &job)?;
-        ledger.add(Entry { what: "begin".into(), files, ..Entry::default() })?;
+        ledger.add(Entry { what: "begin".into(), uncovered: planned, ..entry(dir)? })?;
         return Ok((fence, ledger));
     };
-    let fence = run_directory::reacquire(dir, file, from)?;
-    checkpoint::drop_later(dir, resumed)?;
+    let fence = acquisition::reacquire(dir, file, from, seen)?;
     let mut ledger = Ledger::read(dir).unwrap_or_else(|damage| {
         eprintln!("warning: {}; a new one is started", damage.what());
         Ledger::new(dir)
     });
     ledger.sign_with(key);
+    checkpoint::drop_later(dir, resumed, &ledger)?;
+    let mut entry = entry(dir)?;
+    let earlier = ledger.last_begin().map(|begin| begin.program.clone()).filter(|earlier| *earlier != entry.program);
     // Keys that earlier attempts changed without leaving a checkpoint must stay recorded.
-    let mut before = ledger.go_back(resumed);
+    let mut dropped = ledger.go_back(resumed);
     for (key, [was, is]) in changed {
-        before.entry(key.clone()).or_insert_with(|| [was.clone(), String::new()])[1] = is.clone();
+        dropped.changed.entry(key.clone()).or_insert_with(|| [was.clone(), String::new()])[1] = is.clone();
     }
-    let (what, files) = (if resumed.is_some() { "resume" } else { "begin" }, hash_files(dir, &job)?);
-    let step = resumed.unwrap_or(0);
-    ledger.add(Entry { what: what.into(), step, files, changed: before, ..Entry::default() })?;
+    if let Some(earlier) = earlier.filter(|earlier| !earlier.is_empty()) {
+        eprintln!(
+            "warning: the run was made by another program, {earlier}; this is {}: results may differ",
+            entry.program
+        );
+        dropped.changed.insert("program".into(), [earlier, entry.program.clone()]);
+    }
+    report_missing(dir, &ledger, file);
+    let is_left = |name: &String| !planned.contains(name) && dir.join(name).symlink_metadata().is_ok();
+    entry.uncovered = dropped.files.into_iter().filter(is_left).collect();
+    entry.uncovered.extend(planned);
+    entry.what = if resumed.is_some() { "resume" } else { "begin" }.into();
+    entry.step = resumed.unwrap_or(0);
+    entry.root = resumed.filter(|_| from.is_none()).and_then(|step| checkpoint::root(dir, step)).unwrap_or_default();
+    entry.changed = dropped.changed;
+    ledger.add(entry)?;
     Ok((fence, ledger))
+}
+
+/// Reports the segments that the ledger names and that are missing at the end of a stream. (The stream itself reports those
+/// before its last segment.)
+fn report_missing(dir: &Path, ledger: &Ledger, file: &JobFile) {
+    let files = ledger.files();
+    for stream in file.output.keys() {
+        let of_stream = |name: &&&str| name.strip_prefix(stream.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let segments: Vec<&str> = files.keys().filter(of_stream).copied().collect();
+        let there = segments
+            .iter()
+            .rposition(|name| [name.to_string(), format!("{name}.damaged")].iter().any(|name| dir.join(name).exists()));
+        match &segments[there.map_or(0, |last| last + 1)..] {
+            [] => {}
+            [one] => eprintln!("warning: {} is missing; its instants are lost", dir.join(one).display()),
+            [first, .., last] => {
+                let (first, last) = (dir.join(first), dir.join(last));
+                eprintln!("warning: {} to {} are missing; their instants are lost", first.display(), last.display());
+            }
+        }
+    }
 }
 
 /// The attributes of output files that differ from attempt to attempt.
@@ -150,7 +261,7 @@ fn provenance(comm: &Comm, file: &JobFile) -> Vec<(String, String)> {
     vec![
         entry("job_file", file.to_toml()),
         entry("version", env!("CARGO_PKG_VERSION").into()),
-        entry("revision", option_env!("HALOCLINE_REVISION").unwrap_or("unknown").into()),
+        entry("revision", revision().into()),
         entry("host", node()),
         entry("ranks", comm.size().to_string()),
         entry("transport", comm.kind().into()),

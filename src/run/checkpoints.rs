@@ -21,7 +21,7 @@ impl Checkpoints {
         Checkpoints { manager, every, last, paused_s: 0.0 }
     }
 
-    /// True if the job file asks for a checkpoint at the end of the run.
+    /// True if the job file asks for checkpoints at a cadence.
     pub fn is_on(&self) -> bool {
         self.every != Cadence::Never
     }

@@ -1,11 +1,11 @@
 //! Requests to a run in progress: lines in the file `DIR/control`, signals, wall-time cadences, and the end of the batch job.
 use super::deadline::Deadline;
 use super::requests::Requests;
-use crate::base::regular_file::check_regular;
 use crate::base::signals::{self, Signal};
 use crate::config::WallCadence;
-use crate::saved::heartbeat;
+use crate::saved::{heartbeat, regular_file};
 use std::fs;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -33,11 +33,13 @@ impl Timer {
 pub struct Control {
     path: PathBuf,
     polled: Instant,
-    /// True after a warning about a control file that is not a regular file.
-    refused: bool,
     checkpoint: Timer,
     replica: Timer,
     deadline: Option<Deadline>,
+    /// The contents of a control file that was read and could not be removed.
+    unremoved: Option<String>,
+    /// What was wrong with the control file at the last look.
+    problem: Option<String>,
 }
 
 impl Control {
@@ -45,7 +47,8 @@ impl Control {
     pub fn new(dir: &Path, checkpoint: WallCadence, replica: WallCadence, deadline: Option<Deadline>) -> Control {
         let last = Instant::now();
         let [checkpoint, replica] = [checkpoint, replica].map(|every| Timer { every, last });
-        Control { path: dir.join("control"), polled: last, refused: false, checkpoint, replica, deadline }
+        let path = dir.join("control");
+        Control { path, polled: last, checkpoint, replica, deadline, unremoved: None, problem: None }
     }
 
     /// The requests since the last call. Removes the control file after reading it, and gives a heartbeat.
@@ -59,24 +62,32 @@ impl Control {
             if let Some(dir) = self.path.parent() {
                 heartbeat::send(dir);
             }
-            if !self.path.exists() {
-                // Usually nobody asks for anything.
-            } else if let Err(e) = check_regular(&self.path) {
-                // Opening a FIFO could stop the run until something is written to it.
-                if !std::mem::replace(&mut self.refused, true) {
-                    eprintln!("warning: {}; write requests to a regular file of this name", e.what());
-                }
-            } else if let Ok(text) = fs::read_to_string(&self.path) {
-                text.lines().for_each(|line| requests.add_line(line));
-                if fs::remove_file(&self.path).is_err() {
-                    eprintln!("warning: cannot remove {} after reading it", self.path.display());
-                }
-            }
+            self.read_file(&mut requests);
         }
         requests.checkpoint |= signals::take(Signal::User2) | self.checkpoint.is_due();
         requests.replica = may_seal && self.replica.is_due();
         requests.time_up = self.deadline.as_mut().is_some_and(|deadline| deadline.is_near(longest));
         requests
+    }
+
+    /// Adds the requests in the control file, and removes it. A file that cannot be read or removed is reported once.
+    fn read_file(&mut self, requests: &mut Requests) {
+        let problem = match read(&self.path) {
+            Ok(None) => None,
+            Ok(Some(text)) if self.unremoved.as_deref() == Some(&*text) => return,
+            Ok(Some(text)) => {
+                text.lines().for_each(|line| requests.add_line(line));
+                let removed = fs::remove_file(&self.path);
+                // Its requests must not count again.
+                self.unremoved = removed.is_err().then_some(text);
+                removed.err().map(|e| format!("cannot remove {} after reading it: {e}", self.path.display()))
+            }
+            Err(e) => Some(format!("cannot read {}, so its requests are ignored: {e}", self.path.display())),
+        };
+        if let Some(problem) = problem.as_ref().filter(|problem| self.problem.as_ref() != Some(problem)) {
+            eprintln!("warning: {problem}");
+        }
+        self.problem = problem;
     }
 
     /// Restarts the wall-time interval of checkpoints, when one was started.
@@ -90,9 +101,47 @@ impl Control {
     }
 }
 
+/// Most bytes of a control file that are read.
+const MOST: u64 = 1 << 16;
+
+/// The text of the control file; none if there is none.
+fn read(path: &Path) -> io::Result<Option<String>> {
+    match regular_file::open(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        file => io::read_to_string(file?.take(MOST)).map(Some),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_or_removed_is_ignored() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut requests) = (dir.path().join("control"), Requests::default());
+        let mut control = Control::new(dir.path(), WallCadence::Never, WallCadence::Never, None);
+        let mut problem = |control: &mut Control| {
+            control.read_file(&mut requests);
+            assert_eq!(requests, Requests::default());
+            control.problem.clone().unwrap()
+        };
+        fs::create_dir(&path).unwrap();
+        assert!(problem(&mut control).contains("not a regular file"));
+        fs::remove_dir(&path).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        assert!(problem(&mut control).contains("not a regular file"));
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, b"\xff\xfe").unwrap();
+        assert!(problem(&mut control).contains("UTF-8"));
+        fs::remove_file(&path).unwrap();
+        control.read_file(&mut requests);
+        assert_eq!(control.problem, None);
+        control.unremoved = Some("stop".into());
+        fs::write(&path, "stop").unwrap();
+        control.read_file(&mut requests);
+        assert_eq!(requests, Requests::default(), "it was read before");
+    }
 
     #[test]
     fn the_file_is_read_once() {

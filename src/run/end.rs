@@ -1,7 +1,7 @@
 //! The end of an attempt: output is sealed, the final state saved, and the run is measured, hashed, drawn and reported.
 use super::attempt::Attempt;
 use super::heartbeat::Heartbeat;
-use super::pictures;
+use super::pictures::{self, Picture};
 use super::report::Report;
 use super::summary::{Seconds, Summary, add_result};
 use super::trace;
@@ -11,7 +11,6 @@ use crate::config::Cadence;
 use crate::engine::Phase;
 use crate::engine::trace::MOST;
 use serde_json::{Map, Value};
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// Ends an attempt that stepped for `wall` seconds, and returns its `outcome` or the error of ending it. Collective unless
@@ -23,8 +22,8 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
     let wall = (wall - attempt.simulation.timers().of(Phase::Output)).max(1e-9);
     let started = Instant::now();
     let outcome = match outcome {
-        Ok(_) if attempt.checkpoints.is_on() => {
-            outcome.and_then(|how| attempt.save(attempt.simulation.steps()).map(|()| how))
+        Ok(_) if attempt.checkpoints.is_on() || attempt.file.checkpoint.at_end => {
+            outcome.and_then(|how| save_final_state(&mut attempt).map(|()| how))
         }
         other => other,
     };
@@ -59,12 +58,13 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
     let time = Report::gather(&attempt.comm, attempt.simulation.timers(), attempt.copy_gb_s);
     let summary = summary(&attempt, &outcome, wall, results, state, time);
     attempt.comm.agree(if is_root { summary.write(dir) } else { Ok(()) })?;
-    attempt.checkpoints.add_to_ledger("end", attempt.simulation.steps(), &["summary.json".into()])?;
+    let trace = write_trace(&attempt)?;
+    let files = if is_root { written(&attempt, &pictures) } else { vec![] };
+    attempt.checkpoints.add_to_ledger("end", attempt.simulation.steps(), &files)?;
     // The state in memory is removed last, and kept after a failure, when it may be the only one.
     if !outcome.as_ref().is_err_and(|e| e.kind() != Kind::Stopped) {
         attempt.memory.remove();
     }
-    let trace = write_trace(&attempt)?;
     if is_root {
         let text = summary.text();
         if failed {
@@ -74,7 +74,11 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
         }
         let files = attempt.file.output.iter().filter(|(_, s)| s.every != Cadence::Never);
         let files = files.map(|(name, _)| dir.join(format!("{name}.h5")));
-        for path in files.filter(|p| p.exists()).chain(pictures).chain([dir.join("summary.json")]) {
+        for path in files
+            .filter(|p| p.exists())
+            .chain(pictures.iter().map(|name| dir.join(name)))
+            .chain([dir.join("summary.json")])
+        {
             println!("  {}", path.display());
         }
         trace.iter().for_each(|line| println!("  {line}"));
@@ -141,23 +145,43 @@ fn write_trace(attempt: &Attempt) -> Result<Option<String>> {
     Ok(Some(format!("{}{until}", path.display())))
 }
 
-/// Draws the final fields of the streams that ask for pictures, and returns the paths. Collective.
-fn draw(attempt: &Attempt) -> Result<Vec<PathBuf>> {
-    let (store, mut paths) = (attempt.simulation.fields(), vec![]);
-    for (name, stream) in attempt.file.output.iter().filter(|(_, s)| s.picture && s.points.is_none()) {
-        for (f, d) in store.declared().fields.iter().enumerate() {
-            let wanted = stream.fields.as_ref().map_or(d.output && d.grid == 0, |names| names.contains(&d.name));
-            if !wanted {
-                continue;
-            }
-            let path = attempt.options.output.join(format!("{name}-{}.png", d.name));
-            let when = format!("step {}", attempt.simulation.steps());
-            let cells = store.declared().grids[0].cells();
-            let region = stream.region.as_ref().map_or(Region::of(cells), |r| r.within(cells));
-            if pictures::draw(&attempt.comm, store, f, region, &when, &path)? {
-                paths.push(path);
-            }
+/// Draws the final fields of the streams that ask for pictures, and returns the names of the files. Collective.
+fn draw(attempt: &Attempt) -> Result<Vec<String>> {
+    let (store, mut names) = (attempt.simulation.fields(), vec![]);
+    for Picture { stream, field, name } in pictures::wanted(attempt.file, store) {
+        let when = format!("step {}", attempt.simulation.steps());
+        let cells = store.declared().grids[0].cells();
+        let region = attempt.file.output[&stream].region.as_ref().map_or(Region::of(cells), |r| r.within(cells));
+        if pictures::draw(&attempt.comm, store, field, region, &when, &attempt.options.output.join(&name))? {
+            names.push(name);
         }
     }
-    Ok(paths)
+    Ok(names)
+}
+
+/// Saves the final state. Without checkpoints at a cadence, a failure is only a warning: the results are complete. Collective.
+fn save_final_state(attempt: &mut Attempt) -> Result<()> {
+    let step = attempt.simulation.steps();
+    let saved = attempt.save(step).and_then(|()| {
+        let written = attempt.checkpoints.wait();
+        attempt.note(written)
+    });
+    match saved {
+        Err(e) if !attempt.checkpoints.is_on() && !attempt.ownership.is_lost() => {
+            if attempt.comm.is_root() {
+                let dir = attempt.options.output.display();
+                eprintln!("warning: the final state is not saved, so {dir} cannot be extended: {e}");
+            }
+            Ok(())
+        }
+        saved => saved,
+    }
+}
+
+/// The files beside the segments that the run has written until its end, by their names in the run directory.
+fn written(attempt: &Attempt, pictures: &[String]) -> Vec<String> {
+    let streams = attempt.file.output.keys().flat_map(|name| [format!("{name}.h5"), format!("{name}.xdmf")]);
+    let others = pictures.iter().cloned().chain(["summary.json".into()]);
+    let trace = attempt.options.trace.then(|| "trace.json".to_owned());
+    streams.chain(others).chain(trace).filter(|name| attempt.options.output.join(name).is_file()).collect()
 }

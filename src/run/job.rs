@@ -5,6 +5,7 @@ use crate::model::Model;
 use halocline_kernels::{ElementType, Real};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
+use std::path::{Path, PathBuf};
 
 /// A simulation: its name, its parameters, and the declaration of its model. A job is used as a type only, never as a value.
 ///
@@ -116,6 +117,7 @@ type Declare = Box<dyn Fn(&mut Model) -> Result<()> + Send + Sync>;
 /// A job file whose parameters were checked and parsed: all that is needed to declare the model.
 pub struct PreparedJob {
     file: JobFile,
+    directory: Option<PathBuf>,
     declare: Declare,
 }
 
@@ -134,11 +136,23 @@ impl PreparedJob {
         &self.file
     }
 
+    /// Sets the directory that relative paths in the job file start from. The default is the current directory.
+    pub fn with_directory(mut self, directory: Option<PathBuf>) -> PreparedJob {
+        self.directory = directory;
+        self
+    }
+
+    /// The directory that relative paths in the job file start from; none for the current directory.
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
     /// Declares the fields and the schedule of the job on `model`.
     ///
     /// # Errors
     /// If the job refuses its parameters or the grid.
     pub fn declare(&self, model: &mut Model) -> Result<()> {
+        model.declared.directory = self.directory.clone();
         (self.declare)(model)
     }
 }
@@ -164,5 +178,5 @@ fn prepare<J: Job>(mut file: JobFile) -> Result<PreparedJob> {
         ElementType::F64 => Box::new(move |model| J::build::<f64>(&parameters, model)),
         other => return Err(file.origins.wrong("engine.element", other.name(), "must be \"f64\" or \"f32\"")),
     };
-    Ok(PreparedJob { file, declare })
+    Ok(PreparedJob { file, directory: None, declare })
 }

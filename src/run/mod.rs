@@ -16,6 +16,7 @@ pub(crate) mod job;
 mod options;
 mod ownership;
 mod pictures;
+mod program_identity;
 mod progress;
 mod recovery;
 mod replication;

@@ -17,6 +17,8 @@ pub struct Options {
     /// Continues the run in the directory from its latest state instead of starting a new one. The map holds the keys of the
     /// job file that have changed since, with their values `[before, after]`.
     pub resume: Option<BTreeMap<String, [String; 2]>>,
+    /// True if a resumed run that has saved no state may start from its beginning, which drops its output.
+    pub restart: bool,
     /// True if `trace.json` is written: what each rank did when.
     pub trace: bool,
 }

@@ -2,12 +2,36 @@
 use crate::base::Region;
 use crate::base::Result;
 use crate::comm::Comm;
+use crate::config::JobFile;
 use crate::engine::Fields;
 use crate::engine::extract::{Extract, extract};
 use crate::files::png;
 use crate::model::grid::AXES;
 use ndarray::Array2;
 use std::path::Path;
+
+/// A picture that a run draws of its final state.
+pub struct Picture {
+    /// The stream that asks for it.
+    pub stream: String,
+    /// The index of the field.
+    pub field: usize,
+    /// The name of the file.
+    pub name: String,
+}
+
+/// The pictures that the streams of a job file ask for.
+pub fn wanted(file: &JobFile, store: &Fields) -> Vec<Picture> {
+    let mut pictures = vec![];
+    for (name, stream) in file.output.iter().filter(|(_, s)| s.picture && s.points.is_none()) {
+        for (field, d) in store.declared().fields.iter().enumerate() {
+            if stream.fields.as_ref().map_or(d.output && d.grid == 0, |names| names.contains(&d.name)) {
+                pictures.push(Picture { stream: name.clone(), field, name: format!("{name}-{}.png", d.name) });
+            }
+        }
+    }
+    pictures
+}
 
 /// Draws a field's plane in the middle of a region of the first block, where the region has a plane: `false` if it has
 /// none. Collective.

@@ -57,7 +57,7 @@ impl Recovery {
         let Some(last) = last.first() else { return Recovery::Continue(options.clone(), heartbeat) };
         let Some(outcome) = outcome.into_iter().next() else {
             let resume = Some(options.resume.clone().unwrap_or_default());
-            return Recovery::Continue(Options { resume, ..options.clone() }, heartbeat);
+            return Recovery::Continue(Options { resume, restart: true, ..options.clone() }, heartbeat);
         };
         let is_done = outcome::is_final(&outcome);
         let is_stopped = outcome.starts_with("stopped by");

@@ -2,10 +2,10 @@
 //! the line before, so a changed or missing line is detected. A file that is named again has changed.
 use super::{regular_file, signature};
 use crate::base::{Error, Result};
-use crate::files::replace;
+use crate::files::{self, replace};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -17,12 +17,24 @@ pub(crate) struct Entry {
     pub what: String,
     /// The number of completed steps.
     pub step: u64,
-    /// The root of the hash tree of a checkpoint.
+    /// The root of the hash tree of a checkpoint; in a `resume` line, of the checkpoint that the attempt continues.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub root: String,
     /// The BLAKE3 hashes of the files written since the line before, by path relative to the run directory.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
+    /// Files of the run that this attempt rewrites without a new hash until it ends, by path relative to the run directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uncovered: Vec<String>,
+    /// The text of the job file with which an attempt begins.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub job_file: String,
+    /// The program of an attempt: version, revision and hash of the binary.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub program: String,
+    /// The absolute path of the directory that relative paths in the job file start from.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub directory: String,
     /// The keys of the job file that a resume changed, with their values before and after.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub changed: BTreeMap<String, [String; 2]>,
@@ -43,6 +55,15 @@ impl Entry {
         let unsigned = Entry { signature: String::new(), ..self.clone() };
         signature::is_signed(key, &unsigned.line(), &self.signature)
     }
+}
+
+/// What [`Ledger::go_back`] removed.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Dropped {
+    /// The keys of the job file that the removed lines changed, with their values before and after.
+    pub changed: BTreeMap<String, [String; 2]>,
+    /// The files that only the removed lines name.
+    pub files: BTreeSet<String>,
 }
 
 /// The ledger of a run, held in memory and rewritten for every new line.
@@ -91,26 +112,66 @@ impl Ledger {
         self.lines.iter().map(|(_, entry)| entry)
     }
 
-    /// The latest hash of each file that the ledger names.
+    /// The latest hash of each file that the ledger covers.
     pub fn files(&self) -> BTreeMap<&str, &str> {
-        self.entries().flat_map(|e| &e.files).map(|(name, hash)| (name.as_str(), hash.as_str())).collect()
+        let mut files = BTreeMap::new();
+        for entry in self.entries() {
+            entry.uncovered.iter().for_each(|name| _ = files.remove(name.as_str()));
+            files.extend(entry.files.iter().map(|(name, hash)| (name.as_str(), hash.as_str())));
+        }
+        files
+    }
+
+    /// All files that the ledger names, with a hash or without, checkpoints included.
+    pub fn named(&self) -> BTreeSet<String> {
+        let mut named = BTreeSet::new();
+        for entry in self.entries() {
+            named.extend(entry.files.keys().chain(&entry.uncovered).cloned());
+            if entry.what == "checkpoint" {
+                named.insert(checkpoint_name(entry.step));
+            }
+        }
+        named
     }
 
     /// The root of the last checkpoint; empty without a checkpoint.
     pub fn last_root(&self) -> &str {
-        self.entries().rev().find(|e| e.what == "checkpoint").map_or("", |e| &e.root)
+        self.last_checkpoint().map_or("", |e| &e.root)
+    }
+
+    /// The line of the last checkpoint.
+    pub fn last_checkpoint(&self) -> Option<&Entry> {
+        self.entries().rev().find(|e| e.what == "checkpoint")
+    }
+
+    /// True if a line names the checkpoint of this step with this root.
+    pub fn names_checkpoint(&self, step: u64, root: &str) -> bool {
+        let is_it = |e: &Entry| ["checkpoint", "resume"].contains(&&*e.what) && e.step == step && e.root == root;
+        self.entries().any(is_it)
+    }
+
+    /// True if a line names a checkpoint of this step.
+    pub fn names_step(&self, step: u64) -> bool {
+        self.entries().any(|e| e.step == step && !e.root.is_empty())
+    }
+
+    /// The last line with which an attempt began.
+    pub fn last_begin(&self) -> Option<&Entry> {
+        self.entries().rev().find(|e| ["begin", "resume"].contains(&&*e.what))
     }
 
     /// Removes the lines after the checkpoint of `step` (which has no line if the run was killed before it was added);
-    /// without a step, all lines. Returns the changes of job-file keys in the removed lines.
-    pub fn go_back(&mut self, step: Option<u64>) -> BTreeMap<String, [String; 2]> {
+    /// without a step, all lines.
+    pub fn go_back(&mut self, step: Option<u64>) -> Dropped {
+        let before = self.named();
         let checkpoint = |(_, e): &(String, Entry)| e.what == "checkpoint" && Some(e.step) <= step;
         let kept = self.lines.iter().rposition(checkpoint).map_or(0, |i| i + 1);
-        let mut changed = BTreeMap::new();
+        let mut dropped = Dropped::default();
         for (key, [was, is]) in self.lines.drain(kept..).flat_map(|(_, entry)| entry.changed) {
-            changed.entry(key).or_insert([was, String::new()])[1] = is;
+            dropped.changed.entry(key).or_insert([was, String::new()])[1] = is;
         }
-        changed
+        dropped.files = &before - &self.named();
+        dropped
     }
 
     /// Adds a line and replaces the file atomically.
@@ -131,22 +192,24 @@ impl Ledger {
         self.lines.last().map_or(String::new(), |(line, _)| blake3::hash(line.as_bytes()).to_hex().to_string())
     }
 
-    /// The output segments on disk that the ledger does not name yet, as paths relative to the run directory.
+    /// The sealed segments of these streams that the ledger does not name yet, as paths relative to the run directory.
     pub fn new_segments(&self, streams: &[String]) -> Vec<String> {
         let known = self.files();
-        let mut found = vec![];
-        for stream in streams {
-            let names = fs::read_dir(self.dir.join(stream)).into_iter().flatten().flatten();
-            let names = names.map(|entry| format!("{stream}/{}", entry.file_name().to_string_lossy()));
-            found.extend(names.filter(|name| name.ends_with(".h5") && !known.contains_key(name.as_str())));
-        }
-        found.sort();
-        found
+        let shown = streams.iter().flat_map(|stream| files::shown_segments(&self.dir, stream));
+        shown.filter(|name| !known.contains_key(name.as_str()) && self.dir.join(name).exists()).collect()
     }
 }
 
 fn path(dir: &Path) -> PathBuf {
-    dir.join("ledger.jsonl")
+    dir.join(FILE)
+}
+
+/// The name of the ledger in a run directory.
+pub(super) const FILE: &str = "ledger.jsonl";
+
+/// The path of the checkpoint after `step`, relative to the run directory.
+pub(super) fn checkpoint_name(step: u64) -> String {
+    format!("checkpoints/{step:012}.h5")
 }
 
 /// The hashes of files that this run wrote, given as paths relative to `dir`.
@@ -166,7 +229,7 @@ pub(crate) fn hash_files(dir: &Path, names: &[String]) -> Result<BTreeMap<String
 ///
 /// # Errors
 /// If the file is outside `dir`, reached through a symbolic link, not regular, or cannot be read.
-pub(super) fn hash_named(dir: &Path, name: &str) -> Result<String> {
+pub(crate) fn hash_named(dir: &Path, name: &str) -> Result<String> {
     let hash = regular_file::open_inside(dir, name).and_then(hash_file);
     hash.map_err(|e| Error::file("read back", dir.join(name), e))
 }
@@ -196,12 +259,15 @@ mod tests {
         assert_eq!((again.files()["a"], again.last_root()), ("1", "r10"));
         again.go_back(Some(11));
         assert_eq!(again.last_root(), "r10");
-        again.go_back(None);
+        assert!(again.names_checkpoint(10, "r10") && !again.names_checkpoint(10, "r11") && !again.names_step(11));
+        let dropped = again.go_back(None);
+        assert_eq!(dropped.files, BTreeSet::from(["a".to_owned(), "checkpoints/000000000010.h5".to_owned()]));
         assert_eq!((again.lines.len(), again.last_root()), (0, ""));
         let change = |was: &str, is: &str| BTreeMap::from([("k".to_owned(), [was.to_owned(), is.to_owned()])]);
         again.add(Entry { changed: change("1", "2"), ..entry("resume", 10) }).unwrap();
         again.add(Entry { changed: change("2", "3"), ..entry("resume", 10) }).unwrap();
-        assert_eq!(again.go_back(None), change("1", "3"));
+        let dropped = again.go_back(None);
+        assert_eq!(dropped, Dropped { changed: change("1", "3"), files: BTreeSet::new() });
         fs::write(path(dir.path()), ledger.lines.iter().map(|(line, _)| format!("{line}\n")).collect::<String>())
             .unwrap();
 
@@ -214,6 +280,19 @@ mod tests {
         assert!(why(&text.replace("r10", "r11")).contains("line 3 does not follow"));
         assert!(why(&[lines[0], lines[2]].join("\n")).contains("line 2 does not follow"));
         assert!(why("{}").contains("line 1 is not a line"));
+    }
+
+    #[test]
+    fn a_file_that_is_rewritten_has_no_hash_until_it_gets_a_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::new(dir.path());
+        let files = |hash: &str| BTreeMap::from([("fields.h5".to_owned(), hash.to_owned())]);
+        ledger.add(Entry { what: "end".into(), files: files("1"), ..Entry::default() }).unwrap();
+        ledger.add(Entry { what: "resume".into(), uncovered: vec!["fields.h5".into()], ..Entry::default() }).unwrap();
+        assert!(ledger.files().is_empty());
+        assert_eq!(ledger.named(), BTreeSet::from(["fields.h5".to_owned()]));
+        ledger.add(Entry { what: "end".into(), files: files("2"), ..Entry::default() }).unwrap();
+        assert_eq!(Ledger::read(dir.path()).unwrap().files()["fields.h5"], "2");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The state of a run outside the engine: checkpoints on disk, replicas in memory, and the ledger of all files written.
+pub(crate) mod acquisition;
 pub(crate) mod attempt;
 pub mod checkpoint;
 pub(crate) mod heartbeat;
 pub(crate) mod ledger;
 pub(crate) mod outcome;
-mod regular_file;
+mod own_files;
+pub(crate) mod regular_file;
 pub(crate) mod replica;
 pub(crate) mod run_directory;
 pub(crate) mod signature;

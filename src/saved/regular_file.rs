@@ -2,13 +2,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// Opens a file for reading; symbolic links are followed.
 ///
 /// # Errors
 /// If the file cannot be opened or is not a regular file.
-pub(super) fn open(path: &Path) -> Result<File> {
+pub(crate) fn open(path: &Path) -> Result<File> {
     open_with(path, 0)
 }
 
@@ -16,7 +16,7 @@ pub(super) fn open(path: &Path) -> Result<File> {
 ///
 /// # Errors
 /// As [`open`], or if the file cannot be read.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = vec![];
     open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -27,17 +27,31 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// If the name leads out of `dir` or through a symbolic link, or as [`open`].
 pub(super) fn open_inside(dir: &Path, name: &str) -> Result<File> {
-    let refuse = |why| Err(Error::new(ErrorKind::InvalidInput, why));
-    let name = Path::new(name);
-    let mut path = dir.to_path_buf();
-    for component in name.components() {
-        let Component::Normal(component) = component else { return refuse("the name leads out of the run directory") };
-        path.push(component);
-        if path.symlink_metadata()?.is_symlink() {
-            return refuse("it is reached through a symbolic link");
-        }
+    let path = path_inside(dir, name)?;
+    if path.symlink_metadata()?.is_symlink() {
+        return Err(Error::new(ErrorKind::InvalidInput, THROUGH_A_LINK));
     }
     open_with(&path, libc::O_NOFOLLOW)
+}
+
+const THROUGH_A_LINK: &str = "it is reached through a symbolic link";
+
+/// The path of a file by a name that another file states, relative to `dir`. The file itself need not exist.
+///
+/// # Errors
+/// If the name leads out of `dir`, or a directory on the way is missing or a symbolic link.
+pub(super) fn path_inside(dir: &Path, name: &str) -> Result<PathBuf> {
+    let refuse = |why| Err(Error::new(ErrorKind::InvalidInput, why));
+    let mut path = dir.to_path_buf();
+    let mut components = Path::new(name).components().peekable();
+    while let Some(component) = components.next() {
+        let Component::Normal(component) = component else { return refuse("the name leads out of the run directory") };
+        path.push(component);
+        if components.peek().is_some() && path.symlink_metadata()?.is_symlink() {
+            return refuse(THROUGH_A_LINK);
+        }
+    }
+    Ok(path)
 }
 
 fn open_with(path: &Path, flags: i32) -> Result<File> {

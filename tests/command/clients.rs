@@ -116,6 +116,7 @@ fn staggered_fields_and_points_have_coordinates_of_their_own() {
         output: folder.path().join("run"),
         force: false,
         resume: None,
+        restart: false,
         trace: false,
     };
     assert_eq!(run::run(&job, options), 0);

@@ -337,7 +337,15 @@ fn faulty_program() {
     let file = JobFile::parse("faulty.toml", text, &keys).unwrap();
     let job = run::PreparedJob::of_file(jobs![Faulty], file).unwrap();
     let threads = std::num::NonZeroUsize::new(1);
-    let options = run::Options { ranks, threads, output: output.into(), force: false, resume: None, trace: false };
+    let options = run::Options {
+        ranks,
+        threads,
+        output: output.into(),
+        force: false,
+        resume: None,
+        restart: false,
+        trace: false,
+    };
     std::process::exit(run::run(&job, options).into());
 }
 

@@ -112,7 +112,7 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
     while killed < kills {
         let n = random.usize(1..=at_most(4));
         let ranks = if has_mpirun() && random.bool() { Mpi(n) } else { Threads(n) };
-        let begun = if output.join("job.toml").exists() { resume(ranks, &output) } else { long(ranks, &output) };
+        let begun = long(ranks, &output).with("--resume");
         let mut running = begun.starts();
         std::thread::sleep(takes.mul_f64(0.6 * random.f64()) + Duration::from_millis(50));
         if random.bool() {
@@ -292,7 +292,10 @@ fn without_a_checkpoint_a_run_begins_anew() {
     signal("KILL", &[running.process()]);
     running.ends();
     fs::write(output.join("ledger.jsonl"), "{}").unwrap();
-    let ended = resume(Threads(3), &output).ends();
+    let before = fs::read(output.join("fields.h5")).unwrap();
+    resume(Threads(3), &output).ends().fails(2, &["there is nothing to continue from", "nothing was changed"]);
+    assert_eq!(fs::read(output.join("fields.h5")).unwrap(), before);
+    let ended = long(Threads(3), &output).with_all(often).with("--resume").ends();
     assert!(ended.err.contains("ledger.jsonl: line 1 is not a line of a ledger; a new one"), "{}", ended.err);
     assert!(ended.err.contains("has no checkpoint: the run starts from the beginning"), "{}", ended.err);
     assert_eq!(ended.state(), expected);

@@ -10,6 +10,16 @@ use std::path::Path;
 pub struct Streams(Vec<OutputStream>);
 
 impl Streams {
+    /// Checks that the streams of the job file can continue from a saved `state`, if there is one.
+    ///
+    /// # Errors
+    /// If the state does not hold what a stream has accumulated.
+    pub fn check(store: &Fields, job: &JobFile, state: Option<&dyn Saved>) -> Result<()> {
+        let Some(state) = state else { return Ok(()) };
+        let names = job.output.iter().filter(|(_, section)| section.every != Cadence::Never).map(|(name, _)| name);
+        names.into_iter().try_for_each(|name| OutputStream::check(store, job, name, state))
+    }
+
     /// Creates all streams of the job file, or continues them as [`OutputStream::begin`] does. Collective.
     ///
     /// # Errors

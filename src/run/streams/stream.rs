@@ -76,6 +76,20 @@ impl OutputStream {
         Ok(stream)
     }
 
+    /// Checks that the stream `name` can continue from the saved `state`.
+    ///
+    /// # Errors
+    /// If the state does not hold what the stream has accumulated.
+    pub fn check(store: &Fields, job: &JobFile, name: &str, state: &dyn Saved) -> Result<()> {
+        if state.number(&format!("stream/{name}/count")).unwrap_or(0) == 0 {
+            return Ok(());
+        }
+        let (section, grid) = (&job.output[name], &store.declared().grids[0]);
+        let cells = Cells::of(section, grid);
+        let (_, variables, _) = layout(grid, &store.declared().fields, &cells, section);
+        variables.iter().try_for_each(|variable| check_part(state, &part(name, &variable.name), &cells))
+    }
+
     /// Adds the accumulated values to a snapshot.
     pub fn save(&self, store: &Fields, snapshot: &mut Snapshot) {
         let mut number = |what: &str, bits| _ = snapshot.numbers.insert(format!("stream/{}/{what}", self.name), bits);
@@ -105,9 +119,7 @@ impl OutputStream {
         }
         let values = self.columns.iter().enumerate().map(|(c, column)| {
             let part = self.part(c);
-            if state.part(&part) != Some((ElementType::F64, self.cells.shape())) {
-                return Err(Error::input(format!("the saved state has no accumulated values `{part}`")));
-            }
+            check_part(state, &part, &self.cells)?;
             let pieces = self.cells.pieces(store, column.field);
             let read =
                 state.read(&part, &pieces.iter().map(|piece| self.cells.selection(piece)).collect::<Vec<_>>())?;
@@ -120,7 +132,7 @@ impl OutputStream {
 
     /// The name of a column's accumulated values in a saved state.
     fn part(&self, column: usize) -> String {
-        format!("streams/{}/{}", self.name, self.variables[column])
+        part(&self.name, &self.variables[column])
     }
 
     /// True if an instant is due after this step.
@@ -203,6 +215,20 @@ impl OutputStream {
     pub fn finish(self) -> Result<()> {
         self.file.finish()
     }
+}
+
+/// The name of the accumulated values of a variable in a saved state.
+fn part(stream: &str, variable: &str) -> String {
+    format!("streams/{stream}/{variable}")
+}
+
+/// Checks that a saved state holds these accumulated values.
+fn check_part(state: &dyn Saved, part: &str, cells: &Cells) -> Result<()> {
+    if state.part(part) != Some((ElementType::F64, cells.shape())) {
+        return Err(Error::input(format!("the saved state has no accumulated values `{part}`"))
+            .remedy("nothing was changed; give the stream another name, or keep its keys as they were"));
+    }
+    Ok(())
 }
 
 /// The number of whole intervals of `s` seconds in `time`, with a tolerance for round-off.

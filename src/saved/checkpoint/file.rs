@@ -2,7 +2,7 @@
 //!
 //! `/fields/NAME` are the fields `[z, y, x]` (complex fields `[z, y, x, 2]`; on grids with several blocks,
 //! `/fields/NAME/BLOCK`), `/streams/…` the accumulated values of output streams, `/bags/…` records. `/hashes/…` are the BLAKE3
-//! hashes of the blocks of each array. Attributes: `step`, `time` in seconds, `numbers` (names and bits), `root`, `parent`, `job_file`.
+//! hashes of the blocks of each array. Attributes: `step`, `time` in seconds, `numbers` (names and bits), `root`, `parent`, `job_file`, `run`.
 use super::hash_tree::{self, Hash};
 use crate::base::hyperslab::{ContiguousRuns, Selection};
 use crate::base::{Error, Result};
@@ -42,15 +42,24 @@ impl StoredArray {
     }
 }
 
+/// Where a checkpoint comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The text of the job file.
+    pub job_file: String,
+    /// The identifier of the run; empty for a program without run directory.
+    pub run: String,
+}
+
 /// Creates the file of a snapshot, with reserved space for its arrays and for the hashes of their blocks. Returns the arrays
 /// with their offsets.
-pub(super) fn create(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> Result<Vec<StoredArray>> {
-    let arrays = lay_out(path, snapshot, parent, job_file).map_err(|e| hdf5::explain("create", path, e))?;
+pub(super) fn create(path: &Path, snapshot: &Snapshot, parent: &str, origin: &Origin) -> Result<Vec<StoredArray>> {
+    let arrays = lay_out(path, snapshot, parent, origin).map_err(|e| hdf5::explain("create", path, e))?;
     let end = arrays.iter().map(|place| place.offset + place.bytes()).max().unwrap_or(0);
     durable::reserve(path, end).map(|()| arrays)
 }
 
-fn lay_out(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> hdf5::Result<Vec<StoredArray>> {
+fn lay_out(path: &Path, snapshot: &Snapshot, parent: &str, origin: &Origin) -> hdf5::Result<Vec<StoredArray>> {
     let file = hdf5::create_checked(path)?;
     let place = |part: &Part| -> hdf5::Result<StoredArray> {
         let data = hdf5::dataset(&file, &part.name, part.number, &part.shape, hdf5::Storage::Reserved)?;
@@ -69,7 +78,8 @@ fn lay_out(path: &Path, snapshot: &Snapshot, parent: &str, job_file: &str) -> hd
     hdf5::put_text(&file, "numbers", &numbers.join("\n"))?;
     hdf5::put_text(&file, "arrays", &order.join("\n"))?;
     hdf5::put_text(&file, "parent", parent)?;
-    hdf5::put_text(&file, "job_file", job_file)?;
+    hdf5::put_text(&file, "job_file", &origin.job_file)?;
+    hdf5::put_text(&file, "run", &origin.run)?;
     hdf5::put_text(&file, "version", env!("CARGO_PKG_VERSION"))?;
     file.close()?;
     Ok(arrays)
@@ -118,6 +128,8 @@ pub(in crate::saved) struct Header {
     pub hashes: Vec<Vec<Hash>>,
     pub root: String,
     pub parent: String,
+    /// The identifier of the run that wrote the file; empty if it states none.
+    pub run: String,
 }
 
 /// An open checkpoint.
@@ -261,7 +273,7 @@ fn read(path: &Path, length: u64) -> hdf5::Result<Option<Header>> {
         arrays.push(place);
     }
     let (Ok(step), Some(numbers)) = (step.parse(), numbers) else { return Ok(None) };
-    Ok(Some(Header { step, numbers, arrays, hashes, root, parent }))
+    Ok(Some(Header { step, numbers, arrays, hashes, root, parent, run: text("run").unwrap_or_default() }))
 }
 
 /// The identifiers of all blocks of these arrays.

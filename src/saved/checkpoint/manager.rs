@@ -1,5 +1,5 @@
 //! The checkpoint manager of a run: writes checkpoints in the background and removes the oldest.
-use super::file::{self, BlockId, StoredArray};
+use super::file::{self, BlockId, Origin, StoredArray};
 use super::hash_tree::{self, Hash};
 use super::store;
 use super::writer::{self, Sums};
@@ -61,7 +61,7 @@ pub struct CheckpointManager {
     keep: usize,
     /// The output streams whose segments are added to the ledger.
     streams: Vec<String>,
-    job_file: String,
+    origin: Origin,
     /// On rank 0, except while the background thread adds a line to it.
     ledger: Option<Ledger>,
     pending: Option<(PendingCheckpoint, Phase)>,
@@ -107,7 +107,7 @@ impl CheckpointManager {
     /// If an existing ledger cannot be read.
     pub fn in_folder(comm: &Comm, dir: &Path, keep: usize) -> Result<CheckpointManager> {
         let ledger = comm.agree(comm.is_root().then(|| Ledger::read(dir)).transpose())?;
-        Ok(CheckpointManager::new(comm, dir, keep, vec![], String::new(), ledger))
+        Ok(CheckpointManager::new(comm, dir, keep, vec![], Origin::default(), ledger))
     }
 
     /// The manager of the run in `dir`, which keeps the last `keep` checkpoints; `ledger` is given on rank 0.
@@ -116,7 +116,7 @@ impl CheckpointManager {
         dir: &Path,
         keep: usize,
         streams: Vec<String>,
-        job_file: String,
+        origin: Origin,
         ledger: Option<Ledger>,
     ) -> CheckpointManager {
         let (comm, dir) = (comm.clone(), dir.to_path_buf());
@@ -125,7 +125,7 @@ impl CheckpointManager {
             dir,
             keep,
             streams,
-            job_file,
+            origin,
             ledger,
             pending: None,
             fence: Arc::new(|| Ok(())),
@@ -172,7 +172,7 @@ impl CheckpointManager {
         let made = self.ledger.as_ref().map(|ledger| {
             let folder = store::folder(&self.dir);
             std::fs::create_dir_all(&folder).map_err(|e| durable::why("create", &folder, e))?;
-            let arrays = file::create(&part, &snapshot, ledger.last_root(), &self.job_file);
+            let arrays = file::create(&part, &snapshot, ledger.last_root(), &self.origin);
             arrays.map(|arrays| (arrays, ledger.new_segments(&self.streams)))
         });
         let made = self.comm.agree(made.transpose()).inspect_err(|_| self.discard(&part))?;
@@ -287,7 +287,7 @@ impl CheckpointManager {
             durable::publish(&part, &store::path(&dir, step))?;
             fence()?;
             ledger.add(Entry { what: "checkpoint".into(), step, root, files, ..Entry::default() })?;
-            store::drop_older(&dir, keep).map(|()| ledger)
+            store::drop_older(&dir, keep, &ledger).map(|()| ledger)
         }))
     }
 

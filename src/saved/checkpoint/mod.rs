@@ -9,12 +9,14 @@
 //! with reserved space for every array; a background thread of each rank (`writer`) writes the rank's boxes and, once all
 //! ranks have written, reads blocks back and hashes them (`hash_tree`); the `manager` stores the hashes, publishes the file
 //! under its final name, adds it to the ledger (`saved::ledger`) and then removes the oldest checkpoint. `store`
-//! lists the checkpoints of a run and finds the newest intact one.
+//! lists the checkpoints of a run, and `newest` finds the newest intact one that the ledger knows (`known`).
 //!
 //! *Architecture invariant:* writers call neither MPI nor HDF5.
 mod file;
 mod hash_tree;
+mod known;
 mod manager;
+mod newest;
 mod store;
 mod writer;
 
@@ -22,7 +24,11 @@ mod writer;
 pub(crate) mod tests;
 
 pub use file::Checkpoint;
+pub(crate) use file::Origin;
+pub(super) use known::{Known, unlisted};
 pub use manager::CheckpointManager;
-pub(super) use store::list;
+pub use newest::newest;
+pub(crate) use newest::root;
+pub use store::folder;
 pub(crate) use store::{drop_later, newest_step};
-pub use store::{folder, newest};
+pub(super) use store::{list, step_of};

@@ -129,7 +129,7 @@ fn the_last_checkpoints_are_kept() {
     let steps: Vec<u64> = store::list(dir.path()).iter().filter_map(|path| store::step_of(path)).collect();
     assert_eq!(steps, [9, 8, 4]);
     assert_eq!(Ledger::read(dir.path()).unwrap().entries().count(), 5);
-    drop_later(dir.path(), Some(8)).unwrap();
+    drop_later(dir.path(), Some(8), &Ledger::read(dir.path()).unwrap()).unwrap();
     assert_eq!(store::list(dir.path()).len(), 2);
 }
 

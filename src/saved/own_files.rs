@@ -1,0 +1,114 @@
+//! The files of a run: those that its ledger names, and the few that belong to every run. Only these may be overwritten.
+use super::ledger::{self, Ledger};
+use super::run_directory::{JOB, RANKS, is_a_run};
+use super::{attempt, checkpoint, regular_file};
+use crate::base::{Error, Result};
+use crate::files::{self, durable};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The file that is locked while a process acquires a run directory.
+pub(super) const LOCK: &str = ".lock";
+/// Files of every run that no line of the ledger names before they are written.
+const ALWAYS: [&str; 4] = ["summary.json", attempt::FILE, RANKS, LOCK];
+
+/// The names of the files that the run in a directory has written, relative to the directory.
+#[derive(Debug, Default)]
+pub(super) struct OwnFiles(BTreeSet<String>);
+
+impl OwnFiles {
+    /// The files of the run in `dir`; none if `dir` is not a run directory.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read: then it is not known which files are the run's own.
+    pub fn of(dir: &Path) -> Result<OwnFiles> {
+        if !is_a_run(dir) {
+            return Ok(OwnFiles::default());
+        }
+        let ledger = Ledger::read(dir).map_err(|damage| {
+            Error::input(format!("{}: so it is not known which files the run has written", damage.what()))
+                .remedy("move what you need elsewhere and remove the folder, or choose another with --output DIR")
+        })?;
+        let mut names = ledger.named();
+        names.extend(ALWAYS.map(str::to_owned));
+        // Segments that were sealed after the last line of the ledger: the file over all segments names them.
+        let streams = names.iter().filter_map(|name| name.strip_suffix(".h5")).filter(|name| !name.contains('/'));
+        let segments: Vec<String> = streams.flat_map(|stream| files::shown_segments(dir, stream)).collect();
+        names.extend(segments);
+        names.extend(checkpoint::unlisted(dir, &ledger));
+        Ok(OwnFiles(names))
+    }
+
+    /// True if the run has written the file of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains(name) || [JOB, ledger::FILE].contains(&name)
+    }
+
+    /// Checks that a run with these streams, which also writes the files `planned`, replaces no other files in `dir`.
+    ///
+    /// # Errors
+    /// If it would; the error names the file.
+    pub fn check_room(&self, dir: &Path, streams: &[String], planned: &[String]) -> Result<()> {
+        let segments = streams.iter().flat_map(|stream| entries(dir, stream, files::is_segment));
+        let checkpoints = entries(dir, "checkpoints", |name| checkpoint::step_of(Path::new(name)).is_some());
+        let exists = |name: &String| dir.join(name).symlink_metadata().is_ok();
+        let mut others = segments.chain(checkpoints).chain(planned.iter().cloned());
+        match others.find(|name| exists(name) && !self.contains(name)) {
+            None => Ok(()),
+            Some(name) => {
+                Err(Error::input(format!("{} would be overwritten, and no run wrote it", dir.join(name).display()))
+                    .remedy("move it elsewhere, or choose another folder with --output DIR"))
+            }
+        }
+    }
+
+    /// Removes all these files, their unfinished and damaged versions, and the directories that become empty. `job.toml`
+    /// is removed last, so an interrupted removal can be repeated.
+    ///
+    /// # Errors
+    /// If a file cannot be removed.
+    pub fn remove(&self, dir: &Path) -> Result<()> {
+        let mut folders = BTreeSet::from(["checkpoints"]);
+        for name in &self.0 {
+            if let Some((folder, _)) = name.split_once('/') {
+                folders.insert(folder);
+            }
+            if name != LOCK {
+                remove(dir, name)?;
+            }
+        }
+        for folder in folders {
+            let is_number = |name: &str| files::is_segment(name) || checkpoint::step_of(Path::new(name)).is_some();
+            let unfinished =
+                |name: &str| name.strip_prefix('.').and_then(|name| name.strip_suffix(".part")).is_some_and(is_number);
+            entries(dir, folder, unfinished).try_for_each(|name| remove(dir, &name))?;
+            // Fails if files that no run wrote are left in it.
+            let _ = fs::remove_dir(dir.join(folder));
+        }
+        [ledger::FILE, JOB].iter().try_for_each(|name| remove(dir, name))
+    }
+}
+
+/// The paths, relative to `dir`, of the entries of `folder` in it whose names are wanted.
+fn entries(dir: &Path, folder: &str, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
+    let names = fs::read_dir(dir.join(folder)).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| wanted(name)).map(|name| format!("{folder}/{name}")).collect::<Vec<_>>().into_iter()
+}
+
+/// Removes a file and its unfinished and damaged versions. A ledger may come from elsewhere: a name that leads out of
+/// `dir` is left alone.
+fn remove(dir: &Path, name: &str) -> Result<()> {
+    let Ok(path) = regular_file::path_inside(dir, name) else { return Ok(()) };
+    let mut damaged = path.clone().into_os_string();
+    damaged.push(".damaged");
+    for path in [durable::part_of(&path), damaged.into(), path] {
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::file("overwrite", &path, e).as_input()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
