@@ -5,6 +5,7 @@ use crate::saved::acquisition::check_writable;
 use crate::saved::ledger::{Ledger, hash_named};
 use crate::saved::run_directory;
 use std::cell::Cell;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Packs each stream of the run in `dir`, or the one called `stream`, and lists the files. They are written to `dir`; to the
@@ -24,7 +25,7 @@ pub(super) fn pack(dir: &Path, to: Option<&Path>, stream: Option<&str>) -> Resul
     });
     let (hashes, unknown) = (ledger.files(), Cell::new(0));
     for name in hashes.keys().filter(|name| is_segment_of(&streams, name)) {
-        if !dir.join(name).exists() {
+        if !dir.join(name).exists() && !files::is_merged(dir, name) {
             return Err(Error::failure(format!("{} is missing", dir.join(name).display()))
                 .remedy("copy the whole directory; `halocline verify DIR` lists all that is missing"));
         }
@@ -54,7 +55,9 @@ fn is_segment_of(streams: &[String], name: &str) -> bool {
 
 /// True if no instant of a stream has been sealed.
 fn is_empty(dir: &Path, stream: &str) -> bool {
-    !dir.join(format!("{stream}.h5")).exists() && !dir.join(stream).join("000000.h5").exists()
+    let mut entries = fs::read_dir(dir.join(stream)).into_iter().flatten().flatten();
+    let has_segment = entries.any(|entry| entry.file_name().to_str().is_some_and(files::is_segment));
+    !dir.join(format!("{stream}.h5")).exists() && !has_segment
 }
 
 /// The files to write, one for each stream.

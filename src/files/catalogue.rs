@@ -3,7 +3,7 @@ use super::hdf5;
 use super::schema::Instant;
 use crate::base::Kind;
 use crate::base::{Error, Result};
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
@@ -16,6 +16,21 @@ pub(super) struct SealedSegment {
     pub(super) instants: Vec<Instant>,
     /// Number of instants in the file.
     pub(super) held: usize,
+    /// The numbers of the first and the last segment that the file holds; they differ for merged segments.
+    pub(super) numbers: [usize; 2],
+}
+
+impl SealedSegment {
+    /// The name of the file in the directory of the stream.
+    pub(super) fn file_name(&self) -> String {
+        let [first, last] = self.numbers;
+        if first == last { file_name(first) } else { format!("{first:06}-{last:06}.h5") }
+    }
+}
+
+/// The number of the next segment of a stream.
+pub(super) fn next_number(sealed: &[SealedSegment]) -> usize {
+    sealed.last().map_or(0, |segment| segment.numbers[1] + 1)
 }
 
 /// The directory of the segments of stream `name` in `dir`.
@@ -28,33 +43,46 @@ pub(super) fn file_name(i: usize) -> String {
     format!("{i:06}.h5")
 }
 
-/// The number of a segment that is missing or damaged, and the reason.
-pub(super) type LostSegment = (usize, Error);
+/// The file name of a segment that is missing or damaged, and the reason.
+pub(super) type LostSegment = (String, Error);
 
-/// Reads the instants of all segments on disk. Lost segments have none.
+/// The segments on disk.
+pub(super) struct Scan {
+    /// All segments of the stream; lost ones have no instants.
+    pub(super) sealed: Vec<SealedSegment>,
+    /// The lost ones.
+    pub(super) lost: Vec<LostSegment>,
+    /// The file names of segments that a merged one holds as well.
+    pub(super) covered: Vec<String>,
+}
+
+/// Reads the instants of all segments on disk.
 ///
 /// # Errors
 /// If the directory or an intact segment cannot be read.
-pub(super) fn scan(folder: &Path) -> Result<(Vec<SealedSegment>, Vec<LostSegment>)> {
-    let mut found: BTreeSet<usize> = BTreeSet::new();
+pub(super) fn scan(folder: &Path) -> Result<Scan> {
+    let mut found = vec![];
     match fs::read_dir(folder) {
         Err(e) if e.kind() == ErrorKind::NotFound => {}
         entries => {
             let names = entries.map_err(|e| Error::file("read", folder, e))?.flatten().map(|entry| entry.file_name());
-            found.extend(names.filter_map(|name| number(name.to_str()?)));
+            found.extend(names.filter_map(|name| numbers(name.to_str()?)));
         }
     }
+    let (listed, covered) = in_order(found);
+    let covered = covered.into_iter().map(|numbers| empty(numbers).file_name()).collect();
     let (mut sealed, mut lost): (Vec<SealedSegment>, _) = (vec![], vec![]);
-    for i in 0..end_of_stream(&found) {
-        let path = folder.join(file_name(i));
+    for numbers in listed {
+        let name = empty(numbers).file_name();
+        let path = folder.join(&name);
         let instants = match instants(&path) {
             Ok(instants) => instants,
             Err(e) => {
-                lost.push((i, why_lost(&path, hdf5::explain("read", &path, e))?));
+                lost.push((name, why_lost(&path, hdf5::explain("read", &path, e))?));
                 vec![]
             }
         };
-        sealed.push(SealedSegment { held: instants.len(), instants });
+        sealed.push(SealedSegment { held: instants.len(), instants, numbers });
     }
     // Steps increase along a run. A segment that begins before the end of the previous one was written after a restart.
     let mut end = u64::MAX;
@@ -62,20 +90,32 @@ pub(super) fn scan(folder: &Path) -> Result<(Vec<SealedSegment>, Vec<LostSegment
         segment.instants.retain(|&(step, _)| step < end);
         end = end.min(segment.instants.first().map_or(u64::MAX, |i| i.0));
     }
-    Ok((sealed, lost))
+    Ok(Scan { sealed, lost, covered })
 }
 
-/// The number after the last segment of a stream, of which `found` are on disk. Segments may be missing in between, but a
-/// file behind a gap of more than [`LONGEST_GAP`] is not a part of the stream.
-fn end_of_stream(found: &BTreeSet<usize>) -> usize {
-    let mut end = 0;
-    for &i in found {
-        if i - end > LONGEST_GAP {
+fn empty(numbers: [usize; 2]) -> SealedSegment {
+    SealedSegment { instants: vec![], held: 0, numbers }
+}
+
+/// The segments of a stream, of which the files `found` are on disk, and the files that a merged segment covers. Segments may be
+/// missing in between, but a file behind a gap of more than [`LONGEST_GAP`] is not a part of the stream.
+fn in_order(mut found: Vec<[usize; 2]>) -> (Vec<[usize; 2]>, Vec<[usize; 2]>) {
+    // Of two that begin alike, the longer comes first.
+    found.sort_by_key(|&[first, last]| (first, Reverse(last)));
+    let (mut listed, mut covered, mut end) = (vec![], vec![], 0);
+    for [first, last] in found {
+        if last < end {
+            covered.push([first, last]);
+            continue;
+        }
+        if first < end || first - end > LONGEST_GAP {
             break;
         }
-        end = i + 1;
+        listed.extend((end..first).map(|missing| [missing, missing]));
+        listed.push([first, last]);
+        end = last + 1;
     }
-    end
+    (listed, covered)
 }
 
 /// Consecutive segments that can be missing: more than any run makes, few enough to list.
@@ -97,12 +137,24 @@ fn why_lost(path: &Path, why: Error) -> Result<Error> {
 
 /// True if a segment can have this file name.
 pub(crate) fn is_segment(name: &str) -> bool {
-    number(name).is_some()
+    numbers(name).is_some()
 }
 
-/// The number of the segment with this file name; `None` for other files.
-fn number(name: &str) -> Option<usize> {
-    name.strip_suffix(".h5")?.parse().ok().filter(|i| file_name(*i) == name)
+/// True if the segment `name`, given by its path relative to `dir`, is held by a merged segment on disk.
+pub(crate) fn is_merged(dir: &Path, name: &str) -> bool {
+    let Some((folder, name)) = name.split_once('/') else { return false };
+    let Some([low, high]) = numbers(name) else { return false };
+    let names = fs::read_dir(dir.join(folder)).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let mut ranges = names.filter_map(|name| numbers(name.to_str()?));
+    ranges.any(|[first, last]| first <= low && high <= last && [first, last] != [low, high])
+}
+
+/// The numbers of the first and the last segment in the file of this name; `None` for other files.
+fn numbers(name: &str) -> Option<[usize; 2]> {
+    let stem = name.strip_suffix(".h5")?;
+    let (first, last) = stem.split_once('-').unwrap_or((stem, stem));
+    let numbers = [first.parse().ok()?, last.parse().ok()?];
+    Some(numbers).filter(|n| n[0] <= n[1] && n[1] < usize::MAX && empty(*n).file_name() == name)
 }
 
 fn instants(path: &Path) -> hdf5::Result<Vec<Instant>> {
@@ -112,23 +164,23 @@ fn instants(path: &Path) -> hdf5::Result<Vec<Instant>> {
     Ok(steps.into_iter().map(|s| s as u64).zip(times).collect())
 }
 
-/// Drops the instants after `step`, or all if `step` is `None`. Returns the segments to keep, and the numbers of the segments
-/// to delete in descending order.
-pub(super) fn keep_until(mut sealed: Vec<SealedSegment>, step: Option<u64>) -> (Vec<SealedSegment>, Vec<usize>) {
-    let all = sealed.len();
+/// Drops the instants after `step`, or all if `step` is `None`. Returns the segments to keep, and the file names of the
+/// segments to delete, the last ones first.
+pub(super) fn keep_until(mut sealed: Vec<SealedSegment>, step: Option<u64>) -> (Vec<SealedSegment>, Vec<String>) {
     for segment in &mut sealed {
         segment.instants.retain(|i| Some(i.0) <= step);
     }
     let kept = sealed.iter().rposition(|s| !s.instants.is_empty()).map_or(0, |last| last + 1);
-    sealed.truncate(kept);
-    (sealed, (kept..all).rev().collect())
+    let dropped = sealed.split_off(kept).iter().rev().map(SealedSegment::file_name).collect();
+    (sealed, dropped)
 }
 
 /// Encodes segments as a message.
 pub(super) fn encode(sealed: &[SealedSegment]) -> Vec<u8> {
     let mut words = vec![];
     for segment in sealed {
-        words.extend([segment.held as u64, segment.instants.len() as u64]);
+        let [first, last] = segment.numbers;
+        words.extend([first, last, segment.held, segment.instants.len()].map(|n| n as u64));
         words.extend(segment.instants.iter().flat_map(|(step, time)| [*step, time.to_bits()]));
     }
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
@@ -138,10 +190,11 @@ pub(super) fn encode(sealed: &[SealedSegment]) -> Vec<u8> {
 pub(super) fn decode(message: &[u8]) -> Vec<SealedSegment> {
     let mut words = message.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word));
     let mut sealed = vec![];
-    while let (Some(held), Some(n)) = (words.next(), words.next()) {
+    while let (Some(first), Some(last), Some(held), Some(n)) = (words.next(), words.next(), words.next(), words.next())
+    {
         let mut instant = || Some((words.next()?, f64::from_bits(words.next()?)));
         let instants = (0..n).map_while(|_| instant()).collect();
-        sealed.push(SealedSegment { instants, held: held as usize });
+        sealed.push(SealedSegment { instants, held: held as usize, numbers: [first as usize, last as usize] });
     }
     sealed
 }
@@ -152,25 +205,34 @@ mod tests {
 
     #[test]
     fn a_restart_drops_what_came_after_its_checkpoint() {
-        let segment = |steps: &[u64]| SealedSegment {
+        let segment = |number: usize, steps: &[u64]| SealedSegment {
             instants: steps.iter().map(|&s| (s, s as f64)).collect(),
             held: steps.len(),
+            numbers: [number, number],
         };
-        let all = vec![segment(&[0, 10]), segment(&[20, 30]), segment(&[40])];
+        let all = vec![segment(0, &[0, 10]), segment(1, &[20, 30]), segment(2, &[40])];
         let (kept, dropped) = keep_until(all.clone(), Some(20));
         assert_eq!(decode(&encode(&kept)), kept);
-        assert_eq!(kept[1], SealedSegment { instants: vec![(20, 20.0)], held: 2 });
-        assert_eq!((kept.len(), dropped), (2, vec![2]));
+        assert_eq!(kept[1], SealedSegment { instants: vec![(20, 20.0)], held: 2, numbers: [1, 1] });
+        assert_eq!((kept.len(), dropped), (2, vec!["000002.h5".to_owned()]));
         assert_eq!(keep_until(all.clone(), Some(99)), (all.clone(), vec![]));
-        assert_eq!(keep_until(all.clone(), Some(0)).1, [2, 1]);
-        assert_eq!(keep_until(all.clone(), None), (vec![], vec![2, 1, 0]));
+        assert_eq!(keep_until(all.clone(), Some(0)).1, ["000002.h5", "000001.h5"]);
+        assert_eq!(keep_until(all.clone(), None).1.len(), 3);
         // A lost segment leaves a gap.
-        let gap = vec![segment(&[0, 10]), segment(&[]), segment(&[40]), segment(&[])];
+        let gap = vec![segment(0, &[0, 10]), segment(1, &[]), segment(2, &[40]), segment(3, &[])];
         let (kept, dropped) = keep_until(gap, Some(40));
-        assert_eq!((kept, dropped), (vec![segment(&[0, 10]), segment(&[]), segment(&[40])], vec![3]));
-        let end = |found: &[usize]| end_of_stream(&found.iter().copied().collect());
-        assert_eq!((end(&[]), end(&[0, 1, 2]), end(&[1, 5]), end(&[0, 999_999_999_999])), (0, 3, 6, 1));
-        assert_eq!(end(&[usize::MAX]), 0);
-        assert_eq!(["000012.h5", "12.h5", "000012.h5.damaged", "x.h5"].map(number), [Some(12), None, None, None]);
+        assert_eq!((kept.len(), dropped), (3, vec!["000003.h5".to_owned()]));
+    }
+
+    #[test]
+    fn files_are_listed_by_their_numbers() {
+        let one = |numbers: &[usize]| numbers.iter().map(|&n| [n, n]).collect::<Vec<_>>();
+        let listed = |found: &[usize]| in_order(one(found)).0.len();
+        assert_eq!((listed(&[]), listed(&[0, 1, 2]), listed(&[1, 5]), listed(&[0, 999_999_999_999])), (0, 3, 6, 1));
+        assert_eq!(listed(&[usize::MAX - 1]), 0);
+        let merged = in_order(vec![[0, 0], [3, 3], [0, 2], [1, 1], [4, 5], [4, 4]]);
+        assert_eq!(merged, (vec![[0, 2], [3, 3], [4, 5]], vec![[0, 0], [1, 1], [4, 4]]));
+        let names = ["000012.h5", "000003-000012.h5", "12.h5", "000012.h5.damaged", "000012-000003.h5", "x.h5"];
+        assert_eq!(names.map(numbers), [Some([12, 12]), Some([3, 12]), None, None, None, None]);
     }
 }

@@ -1,7 +1,8 @@
 //! Result files: streams of instants as HDF5 that ncdump, xarray, h5py and ParaView open directly.
 //!
 //! A stream `NAME` in a directory is
-//! - `NAME/000000.h5`, `NAME/000001.h5` …: sealed segments, complete and never modified,
+//! - `NAME/000000.h5`, `NAME/000001.h5` …: sealed segments, complete and never modified; when there are many, small ones are
+//!   merged into new files such as `NAME/000000-000255.h5`,
 //! - `NAME.h5`: a small *virtual* file over all segments, the one that users open,
 //! - `NAME.xdmf`: the same for ParaView, if fields have two or three spatial axes.
 //!
@@ -10,11 +11,13 @@
 //!
 //! *Architecture invariant:* only module `hdf5` names HDF5.
 mod catalogue;
+mod concatenate;
 pub(crate) mod durable;
 pub(crate) mod hdf5;
 pub mod input;
 mod hyperslabs;
 mod layout;
+mod merge;
 mod pack;
 mod picture;
 mod schema;
@@ -29,7 +32,7 @@ mod xdmf;
 mod tests;
 
 pub use crate::base::hyperslab::Hyperslab;
-pub(crate) use catalogue::is_segment;
+pub(crate) use catalogue::{is_merged, is_segment};
 pub use durable::replace;
 pub use layout::{Axis, Layout, Variable};
 pub use pack::pack;

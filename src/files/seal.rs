@@ -2,9 +2,9 @@
 
 /// The limits of a segment, at which it is sealed without request. A kill loses the unsealed instants at most.
 ///
-/// Both limits double after every 128 segments, so that a run of weeks or of terabytes has a few hundred of them: a program
-/// that reads a virtual file to the end holds all segments open, most systems allow 1024 open files per process, and HDF5
-/// treats a segment that it cannot open as missing.
+/// Both limits double after every 128 segments, so that a run of weeks or of terabytes has a few hundred of them, each too large
+/// to be merged with others: a program that reads a virtual file to the end holds all segments open, most systems allow 1024
+/// open files per process, and HDF5 treats a segment that it cannot open as missing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seal {
     /// Bytes of fields.

@@ -1,8 +1,9 @@
 //! Output streams: instants of fields, written to segments.
-use super::catalogue::{self, SealedSegment};
+use super::catalogue::{self, Scan, SealedSegment};
 use super::durable;
 use super::hdf5;
 use super::layout::Layout;
+use super::merge;
 use super::schema::{self, Provenance};
 use super::seal::Seal;
 use super::segment::Segment;
@@ -82,10 +83,7 @@ impl Stream {
             Stream { comm: comm.clone(), dir: dir.to_path_buf(), layout, attempts, limit, sealed: vec![], open: None };
         let prepared = if comm.is_root() { stream.prepare(open) } else { Ok(()) };
         comm.agree(prepared)?;
-        // All ranks number segments and instants alike.
-        let mut known = catalogue::encode(&stream.sealed);
-        comm.broadcast(0, &mut known);
-        stream.sealed = catalogue::decode(&known);
+        stream.share_sealed();
         Ok(stream)
     }
 
@@ -95,7 +93,7 @@ impl Stream {
         fs::create_dir_all(&folder).map_err(|e| durable::why("create", &folder, e))?;
         durable::clear(&folder).map_err(|e| Error::file("clear", &folder, e))?;
         let view = self.view_path();
-        let (sealed, lost) = catalogue::scan(&folder)?;
+        let Scan { sealed, lost, covered } = catalogue::scan(&folder)?;
         let Open::Resumed(step) = open else {
             if let Some(there) = if sealed.is_empty() { view.exists().then_some(&view) } else { Some(&folder) } {
                 return Err(Error::input(format!("output stream {:?} exists: {}", self.layout.name, there.display()))
@@ -116,8 +114,8 @@ impl Stream {
         let (kept, dropped) = catalogue::keep_until(sealed, step);
         self.sealed = kept;
         // The run continues without the lost segments, with a warning.
-        for (i, why) in lost {
-            let path = folder.join(catalogue::file_name(i));
+        for (name, why) in lost {
+            let path = folder.join(name);
             let aside = path.with_extension("h5.damaged");
             if !path.exists() && aside.exists() {
                 continue; // An earlier attempt has reported it.
@@ -131,8 +129,8 @@ impl Stream {
         // The view is rewritten before the files that it no longer names are removed: after a kill in between, no file that
         // it names is missing.
         self.renew_view()?;
-        for i in dropped {
-            let path = folder.join(catalogue::file_name(i));
+        for name in covered.into_iter().chain(dropped) {
+            let path = folder.join(name);
             durable::remove(&path)?;
         }
         Ok(())
@@ -147,7 +145,7 @@ impl Stream {
     pub fn write(&mut self, step: u64, time: f64, hyperslabs: Vec<Vec<Hyperslab>>) -> Result<()> {
         self.check(step, &hyperslabs)?;
         if self.open.is_none() {
-            let i = self.sealed.len();
+            let i = catalogue::next_number(&self.sealed);
             self.open = Some(Segment::begin(&self.comm, &self.folder(), i, &self.layout, &self.attempts)?);
         }
         let segment = self.open.as_mut().expect("a segment was begun");
@@ -211,9 +209,38 @@ impl Stream {
     pub fn seal(&mut self) -> Result<()> {
         let Some(segment) = self.open.take() else { return Ok(()) };
         let instants = segment.seal(&self.comm)?;
-        self.sealed.push(SealedSegment { held: instants.len(), instants });
+        let number = catalogue::next_number(&self.sealed);
+        self.sealed.push(SealedSegment { held: instants.len(), instants, numbers: [number, number] });
+        let replaced = self.merge_small();
         let renewed = if self.comm.is_root() { self.renew_view() } else { Ok(()) };
-        self.comm.agree(renewed)
+        self.comm.agree(renewed)?;
+        // Only now does the virtual file not name them any more. One that stays is removed by the next attempt.
+        replaced.iter().for_each(|name| durable::discard(&self.folder().join(name)));
+        Ok(())
+    }
+
+    /// Merges small segments if there are many, and returns the file names of those that are no longer needed, on rank 0.
+    /// A failure is a warning: all segments are still there. Collective.
+    fn merge_small(&mut self) -> Vec<String> {
+        let mut replaced = vec![];
+        if !merge::is_due(self.sealed.len()) {
+            return replaced;
+        }
+        if self.comm.is_root() {
+            match merge::merge(&self.folder(), &self.sealed, &self.attempts) {
+                Ok(merged) => (self.sealed, replaced) = merged,
+                Err(e) => eprintln!("warning: the segments of {} are not merged: {e}", self.layout.name),
+            }
+        }
+        self.share_sealed();
+        replaced
+    }
+
+    /// Makes all ranks number segments and instants as rank 0 does. Collective.
+    fn share_sealed(&mut self) {
+        let mut known = catalogue::encode(&self.sealed);
+        self.comm.broadcast(0, &mut known);
+        self.sealed = catalogue::decode(&known);
     }
 
     /// Seals the instants written so far and closes the stream. Collective.

@@ -129,6 +129,38 @@ fn any_ranks_and_any_segments_give_the_same_file() {
 }
 
 #[test]
+fn many_small_segments_are_merged() {
+    let dir = tempfile::tempdir().unwrap();
+    let steps: Vec<u64> = (0..300).collect();
+    for outcome in ranks(2, 1, |comm| write_all(&comm, dir.path(), &steps, EACH)).unwrap() {
+        outcome.unwrap();
+    }
+    let view = dir.path().join("fields.h5");
+    expect(&view, &steps);
+    let shown = shown_segments(dir.path(), "fields");
+    assert_eq!((shown.len(), shown[0].as_str()), (1 + 300 - 256, "fields/000000-000255.h5"));
+    assert_eq!(std::fs::read_dir(dir.path().join("fields")).unwrap().count(), shown.len());
+    assert!(is_merged(dir.path(), "fields/000255.h5") && !is_merged(dir.path(), "fields/000256.h5"));
+    // A merged segment that was complete before the run was killed, and those that it holds.
+    std::fs::copy(dir.path().join("fields/000256.h5"), dir.path().join("fields/000100.h5")).unwrap();
+    for outcome in ranks(2, 1, |comm| {
+        let mut stream = Stream::resume(&comm, dir.path(), layout(), EACH, Some(99))?;
+        stream.write(100, 50.0, hyperslabs(100, comm.rank(), comm.size()))?;
+        stream.finish()
+    })
+    .unwrap()
+    {
+        outcome.unwrap();
+    }
+    expect(&view, &steps[..101]);
+    assert_eq!(shown_segments(dir.path(), "fields"), ["fields/000000-000255.h5", "fields/000256.h5"]);
+    assert!(!dir.path().join("fields/000100.h5").exists());
+    let packed = dir.path().join("packed.h5");
+    pack(dir.path(), "fields", &packed, |_| Ok(())).unwrap();
+    expect(&packed, &steps[..101]);
+}
+
+#[test]
 fn the_view_can_be_moved_with_its_directory_and_names_axes() {
     let dir = tempfile::tempdir().unwrap();
     write_all(&Comm::alone(), &dir.path().join("old"), &[1, 2], EACH).unwrap();

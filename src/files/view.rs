@@ -41,20 +41,21 @@ fn write_virtual(part: &Path, layout: &Layout, attempts: &[Provenance], sealed: 
     );
     let file = schema::create(part, layout, attempts, &instants, Some(&comment), |_| {
         let mut start = 0;
-        let source = |(i, s): (usize, &SealedSegment)| {
-            let (file, count) = (format!("{}/{}", layout.name, catalogue::file_name(i)), s.instants.len());
+        let source = |s: &SealedSegment| {
+            let (file, count) = (format!("{}/{}", layout.name, s.file_name()), s.instants.len());
             start += count;
             VirtualSource { file, start: start - count, count, instants: s.held }
         };
-        Storage::Virtual(sealed.iter().enumerate().map(source).filter(|source| source.count > 0).collect())
+        Storage::Virtual(sealed.iter().map(source).filter(|source| source.count > 0).collect())
     })?;
     let provenance = file.group("provenance")?;
-    hdf5::put_text(&provenance, SEGMENTS, &sealed.len().to_string())?;
+    let names: Vec<String> = sealed.iter().map(SealedSegment::file_name).collect();
+    hdf5::put_text(&provenance, SEGMENTS, &names.join(" "))?;
     drop(provenance);
     file.close()
 }
 
-/// The attribute of `/provenance` with the number of segments of a virtual file.
+/// The attribute of `/provenance` with the file names of the segments of a virtual file.
 const SEGMENTS: &str = "segments";
 
 /// The segments that the virtual file of stream `name` in `dir` shows, lost ones included, as paths relative to `dir`; none
@@ -66,7 +67,8 @@ pub(crate) fn shown_segments(dir: &Path, name: &str) -> Vec<String> {
         return vec![];
     }
     let group = hdf5::open(&path).and_then(|file| file.group("provenance"));
-    let count = group.ok().and_then(|group| hdf5::text(&group, SEGMENTS)?.parse::<usize>().ok()).unwrap_or(0);
-    // A file may claim any number.
-    (0..count.min(1_000_000)).map(|i| format!("{name}/{}", catalogue::file_name(i))).collect()
+    let names = group.ok().and_then(|group| hdf5::text(&group, SEGMENTS)).unwrap_or_default();
+    // A file may claim anything.
+    let names = names.split(' ').filter(|file| catalogue::is_segment(file));
+    names.map(|file| format!("{name}/{file}")).collect()
 }

@@ -1,5 +1,5 @@
 //! XDMF documents, which describe the HDF5 files to ParaView. (See <https://www.xdmf.org/index.php/XDMF_Model_and_Format>.)
-use super::catalogue::{self, SealedSegment};
+use super::catalogue::SealedSegment;
 use super::layout::{Layout, Variable};
 use std::fmt::Write;
 
@@ -45,8 +45,8 @@ fn collection(
         "<Grid Name=\"{stream} ({})\" GridType=\"Collection\" CollectionType=\"Temporal\">",
         names.join(", ")
     )?;
-    for (i, segment) in sealed.iter().enumerate() {
-        let file = format!("{stream}/{}", catalogue::file_name(i));
+    for segment in sealed {
+        let file = format!("{stream}/{}", segment.file_name());
         for (instant, (_, time)) in segment.instants.iter().enumerate() {
             writeln!(out, "<Grid Name=\"{stream}\" GridType=\"Uniform\">\n<Time Value=\"{time:?}\"/>")?;
             writeln!(out, "<Topology TopologyType=\"{topology}\" Dimensions=\"{}\"/>", spaced(&shape))?;

@@ -19,6 +19,7 @@ use crate::comm::{Comm, node, thread_warning};
 use crate::config::{Cadence, JobFile, SimulatedDuration};
 use crate::engine::trace::Trace;
 use crate::engine::{Fields, Phase, Simulation};
+use crate::files;
 use crate::saved::acquisition::{self, Seen};
 use crate::saved::attempt::{Fence, TimeLevel};
 use crate::saved::checkpoint::{self, CheckpointManager, Origin};
@@ -211,6 +212,10 @@ fn claim(
     let mut entry = entry(dir)?;
     let earlier = ledger.last_begin().map(|begin| begin.program.clone()).filter(|earlier| *earlier != entry.program);
     // Keys that earlier attempts changed without leaving a checkpoint must stay recorded.
+    if ledger.entries().next().is_none() {
+        // The ledger was lost: the checkpoints that are there count.
+        entry.uncovered = checkpoint::names(dir);
+    }
     let mut dropped = ledger.go_back(resumed);
     for (key, [was, is]) in changed {
         dropped.changed.entry(key.clone()).or_insert_with(|| [was.clone(), String::new()])[1] = is.clone();
@@ -224,7 +229,7 @@ fn claim(
     }
     report_missing(dir, &ledger, file);
     let is_left = |name: &String| !planned.contains(name) && dir.join(name).symlink_metadata().is_ok();
-    entry.uncovered = dropped.files.into_iter().filter(is_left).collect();
+    entry.uncovered.extend(dropped.files.into_iter().filter(is_left));
     entry.uncovered.extend(planned);
     entry.what = if resumed.is_some() { "resume" } else { "begin" }.into();
     entry.step = resumed.unwrap_or(0);
@@ -237,13 +242,14 @@ fn claim(
 /// Reports the segments that the ledger names and that are missing at the end of a stream. (The stream itself reports those
 /// before its last segment.)
 fn report_missing(dir: &Path, ledger: &Ledger, file: &JobFile) {
-    let files = ledger.files();
+    let named = ledger.files();
     for stream in file.output.keys() {
         let of_stream = |name: &&&str| name.strip_prefix(stream.as_str()).is_some_and(|rest| rest.starts_with('/'));
-        let segments: Vec<&str> = files.keys().filter(of_stream).copied().collect();
-        let there = segments
-            .iter()
-            .rposition(|name| [name.to_string(), format!("{name}.damaged")].iter().any(|name| dir.join(name).exists()));
+        let segments: Vec<&str> = named.keys().filter(of_stream).copied().collect();
+        let is_there = |name: &&str| {
+            dir.join(name).exists() || dir.join(format!("{name}.damaged")).exists() || files::is_merged(dir, name)
+        };
+        let there = segments.iter().rposition(is_there);
         match &segments[there.map_or(0, |last| last + 1)..] {
             [] => {}
             [one] => eprintln!("warning: {} is missing; its instants are lost", dir.join(one).display()),

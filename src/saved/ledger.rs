@@ -144,15 +144,17 @@ impl Ledger {
         self.entries().rev().find(|e| e.what == "checkpoint")
     }
 
-    /// True if a line names the checkpoint of this step with this root.
+    /// True if a line names the checkpoint of this step with this root, or without one: a ledger that replaces a lost one names
+    /// what it finds.
     pub fn names_checkpoint(&self, step: u64, root: &str) -> bool {
         let is_it = |e: &Entry| ["checkpoint", "resume"].contains(&&*e.what) && e.step == step && e.root == root;
-        self.entries().any(is_it)
+        self.entries().any(|e| is_it(e) || e.uncovered.contains(&checkpoint_name(step)))
     }
 
     /// True if a line names a checkpoint of this step.
     pub fn names_step(&self, step: u64) -> bool {
-        self.entries().any(|e| e.step == step && !e.root.is_empty())
+        let is_it = |e: &Entry| e.step == step && !e.root.is_empty();
+        self.entries().any(|e| is_it(e) || e.uncovered.contains(&checkpoint_name(step)))
     }
 
     /// The last line with which an attempt began.

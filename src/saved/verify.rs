@@ -5,6 +5,7 @@ use super::own_files::OwnFiles;
 use super::signature;
 use crate::base::{Error, Result};
 use crate::config::JobFile;
+use crate::files;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,6 +34,7 @@ pub fn verify(dir: &Path, key: Option<&Path>) -> Result<String> {
     }
     for (name, expected) in ledger.files() {
         match hash_named(dir, name) {
+            Err(_) if files::is_merged(dir, name) => {}
             Err(e) => bad.push(e.what().to_owned()),
             Ok(found) if found != expected => {
                 bad.push(format!("{}: its contents are not what was written", dir.join(name).display()));

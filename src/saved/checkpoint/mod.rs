@@ -30,5 +30,5 @@ pub use manager::CheckpointManager;
 pub use newest::newest;
 pub(crate) use newest::root;
 pub use store::folder;
-pub(crate) use store::{drop_later, newest_step};
+pub(crate) use store::{drop_later, names, newest_step};
 pub(super) use store::{list, step_of};

@@ -24,6 +24,11 @@ pub(in crate::saved) fn list(dir: &Path) -> Vec<PathBuf> {
     found.into_iter().rev().map(|(_, path)| path).collect()
 }
 
+/// The names of all checkpoints of the run in `dir`, as paths relative to it.
+pub(crate) fn names(dir: &Path) -> Vec<String> {
+    list(dir).iter().filter_map(|path| step_of(path)).map(checkpoint_name).collect()
+}
+
 /// The step of a checkpoint, from its path; none for other files.
 pub(in crate::saved) fn step_of(path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?;
