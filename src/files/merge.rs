@@ -1,7 +1,7 @@
 //! Merging of small segments as a run goes on, so that a stream has a few hundred files however often it is sealed: a program
 //! that reads the virtual file to the end holds all of its segments open, most systems allow a process 1024 open files, and HDF5
 //! shows the fill value for a segment that it cannot open.
-use super::catalogue::{self, SealedSegment};
+use super::catalogue::SealedSegment;
 use super::concatenate::concatenate;
 use super::durable;
 use super::schema::Provenance;
