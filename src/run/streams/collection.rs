@@ -16,8 +16,8 @@ impl Streams {
     /// If the state does not hold what a stream has accumulated.
     pub fn check(store: &Fields, job: &JobFile, state: Option<&dyn Saved>) -> Result<()> {
         let Some(state) = state else { return Ok(()) };
-        let names = job.output.iter().filter(|(_, section)| section.every != Cadence::Never).map(|(name, _)| name);
-        names.into_iter().try_for_each(|name| OutputStream::check(store, job, name, state))
+        let mut streams = job.output.iter().filter(|(_, section)| section.every != Cadence::Never);
+        streams.try_for_each(|(name, _)| OutputStream::check(store, job, name, state))
     }
 
     /// Creates all streams of the job file, or continues them as [`OutputStream::begin`] does. Collective.
