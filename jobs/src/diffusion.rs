@@ -28,7 +28,7 @@ pub struct Parameters {
     field: String,
     /// unit of the field, as in UDUNITS
     unit: String,
-    /// initial values
+    /// initial values; a table takes them from a file: { file = "a.nc", variable = "T", instant = "last", fill = 0.0 }
     initial: Initial,
     /// width of the bell: the distance from the middle at which it has fallen to 1/e [m]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -39,8 +39,9 @@ pub struct Parameters {
     file: String,
     /// variable in the file, with as many values as the grid has cells
     variable: String,
-    /// factor by which the values of the file are multiplied
-    factor: f64,
+    /// factor by which the values of `file` are multiplied; with it, the units of file and field are not compared
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factor: Option<f64>,
     /// boundary condition at walls; periodic axes have no walls
     walls: Walls,
     /// value at fixed walls, in the unit of the field
@@ -48,7 +49,7 @@ pub struct Parameters {
 }
 
 /// The kind of initial values.
-#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Initial {
     /// a Gaussian, 1 in the middle
@@ -57,6 +58,9 @@ enum Initial {
     Random,
     /// values of `file`
     File,
+    /// values of a variable of a file
+    #[serde(untagged)]
+    Variable(FileInput),
 }
 
 /// The boundary condition.
@@ -83,7 +87,7 @@ impl Default for Parameters {
             seed: 1,
             file: String::new(),
             variable: String::new(),
-            factor: 1.0,
+            factor: None,
             walls: Walls::Insulated,
             wall_value: 0.0,
         }
@@ -112,14 +116,18 @@ impl Job for Diffusion {
             Walls::Insulated => Boundary::Reflecting,
             Walls::Fixed => Boundary::Value(p.wall_value),
         });
-        let t = match p.initial {
+        let t = match &p.initial {
             Initial::Bell => field.initial(move |at| at.bell(width)),
             Initial::Random => field.initial(move |at| at.uniform(seed)),
             Initial::File if p.file.is_empty() || p.variable.is_empty() => {
                 return Err(Error::input("`parameters.initial` = \"file\" needs a file and one of its variables")
                     .remedy("set parameters.file and parameters.variable"));
             }
-            Initial::File => field.from_file(&p.file, &p.variable, p.factor),
+            Initial::File => {
+                let input = FileInput { factor: p.factor, ..FileInput::new(&p.file, &p.variable) };
+                field.from_file(input)
+            }
+            Initial::Variable(input) => field.from_file(input.clone()),
         }
         .build()?;
         model.every_step(|s| {

@@ -64,6 +64,7 @@ pub(super) fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<N
     let ranks = ranks.map(NonZeroUsize::get).or(wanted).unwrap_or(1);
     let model = run::model(&job, Comm::alone())?;
     run::check_streams(file, &model)?;
+    let notes = run::check_inputs(file, &model)?;
     let program = Program::new(model, ranks)?;
     let [z, y, x] = file.grid.cells;
     let (end, element) = (file.time.end, file.engine.element.name());
@@ -88,6 +89,7 @@ pub(super) fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<N
             DecimalBytes(bytes as u64)
         );
     }
+    notes.iter().for_each(|note| text += &format!("\n  note: {note}"));
     let state = program.bytes_of_state();
     text += &format!("\n  a checkpoint takes {} on disk\n", DecimalBytes(state));
     if file.replica.is_on() {

@@ -87,6 +87,10 @@ fn check(value: &Value, schema: &ValueSchema, key: &str, unit: &str, origins: &K
         (ValueSchema::Map(values), Value::Table(inner)) => {
             inner.iter().try_for_each(|(name, value)| check(value, values, &format!("{key}.{name}"), unit, origins))
         }
+        // A table is meant for the one schema of tables, whose check names the key that is wrong.
+        (ValueSchema::Either(schemas), Value::Table(inner)) if only_table(schemas).is_some() => {
+            table(inner, only_table(schemas).unwrap_or_default(), key, origins)
+        }
         (ValueSchema::Either(schemas), _) => {
             match schemas.iter().any(|schema| check(value, schema, key, unit, origins).is_ok()) {
                 true => Ok(()),
@@ -148,6 +152,15 @@ fn list(text: &str) -> Option<String> {
     let numbers: Vec<&str> = inner.split(separators).filter(|part| !part.is_empty()).collect();
     let is_number = |part: &&str| matches!(part.parse(), Ok(Value::Integer(_) | Value::Float(_)));
     (numbers.len() > 1 && numbers.iter().all(is_number)).then(|| format!("[{}]", numbers.join(", ")))
+}
+
+/// The keys of the only table among several schemas.
+fn only_table(schemas: &[ValueSchema]) -> Option<&[KeySchema]> {
+    let mut tables = schemas.iter().filter_map(|schema| match schema {
+        ValueSchema::Table(keys) => Some(&keys[..]),
+        _ => None,
+    });
+    tables.next().filter(|_| tables.next().is_none())
 }
 
 fn time(format: &str, text: &str) -> Result<(), String> {

@@ -80,6 +80,12 @@ fn add_rows(prefix: &str, keys: &[KeySchema], rows: &mut Vec<KeyDescription>) {
                 ValueSchema::Table(inner) => add_rows(&format!("{name}.NAME."), inner, rows),
                 _ => rows.push(row(name, key)),
             },
+            ValueSchema::Either(schemas) => {
+                rows.push(row(name.clone(), key));
+                let tables =
+                    schemas.iter().filter_map(|s| if let ValueSchema::Table(inner) = s { Some(inner) } else { None });
+                tables.for_each(|inner| add_rows(&format!("{name}."), inner, rows));
+            }
             _ => rows.push(row(name, key)),
         }
     }

@@ -138,6 +138,10 @@ impl fmt::Display for ValueSchema {
             }
             ValueSchema::Time(_) => f.write_str("a time such as \"1 minute\" or \"0 s\""),
             ValueSchema::Choice(_) => f.write_str(&self.range()),
+            ValueSchema::Table(keys) if keys.iter().any(|key| key.required) => {
+                let required = keys.iter().filter(|key| key.required).map(|key| format!("{} = …", key.name));
+                write!(f, "a table {{ {} }}", required.collect::<Vec<_>>().join(", "))
+            }
             ValueSchema::Either(schemas) => {
                 let all: Vec<String> = schemas.iter().map(ValueSchema::to_string).collect();
                 f.write_str(&all.join(", or "))
@@ -269,8 +273,10 @@ fn either(parts: &[Json]) -> ValueSchema {
     for part in parts.iter().filter(|part| part.get("type").and_then(Json::as_str) != Some("null")) {
         match read(part) {
             ValueSchema::Choice(more) => names.extend(more),
-            // The variants of an enum with fields: serde finds the variant and reports its errors.
-            ValueSchema::Table(_) | ValueSchema::Anything if parts.len() > 2 => return ValueSchema::Anything,
+            // The variants of an enum with fields: serde finds the variant and reports its errors. A table with more than
+            // one key is a struct beside names.
+            ValueSchema::Anything if parts.len() > 2 => return ValueSchema::Anything,
+            ValueSchema::Table(keys) if parts.len() > 2 && keys.len() < 2 => return ValueSchema::Anything,
             other => others.push(other),
         }
     }

@@ -3,6 +3,7 @@
 //! * [Tutorial](tutorial): ten short chapters, from one field to a job on a cluster.
 //! * [Equations](equations): stages as expressions; locations, operators, integrators.
 //! * [Boundaries and staggering](boundaries): where values lie, and what a kernel reads beyond a wall.
+//! * [Input files](input_files): initial values from HDF5 and NetCDF files, or from another run.
 //! * [The run directory](run_on_disk): files, checkpoints, restarts, exit codes; ncdump, xarray, ParaView.
 //! * [Reproducibility](bits): why results do not depend on ranks, threads and CPUs.
 //! * [Speed](speed): fusion in cache, fast kernels, messages, traces.
@@ -47,6 +48,9 @@ pub mod speed {}
 
 #[doc = include_str!("boundaries.md")]
 pub mod boundaries {}
+
+#[doc = include_str!("input_files.md")]
+pub mod input_files {}
 
 #[doc = include_str!("run_on_disk.md")]
 pub mod run_on_disk {}

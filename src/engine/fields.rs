@@ -3,9 +3,11 @@ use crate::base::{Array, Region, Result};
 use crate::comm::Threads;
 use crate::engine::boundary_fill;
 use crate::engine::coefficients::Coefficients;
+use crate::engine::missing_cells::MissingCells;
 use crate::engine::periodic_row::PeriodicRow;
 use crate::engine::tiles;
 use crate::engine::with_element;
+use crate::files::input::FieldInput;
 use crate::model::declarations::{Clock, Declarations};
 use crate::model::field::{At, Initial};
 use crate::model::grid::{Grid, Location};
@@ -38,6 +40,8 @@ pub(crate) struct Fields {
     pub(super) cache: usize,
     /// The end of the run in seconds, which an adaptive time step does not go beyond.
     pub(super) end: f64,
+    /// By field: the cells for which a file of initial values has no value.
+    pub(super) missing: Vec<MissingCells>,
 }
 
 impl Fields {
@@ -65,6 +69,7 @@ impl Fields {
             periodic_rows: PeriodicRow::of(&program),
             cache: tiles::cache(),
             end: f64::INFINITY,
+            missing: vec![MissingCells::NONE; count],
             patches,
             program,
         };
@@ -77,7 +82,7 @@ impl Fields {
     /// # Errors
     /// If a file cannot be read or does not have these cells.
     fn fill(&mut self, f: usize, threads: &Threads) -> Result<()> {
-        let Fields { program, now, coordinates, patches, .. } = self;
+        let Fields { program, now, coordinates, patches, missing, .. } = self;
         let d = &program.declared.fields[f];
         let grid = program.grid_of(f);
         for (array, patch) in now[f].iter_mut().zip(&patches[f]) {
@@ -112,11 +117,28 @@ impl Fields {
                         }
                     }))
                 }
-                Initial::File(path, variable, factor) => {
-                    let values = crate::files::input::field(path, variable, grid.cells(), &patch.region)?;
+                Initial::File(input) => {
+                    let parts = FieldInput::open(input, d, grid)?.read(&patch.region)?;
+                    let part = |p: usize, i: usize| parts.get(p).map_or(0.0, |values| values[i]);
+                    let (low, [_, ny, nx]) = (patch.region.low, patch.region.size());
+                    let key = |i: usize| {
+                        let within = [i / nx / ny, i / nx % ny, i % nx];
+                        grid.key(patch.block, std::array::from_fn(|a| low[a] + within[a] as isize))
+                    };
+                    let filled = input.fill.map_or([f64::NAN; 2], |fill| [fill, 0.0]);
                     with_element!(d.element, T => {
                         let mut cells = array.view_mut::<T>(&patch.region);
-                        cells.iter_mut().zip(values).for_each(|(c, v)| *c = T::of(v * factor));
+                        for (i, cell) in cells.iter_mut().enumerate() {
+                            let mut value = [part(0, i), part(1, i)];
+                            if value[0].is_nan() || value[1].is_nan() {
+                                missing[f].add_missing(key(i));
+                                value = filled;
+                            }
+                            *cell = T::from_parts(value);
+                            if cell.parts().iter().any(|v| v.is_infinite()) {
+                                missing[f].add_infinite(key(i));
+                            }
+                        }
                     })
                 }
             }

@@ -12,6 +12,8 @@ mod fields;
 mod fused;
 mod halos;
 mod lines;
+mod missing;
+mod missing_cells;
 mod non_finite;
 mod observe;
 mod scratch;

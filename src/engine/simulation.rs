@@ -7,6 +7,7 @@ use crate::engine::exchange::Exchange;
 use crate::engine::fields::Fields;
 use crate::engine::fused::Fusion;
 use crate::engine::lines::TransposeBuffers;
+use crate::engine::missing;
 use crate::engine::records::RecordStore;
 use crate::engine::reduce;
 use crate::engine::sources::SourceProgress;
@@ -65,6 +66,7 @@ impl Simulation {
         let sources = comm.agree(sources.collect::<Result<Vec<_>>>())?;
         let records = RecordStore::new(&comm, declared.id, &declared.records);
         let fields = comm.agree(Fields::new(program.clone(), comm.rank(), comm.threads()))?;
+        missing::report(&comm, &fields)?;
         let none = || declared.stages.iter().map(|_| None);
         Ok(Simulation {
             fusion: Fusion::new(&program),

@@ -1,8 +1,8 @@
 //! The declaration of a field.
 use crate::model::boundary::{Boundaries, Point};
+use crate::model::file_input::FileInput;
 use crate::model::grid::Location;
 use halocline_kernels::{ElementType, math, random};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The position of a value of a field, the argument of functions that give initial values.
@@ -70,8 +70,8 @@ pub enum Initial {
     Zero,
     /// A function of the position that returns real and imaginary part.
     Function(Arc<dyn Fn(At) -> [f64; 2] + Send + Sync>),
-    /// A variable of an HDF5 or NetCDF file, multiplied by a factor: every rank reads its own part.
-    File(PathBuf, String, f64),
+    /// A variable of an HDF5 or NetCDF file: every rank reads its own part.
+    File(FileInput),
 }
 
 /// The declaration of a field.

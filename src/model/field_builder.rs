@@ -4,12 +4,12 @@ use crate::base::{Error, Result, unit};
 use crate::model::boundary::Boundary;
 use crate::model::builder::Model;
 use crate::model::field::{At, FieldDeclaration, Initial};
+use crate::model::file_input::FileInput;
 use crate::model::grid::{Location, Side};
 use crate::model::handle::{Field, GridId};
 use halocline_kernels::Element;
 use halocline_kernels::expr::{self, Anonymous, Name};
 use std::marker::PhantomData;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 impl Model {
@@ -122,13 +122,12 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
     }
 
     /// Reads the initial values from a variable of an HDF5, NetCDF-4 or classic NetCDF file with as many cells as the
-    /// grid, and multiplies them by `factor` (to convert the unit). Every rank reads its own part.
-    pub fn from_file(mut self, path: impl Into<PathBuf>, variable: &str, factor: f64) -> Self {
-        let path = match &self.model.declared.directory {
-            Some(directory) => directory.join(path.into()),
-            None => path.into(),
-        };
-        self.declaration.initial = Initial::File(path, variable.into(), factor);
+    /// grid. Every rank reads its own part. The page [input files](crate::docs::input_files) says what is checked.
+    pub fn from_file(mut self, mut input: FileInput) -> Self {
+        if let Some(directory) = &self.model.declared.directory {
+            input.file = directory.join(&input.file).display().to_string();
+        }
+        self.declaration.initial = Initial::File(input);
         self
     }
 

@@ -6,6 +6,7 @@ use super::consensus::Consensus;
 use super::control::Control;
 use super::deadline::Deadline;
 use super::finite::FiniteCheck;
+use super::inputs::check_inputs;
 use super::job::PreparedJob;
 use super::options::Options;
 use super::ownership::Ownership;
@@ -52,6 +53,9 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     let key = comm.agree(if comm.is_root() { secret_key() } else { Ok(None) })?;
     let model = setup::model(job, comm.clone())?;
     check_streams(file, &model)?;
+    // Other ranks would only repeat it; each reads its own part when the fields are filled.
+    let notes = if comm.is_root() && !resumes { check_inputs(file, &model) } else { Ok(vec![]) };
+    comm.agree(notes)?.iter().for_each(|note| eprintln!("note: {note}"));
 
     let mut simulation = model.compile()?;
     let (clock, state_bytes) = (simulation.fields().declared().clock, simulation.program().bytes_of_state());

@@ -12,6 +12,7 @@ mod deadline;
 mod end;
 mod finite;
 mod heartbeat;
+mod inputs;
 pub(crate) mod job;
 mod options;
 mod ownership;
@@ -30,6 +31,7 @@ mod summary;
 mod trace;
 
 pub use crate::saved::outcome::{is_done, outcome};
+pub use inputs::check_inputs;
 pub use job::{Job, JobEntry, PreparedJob};
 pub use options::Options;
 pub use report::{Report, Spread, StageReport};

@@ -42,7 +42,9 @@ pub(super) fn open(path: &Path, name: &str) -> Result<Box<dyn InputVariable>> {
 /// Adds the current directory to an error about a relative path.
 fn missing(path: &Path, error: Error) -> Error {
     match std::env::current_dir() {
-        Ok(here) if path.is_relative() => error.remedy(format!("the current folder is {}", here.display())),
+        Ok(here) if path.is_relative() && !path.exists() => {
+            error.remedy(format!("the current folder is {}", here.display()))
+        }
         _ => error,
     }
 }

@@ -1,7 +1,7 @@
 //! Reading variables by the path of their file.
 use super::open::open;
 use super::variable::VariableInfo;
-use crate::base::{Error, Region, Result};
+use crate::base::{Error, Result};
 use std::path::Path;
 
 /// Describes a variable of a file.
@@ -30,24 +30,4 @@ pub fn read(path: impl AsRef<Path>, name: &str, start: &[usize], count: &[usize]
         .remedy("give one start and one size for each dimension, slowest first"));
     }
     variable.read(start, count)
-}
-
-/// Reads the cells of a region of a variable that covers the whole grid; the file may omit axes of one cell.
-///
-/// # Errors
-/// As [`read`], and if the shapes of the variable and the grid differ.
-pub fn field(path: impl AsRef<Path>, name: &str, cells: [usize; 3], region: &Region) -> Result<Vec<f64>> {
-    let path = path.as_ref();
-    let shape: Vec<usize> = variable(path, name)?.dims.iter().map(|d| d.1).collect();
-    let wanted = |keep: &dyn Fn(usize) -> bool| (0..3).filter(|&a| keep(a)).collect::<Vec<usize>>();
-    let axes = [wanted(&|_| true), wanted(&|a| a > 0), wanted(&|a| cells[a] > 1)];
-    let fits = |axes: &&Vec<usize>| axes.iter().map(|&a| cells[a]).eq(shape.iter().copied());
-    let Some(axes) = axes.iter().find(fits) else {
-        return Err(Error::input(format!("{}: {name} has the shape {shape:?}, the grid {cells:?}", path.display()))
-            .remedy(format!("set grid.cells = {shape:?}, or choose another variable or file")));
-    };
-    let size = region.size();
-    let start: Vec<usize> = axes.iter().map(|&a| region.low[a] as usize).collect();
-    let count: Vec<usize> = axes.iter().map(|&a| size[a]).collect();
-    read(path, name, &start, &count)
 }

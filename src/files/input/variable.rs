@@ -30,7 +30,7 @@ pub(super) trait InputVariable {
     fn read_stored(&mut self, start: &[usize], count: &[usize]) -> Result<Vec<f64>>;
 }
 
-impl dyn InputVariable {
+impl dyn InputVariable + '_ {
     /// The value of a text attribute; empty if there is none.
     pub(super) fn text(&self, name: &str) -> String {
         if let Some(Attribute::Text(text)) = self.attribute(name) { text } else { String::new() }
