@@ -89,7 +89,7 @@ impl OutputStream {
         }
         let (section, grid) = (&job.output[name], &store.declared().grids[0]);
         let cells = Cells::of(section, grid);
-        let (_, variables, _) = layout(grid, &store.declared().fields, &cells, section);
+        let (_, variables, _) = layout(grid, &store.declared().axes, &store.declared().fields, &cells, section);
         variables.iter().try_for_each(|variable| check_part(state, &part(name, &variable.name), &cells))
     }
 
