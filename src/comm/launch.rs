@@ -4,6 +4,7 @@ use super::failure::{Aborted, Failure};
 use super::launcher::Launcher;
 use super::local::ranks_with_report;
 use super::termination::{agree_on_outcome, exit_after_grace_period, exit_code, report};
+use crate::base::message::message;
 use crate::base::{Error, Result, signals};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -92,7 +93,7 @@ impl Launch {
         let threads = self.threads.unwrap_or((cores / size).max(1));
         let timer = Mutex::new(None);
         let on_failure = |aborted: &Aborted| {
-            eprintln!("error: {aborted}");
+            message!("error: {aborted}");
             // Ranks that compute stop at their next message, which may be much later.
             *timer.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some(exit_after_grace_period(exit_code(aborted.code)));

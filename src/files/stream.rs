@@ -8,6 +8,7 @@ use super::seal::Seal;
 use super::segment::Segment;
 use super::view;
 use crate::base::hyperslab::Hyperslab;
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use crate::comm::{Comm, Reduce};
 use std::fs;
@@ -107,7 +108,7 @@ impl Stream {
             let earlier = hdf5::open(&view).and_then(|f| schema::provenance(&f));
             let mut attempts = earlier.unwrap_or_else(|e| {
                 // It is rebuilt from the segments; only the provenance is lost.
-                eprintln!("warning: {}; it is made anew", hdf5::explain("read", &view, e).what());
+                message!("warning: {}; it is made anew", hdf5::explain("read", &view, e).what());
                 vec![]
             });
             attempts.append(&mut self.attempts);
@@ -122,7 +123,7 @@ impl Stream {
             if !path.exists() && aside.exists() {
                 continue; // An earlier attempt has reported it.
             }
-            eprintln!("warning: {}; its instants are lost", why.what());
+            message!("warning: {}; its instants are lost", why.what());
             match fs::rename(&path, aside) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("rename", &path, e)),
                 _ => {}

@@ -12,7 +12,8 @@ use super::replication::Replication;
 use super::resume_state::find_resume_state;
 use super::streams::{Streams, check_streams};
 use super::{report, setup, trace};
-use crate::base::Result;
+use crate::base::message::message;
+use crate::base::{Result, clock};
 use crate::comm::{Comm, node, thread_warning};
 use crate::config::{JobFile, SimulatedDuration};
 use crate::engine::Phase;
@@ -24,7 +25,7 @@ use crate::saved::replica::{MemorySegment, Replicas};
 use crate::saved::run_directory;
 use crate::saved::signature::secret_key;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// Begins an attempt: of a new run, or of the run in the directory if `options.resume` is set. Collective.
 ///
@@ -35,7 +36,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     let file = job.file();
     let origin = options.trace.then(|| trace::origin(&comm));
     if let (true, Some(warning)) = (comm.is_root(), thread_warning(&comm)) {
-        eprintln!("warning: {warning}");
+        message!("warning: {warning}");
     }
     let dir = &options.output;
     let resumes = options.resume.is_some();
@@ -72,7 +73,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     memory.retain(attempt.number, in_memory);
     let replicas = file.replica.is_on().then(|| Replicas::new(&comm, memory.clone(), attempt.number)).transpose()?;
     if let (true, Some(false)) = (comm.is_root(), replicas.as_ref().map(Replicas::has_buddies)) {
-        eprintln!(
+        message!(
             "warning: all ranks share one node: the state in its memory survives the loss of a rank, but not of the node"
         );
     }
@@ -108,9 +109,9 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
 
 fn announce_resume(dir: &Path, step: Option<u64>, in_memory: bool) {
     match (step, in_memory) {
-        (Some(step), true) => eprintln!("resuming from the state after step {step} in the memory of the nodes"),
-        (Some(step), false) => eprintln!("resuming from the checkpoint after step {step}"),
-        (None, _) => eprintln!("{} has no checkpoint: the run starts from the beginning", dir.display()),
+        (Some(step), true) => message!("resuming from the state after step {step} in the memory of the nodes"),
+        (Some(step), false) => message!("resuming from the checkpoint after step {step}"),
+        (None, _) => message!("{} has no checkpoint: the run starts from the beginning", dir.display()),
     }
 }
 
@@ -129,7 +130,7 @@ fn claim(file: &JobFile, options: &Options, resumed: Option<u64>, from: Option<T
     let fence = run_directory::reacquire(dir, file, from)?;
     checkpoint::drop_later(dir, resumed)?;
     let mut ledger = Ledger::read(dir).unwrap_or_else(|damage| {
-        eprintln!("warning: {}; a new one is started", damage.what());
+        message!("warning: {}; a new one is started", damage.what());
         Ledger::new(dir)
     });
     ledger.sign_with(key);
@@ -155,6 +156,6 @@ fn provenance(comm: &Comm, file: &JobFile) -> Vec<(String, String)> {
         entry("ranks", comm.size().to_string()),
         entry("transport", comm.kind().into()),
         entry("threads", comm.threads().count().to_string()),
-        entry("start", humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()),
+        entry("start", clock::text(SystemTime::now())),
     ]
 }

@@ -1,7 +1,7 @@
 //! Requests to a run in progress: lines in the file `DIR/control`, signals, wall-time cadences, and the end of the batch job.
 use super::deadline::Deadline;
 use super::requests::Requests;
-use crate::base::regular_file::check_regular;
+use crate::base::message::message;
 use crate::base::signals::{self, Signal};
 use crate::config::WallCadence;
 use crate::saved::heartbeat;
@@ -33,8 +33,6 @@ impl Timer {
 pub struct Control {
     path: PathBuf,
     polled: Instant,
-    /// True after a warning about a control file that is not a regular file.
-    refused: bool,
     checkpoint: Timer,
     replica: Timer,
     deadline: Option<Deadline>,
@@ -45,7 +43,7 @@ impl Control {
     pub fn new(dir: &Path, checkpoint: WallCadence, replica: WallCadence, deadline: Option<Deadline>) -> Control {
         let last = Instant::now();
         let [checkpoint, replica] = [checkpoint, replica].map(|every| Timer { every, last });
-        Control { path: dir.join("control"), polled: last, refused: false, checkpoint, replica, deadline }
+        Control { path: dir.join("control"), polled: last, checkpoint, replica, deadline }
     }
 
     /// The requests since the last call. Removes the control file after reading it, and gives a heartbeat.
@@ -59,17 +57,10 @@ impl Control {
             if let Some(dir) = self.path.parent() {
                 heartbeat::send(dir);
             }
-            if !self.path.exists() {
-                // Usually nobody asks for anything.
-            } else if let Err(e) = check_regular(&self.path) {
-                // Opening a FIFO could stop the run until something is written to it.
-                if !std::mem::replace(&mut self.refused, true) {
-                    eprintln!("warning: {}; write requests to a regular file of this name", e.what());
-                }
-            } else if let Ok(text) = fs::read_to_string(&self.path) {
+            if let Ok(text) = fs::read_to_string(&self.path) {
                 text.lines().for_each(|line| requests.add_line(line));
                 if fs::remove_file(&self.path).is_err() {
-                    eprintln!("warning: cannot remove {} after reading it", self.path.display());
+                    message!("warning: cannot remove {} after reading it", self.path.display());
                 }
             }
         }

@@ -5,6 +5,7 @@ use super::pictures;
 use super::report::Report;
 use super::summary::{Seconds, Summary, add_result};
 use super::trace;
+use crate::base::message;
 use crate::base::{Kind, Region, Result};
 use crate::comm;
 use crate::config::Cadence;
@@ -68,18 +69,18 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
     if is_root {
         let text = summary.text();
         if failed {
-            eprint!("{text}")
+            message::to_stderr(format_args!("{text}"))
         } else {
-            print!("{text}")
+            message::to_stdout(format_args!("{text}"))
         }
         let files = attempt.file.output.iter().filter(|(_, s)| s.every != Cadence::Never);
         let files = files.map(|(name, _)| dir.join(format!("{name}.h5")));
         for path in files.filter(|p| p.exists()).chain(pictures).chain([dir.join("summary.json")]) {
-            println!("  {}", path.display());
+            message::to_stdout(format_args!("  {}\n", path.display()));
         }
-        trace.iter().for_each(|line| println!("  {line}"));
+        trace.iter().for_each(|line| message::to_stdout(format_args!("  {line}\n")));
         if outcome.is_ok() {
-            println!("state {}", summary.state);
+            message::to_stdout(format_args!("state {}\n", summary.state));
         }
     }
     outcome.map(|_| ())

@@ -1,4 +1,5 @@
 //! [`Requests`]: what users and the batch system ask of a run in progress.
+use crate::base::message::message;
 
 /// The requests of one block of steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Requests {
             "" => {}
             other => match other.split_once('=').map(|(key, n)| (key.trim(), n.trim().parse())) {
                 Some(("ranks", Ok(n @ 1..))) => self.ranks = n,
-                _ => eprintln!(
+                _ => message!(
                     "warning: control file: unknown request `{other}`; known are checkpoint_now, output_now, stop, ranks = N"
                 ),
             },

@@ -1,6 +1,7 @@
 //! [`Supervisor`]: starts a run, and starts it again after each interruption, as long as it makes progress.
 use super::hosts::Hosts;
 use super::watchdog::Watchdog;
+use crate::base::message::message;
 use crate::base::signals::{self, Signal};
 use crate::base::{Error, Result};
 use crate::saved::attempt::last_attempt;
@@ -78,7 +79,7 @@ impl Supervisor {
                 ))
                 .remedy("see its output above; if attempts are short, save checkpoints more often"));
             }
-            eprintln!("supervise: attempt {attempt} {why}; the next one continues from the saved state");
+            message!("supervise: attempt {attempt} {why}; the next one continues from the saved state");
         }
         unreachable!("the range of attempts is endless")
     }
@@ -140,7 +141,7 @@ fn wait(child: &mut Child, mut watchdog: Watchdog, stop_requested: &mut bool) ->
             send(child, number);
         }
         if ending.is_none() && watchdog.has_expired() {
-            eprintln!("supervise: no heartbeat for a long time: stopping the attempt");
+            message!("supervise: no heartbeat for a long time: stopping the attempt");
             ending = Some((0, Instant::now()));
         }
         if let Some((next, when)) = &mut ending

@@ -1,6 +1,7 @@
 //! The checkpoints in a run directory: lists them, finds the newest intact one, removes old ones.
 use super::file::Checkpoint;
 use crate::base::Kind;
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::files::durable;
@@ -76,7 +77,7 @@ pub fn newest(comm: &Comm, dir: &Path) -> Result<Option<Checkpoint>> {
             Err(damage) => damage,
         };
         if comm.is_root() {
-            eprintln!("warning: {}; the checkpoint before is taken", damage.what());
+            message!("warning: {}; the checkpoint before is taken", damage.what());
         }
     }
     match paths.len() {
