@@ -2,7 +2,8 @@
 use super::arguments::{Arguments, Command};
 use super::inspect::{check, describe, list, manual, pack};
 use super::reply::{Reply, launched_rank, reply_to};
-use super::start::{prepare_resume, prepare_run, start, submit, supervisor};
+use super::start::{prepare_resume, prepare_run, start, submit};
+use super::supervised::supervisor;
 use crate::run::JobEntry;
 use crate::saved::{self, run_directory};
 use clap::Parser;

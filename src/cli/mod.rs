@@ -5,6 +5,7 @@ mod inspect;
 mod job;
 mod reply;
 mod start;
+mod supervised;
 
 pub use entry::main;
 

@@ -1,13 +1,12 @@
-//! The commands that start runs: `run`, `resume`, `supervise` and `submit`.
-use super::arguments::{JobArguments, Machine, ResumeArguments, RunArguments, SubmitArguments, SuperviseArguments};
+//! The commands that start runs: `run`, `resume` and `submit`.
+use super::arguments::{JobArguments, Machine, ResumeArguments, RunArguments, SubmitArguments};
 use super::inspect::check;
 use super::job::read;
 use super::reply::{Reply, launched_rank, reply_to};
 use crate::base::{Error, Result};
 use crate::comm::{self, Launch};
-use crate::config::{JobFile, WallTime};
+use crate::config::JobFile;
 use crate::launch::submit::Batch;
-use crate::launch::supervise::{Hosts, Supervisor};
 use crate::run::{self, JobEntry, Options, PreparedJob};
 use crate::saved::run_directory;
 use std::num::NonZeroUsize;
@@ -93,25 +92,6 @@ fn check_ranks(machine: &Machine, file: &JobFile) -> Result<()> {
     Ok(())
 }
 
-/// The supervisor that the arguments describe.
-pub(super) fn supervisor(arguments: SuperviseArguments) -> Result<Supervisor> {
-    let SuperviseArguments { dir, ranks, hosts, nodes, probe, patience: WallTime(patience), mut command } = arguments;
-    let named = command.iter().position(|word| word == "--output").filter(|&i| i + 1 < command.len());
-    let named = named.map(|i| PathBuf::from(command.drain(i..i + 2).nth(1).unwrap_or_default()));
-    let of_run =
-        || command.iter().skip_while(|word| *word != "run").nth(1).map(|file| default_directory(Path::new(file)));
-    let Some(output) = dir.or(named).or_else(of_run) else {
-        return Err(Error::input("no run directory is given").remedy("name it: halocline supervise DIR …"));
-    };
-    let hosts = NonZeroUsize::new(hosts.len()).map(|all| Hosts { names: hosts, used: nodes.unwrap_or(all), probe });
-    if let Some(Hosts { names, used, .. }) = &hosts
-        && used.get() > names.len()
-    {
-        return Err(Error::input(format!("--nodes {used}, but --hosts names only {}", names.len())));
-    }
-    Ok(Supervisor { output, ranks, hosts, patience, command })
-}
-
 /// `halocline submit`: makes all checks of the runs first, so that no job waits in a queue only to fail.
 pub(super) fn submit(jobs: &[JobEntry], arguments: SubmitArguments) -> Result<String> {
     let SubmitArguments { job, nodes, spare, ranks_per_node, cores_per_rank, time, margin, array, output, look, site } =
@@ -139,6 +119,6 @@ pub(super) fn submit(jobs: &[JobEntry], arguments: SubmitArguments) -> Result<St
 }
 
 /// The default run directory of a job file.
-fn default_directory(file: &Path) -> PathBuf {
+pub(super) fn default_directory(file: &Path) -> PathBuf {
     PathBuf::from("runs").join(file.file_stem().unwrap_or_default())
 }

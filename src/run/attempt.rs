@@ -82,6 +82,8 @@ impl Attempt<'_> {
             if let SimulatedDuration::Seconds(_) = self.end
                 && (after.is_nan() || after <= time)
             {
+                // The time is the same on all ranks.
+                self.all_know = true;
                 return Err(setup::no_progress(time, after - time));
             }
             let agreed = self.vote(step)?;

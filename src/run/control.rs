@@ -4,8 +4,7 @@ use super::requests::Requests;
 use crate::base::message::message;
 use crate::base::signals::{self, Signal};
 use crate::config::WallCadence;
-use crate::saved::heartbeat;
-use std::fs;
+use crate::saved::{control, heartbeat};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -31,8 +30,10 @@ impl Timer {
 
 /// Collects requests, on rank 0.
 pub struct Control {
-    path: PathBuf,
+    dir: PathBuf,
     polled: Instant,
+    /// True once the control file was refused, until it is gone.
+    refused: bool,
     checkpoint: Timer,
     replica: Timer,
     deadline: Option<Deadline>,
@@ -43,7 +44,7 @@ impl Control {
     pub fn new(dir: &Path, checkpoint: WallCadence, replica: WallCadence, deadline: Option<Deadline>) -> Control {
         let last = Instant::now();
         let [checkpoint, replica] = [checkpoint, replica].map(|every| Timer { every, last });
-        Control { path: dir.join("control"), polled: last, checkpoint, replica, deadline }
+        Control { dir: dir.to_path_buf(), polled: last, refused: false, checkpoint, replica, deadline }
     }
 
     /// The requests since the last call. Removes the control file after reading it, and gives a heartbeat.
@@ -54,14 +55,17 @@ impl Control {
         let mut requests = Requests::default();
         if self.polled.elapsed() >= INTERVAL {
             self.polled = Instant::now();
-            if let Some(dir) = self.path.parent() {
-                heartbeat::send(dir);
-            }
-            if let Ok(text) = fs::read_to_string(&self.path) {
-                text.lines().for_each(|line| requests.add_line(line));
-                if fs::remove_file(&self.path).is_err() {
-                    message!("warning: cannot remove {} after reading it", self.path.display());
+            heartbeat::send(&self.dir);
+            match control::take(&self.dir) {
+                Ok(text) => {
+                    text.iter().flat_map(|text| text.lines()).for_each(|line| requests.add_line(line));
+                    self.refused = false;
                 }
+                Err(why) if !self.refused => {
+                    message!("warning: {}: {why}; its requests are ignored", self.dir.join(control::FILE).display());
+                    self.refused = true;
+                }
+                Err(_) => {}
             }
         }
         requests.checkpoint |= signals::take(Signal::User2) | self.checkpoint.is_due();
@@ -84,6 +88,7 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_file_is_read_once() {

@@ -1,6 +1,7 @@
 //! The state of a run outside the engine: checkpoints on disk, replicas in memory, and the ledger of all files written.
 pub(crate) mod attempt;
 pub mod checkpoint;
+pub(crate) mod control;
 pub(crate) mod heartbeat;
 pub(crate) mod ledger;
 pub(crate) mod outcome;
