@@ -2,9 +2,9 @@
 use super::arguments::{JobArguments, Machine, ResumeArguments, RunArguments, SubmitArguments};
 use super::inspect::check;
 use super::job::read;
-use super::reply::{Reply, launched_rank, reply_to};
-use crate::base::{Error, Result};
-use crate::comm::{self, Launch};
+use super::reply::{Reply, reply_to};
+use crate::base::{Error, Result, message};
+use crate::comm;
 use crate::config::JobFile;
 use crate::launch::submit::Batch;
 use crate::run::{self, JobEntry, Options, PreparedJob};
@@ -12,17 +12,27 @@ use crate::saved::run_directory;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+/// Most threads per core, unless the job file insists.
+const MOST_THREADS: usize = 4;
+/// So many threads of all ranks of a process are always allowed: small machines try large numbers of ranks.
+const MOST_IN_A_TEST: usize = 64;
+
 /// A run that can start; none if the run in the directory is already complete.
 pub(super) type ReadyRun = Option<(PreparedJob, Options)>;
 
 /// Runs a prepared run on all ranks, or reports why there is none.
 pub(super) fn start(ready: Result<ReadyRun>) -> Reply {
     match ready {
-        Ok(None) if launched_rank() > 0 => Reply::default(),
-        Ok(None) => Reply { out: "the run is already complete: nothing to do\n".into(), ..Reply::default() },
+        Ok(None) => {
+            if comm::launched_rank() == 0 {
+                message::to_stdout(format_args!("the run is already complete: nothing to do\n"));
+            }
+            let code = if comm::launched() { run::start_without(Ok(())) } else { 0 };
+            Reply { code, ..Reply::default() }
+        }
         Ok(Some((job, options))) => Reply { code: run::run(&job, options), ..Reply::default() },
-        // Every rank has read the same file. Under a launcher the ranks report the error together, once.
-        Err(e) if comm::launched() => Reply { code: Launch::default().run(|_| Err(e.clone())), ..Reply::default() },
+        // Usually every rank has read the same file: under a launcher the ranks report the error together, once.
+        Err(e) if comm::launched() => Reply { code: run::start_without(Err(e)), ..Reply::default() },
         Err(e) => reply_to(Err(e)),
     }
 }
@@ -35,7 +45,7 @@ pub(super) fn prepare_run(jobs: &[JobEntry], arguments: RunArguments) -> Result<
     if resume && run_directory::is_a_run(&output) {
         return continue_run(jobs, job, output, machine, false);
     }
-    check_ranks(&machine, job.file())?;
+    check_machine(&machine, job.file())?;
     // Under a launcher the ranks check the directory together, before any of them writes.
     if !comm::launched() {
         run_directory::check(&output, force)?;
@@ -61,7 +71,7 @@ fn continue_run(
     force: bool,
 ) -> Result<ReadyRun> {
     let file = job.file();
-    check_ranks(&machine, file)?;
+    check_machine(&machine, file)?;
     let earlier = read(jobs, &JobArguments { file: output.join("job.toml"), set: vec![] })?;
     let (changed, physics) = file.changed_since(earlier.file());
     if let (Some(key), false) = (physics.first(), force) {
@@ -80,14 +90,34 @@ fn continue_run(
     Ok(Some((job, Options { ranks, threads, output, force: false, resume: Some(changed), trace })))
 }
 
-/// Checks that `--ranks` and `parallel.ranks` agree.
-fn check_ranks(machine: &Machine, file: &JobFile) -> Result<()> {
+/// Checks that `--ranks` and `parallel.ranks` agree, and that the machine is not asked for threads beyond reason.
+fn check_machine(machine: &Machine, file: &JobFile) -> Result<()> {
     if let (Some(ranks), Some(split)) = (machine.ranks, file.parallel.ranks)
         && split.iter().product::<usize>() != ranks.get()
     {
         let parts = split.iter().product::<usize>();
         let why = format!("gives {parts} ranks, but --ranks is {ranks}\nremove one of the two");
         return Err(file.origins.wrong("parallel.ranks", format!("{split:?}"), &why));
+    }
+    if file.parallel.oversubscribe {
+        return Ok(());
+    }
+    let (cores, threads) = (comm::cores(), machine.threads.map_or(1, NonZeroUsize::get));
+    let most = MOST_THREADS * cores;
+    let remedy = format!("at most {most} are useful, {MOST_THREADS} per core; parallel.oversubscribe=true starts more");
+    let of_cores = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
+    if threads > most {
+        let what = format!("--threads is {threads}, but this machine has {of_cores}");
+        return Err(Error::input(what).remedy(remedy));
+    }
+    let ranks = machine.ranks.map_or(1, NonZeroUsize::get);
+    if !comm::launched() && ranks <= comm::MAX_RANKS && ranks.saturating_mul(threads) > most.max(MOST_IN_A_TEST) {
+        let what = format!(
+            "--ranks {ranks} and {threads} thread{} each are {} threads, but this machine has {of_cores}",
+            if threads == 1 { "" } else { "s" },
+            ranks.saturating_mul(threads)
+        );
+        return Err(Error::input(what).remedy(remedy));
     }
     Ok(())
 }

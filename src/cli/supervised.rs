@@ -6,7 +6,6 @@ use crate::config::WallTime;
 use crate::launch::supervise::{HOSTS, Hosts, RANKS, Supervisor};
 use clap::Parser;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
 /// The supervisor that the arguments describe.
 ///
@@ -19,7 +18,9 @@ pub(super) fn supervisor(arguments: SuperviseArguments) -> Result<Supervisor> {
     if let Some((at, run)) = found {
         if run.force {
             return Err(Error::input("the command of `supervise` holds --force: each attempt would begin anew")
-                .remedy("leave --force away, and remove the earlier run or choose another directory with --output DIR"));
+                .remedy(
+                    "leave --force away, and remove the earlier run or choose another directory with --output DIR",
+                ));
         }
         default = Some(default_directory(&run.job.file));
         output = run.output;
@@ -112,7 +113,10 @@ mod tests {
     fn commands_without_a_run_or_with_two_directories_are_refused() {
         for (words, why) in [
             ("-- ./start --output log", "no run directory is given"),
-            ("-- halocline run a.toml --force", "the command of `supervise` holds --force: each attempt would begin anew"),
+            (
+                "-- halocline run a.toml --force",
+                "the command of `supervise` holds --force: each attempt would begin anew",
+            ),
             ("D -- h run a.toml --output=X", "two run directories: D and --output X"),
             ("--nodes 2 --hosts a -- h run a.toml", "--nodes 2, but --hosts names only 1"),
         ] {

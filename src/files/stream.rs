@@ -143,8 +143,8 @@ impl Stream {
     /// cell once. `time` is in seconds; steps must increase. The instant survives a kill once it is sealed. Collective.
     ///
     /// # Errors
-    /// If the hyperslabs do not fit the layout, or a file cannot be written. Then the instants of the open segment are lost;
-    /// sealed segments are unchanged.
+    /// If the hyperslabs do not fit the layout, or a file cannot be written. If there is no space for the instant, the instants
+    /// before it are sealed; after another error of the file, those of the open segment are lost. Sealed segments are unchanged.
     pub fn write(&mut self, step: u64, time: f64, hyperslabs: Vec<Vec<Hyperslab>>) -> Result<()> {
         self.check(step, &hyperslabs)?;
         if self.open.is_none() {
@@ -152,6 +152,15 @@ impl Stream {
             self.open = Some(Segment::begin(&self.comm, &self.folder(), i, &self.layout, &self.attempts)?);
         }
         let segment = self.open.as_mut().expect("a segment was begun");
+        if let Err(e) = segment.reserve(&self.comm, &self.layout) {
+            // Nothing of this instant is in the file: the instants before it fit, and are kept.
+            // Where there is no space to seal them either, they are lost, and this error is the one to report.
+            match segment.last() {
+                Some(_) => _ = self.seal(),
+                None => self.open.take().into_iter().for_each(|segment| segment.discard(&self.comm)),
+            }
+            return Err(e);
+        }
         if let Err(e) = segment.write(&self.comm, &self.layout, (step, time), hyperslabs) {
             if let Some(segment) = self.open.take() {
                 segment.discard(&self.comm);

@@ -42,6 +42,15 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
     if failed && !attempt.all_know {
         return outcome.map(|_| ());
     }
+    let reported = report(&mut attempt, &outcome, wall, started);
+    // An error of the report must not hide the error of the run: a full disk causes both.
+    outcome.and(reported)
+}
+
+/// Seals the output, completes saved states, and writes the summary of the run, which also is printed. Collective.
+fn report(attempt: &mut Attempt, outcome: &Result<String>, wall: f64, started: Instant) -> Result<()> {
+    let (is_root, dir) = (attempt.comm.is_root(), &attempt.options.output);
+    let failed = outcome.as_ref().is_err_and(|e| e.kind() == Kind::Failure);
     attempt.streams.finish()?;
     let settling = attempt.simulation.timers_mut().record(Phase::Output, started);
     attempt.checkpoints.wait()?;
@@ -55,17 +64,17 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
     let started = attempt.simulation.timers_mut().record_as("diagnostics", Phase::Output, started);
     let state = attempt.simulation.state()?;
     let started = attempt.simulation.timers_mut().record_as("state", Phase::Output, started);
-    let pictures = if outcome.is_ok() { draw(&attempt)? } else { vec![] };
+    let pictures = if outcome.is_ok() { draw(attempt)? } else { vec![] };
     attempt.simulation.timers_mut().record_as("pictures", Phase::Output, started);
     let time = Report::gather(&attempt.comm, attempt.simulation.timers(), attempt.copy_gb_s);
-    let summary = summary(&attempt, &outcome, wall, results, state, time);
+    let summary = summary(attempt, outcome, wall, results, state, time);
     attempt.comm.agree(if is_root { summary.write(dir) } else { Ok(()) })?;
     attempt.checkpoints.add_to_ledger("end", attempt.simulation.steps(), &["summary.json".into()])?;
     // The state in memory is removed last, and kept after a failure, when it may be the only one.
     if !outcome.as_ref().is_err_and(|e| e.kind() != Kind::Stopped) {
         attempt.memory.remove();
     }
-    let trace = write_trace(&attempt)?;
+    let trace = write_trace(attempt)?;
     if is_root {
         let text = summary.text();
         if failed {
@@ -83,7 +92,7 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
             message::to_stdout(format_args!("state {}\n", summary.state));
         }
     }
-    outcome.map(|_| ())
+    Ok(())
 }
 
 fn summary(

@@ -176,7 +176,8 @@ impl Report {
 fn wait(
     child: &mut Child,
     program: &str,
-    mut watchdog: Watchdog, stop_requested: &mut bool,
+    mut watchdog: Watchdog,
+    stop_requested: &mut bool,
 ) -> Result<(ExitStatus, bool)> {
     // For a stalled attempt: the next signal to send, and when the first one was due.
     let mut ending: Option<(usize, Instant)> = None;
