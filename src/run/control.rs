@@ -62,7 +62,7 @@ impl Control {
                     self.refused = false;
                 }
                 Err(why) if !self.refused => {
-                    message!("warning: {}: {why}; its requests are ignored", self.dir.join(control::FILE).display());
+                    message!("warning: {}; write requests to a regular file of this name", why.what());
                     self.refused = true;
                 }
                 Err(_) => {}

@@ -1,5 +1,7 @@
 //! The file `DIR/control`, in which users write requests to a run.
 use super::regular_file;
+use crate::base::regular_file::check_regular;
+use crate::base::{Error, Result};
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -13,16 +15,17 @@ const MOST: u64 = 1 << 16;
 ///
 /// # Errors
 /// If it is not a regular file, or cannot be read or removed. Then there is no request.
-pub(crate) fn take(dir: &Path) -> io::Result<Option<String>> {
+pub(crate) fn take(dir: &Path) -> Result<Option<String>> {
     let path = dir.join(FILE);
     let file = match regular_file::open(&path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-        file => file?,
+        // Says what it is, if not a file.
+        file => file.map_err(|e| check_regular(&path).err().unwrap_or(Error::file("read", &path, e)))?,
     };
     let mut bytes = vec![];
-    file.take(MOST).read_to_end(&mut bytes)?;
+    file.take(MOST).read_to_end(&mut bytes).map_err(|e| Error::file("read", &path, e))?;
     // A file that stays would be read again and again.
-    fs::remove_file(&path)?;
+    fs::remove_file(&path).map_err(|e| Error::file("remove", &path, e))?;
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 

@@ -136,13 +136,13 @@ fn requests_come_from_a_regular_file_only() {
     until_it_steps(&mut running, &output);
     let control = output.join("control");
     assert!(Command::new("mkfifo").arg(&control).status().unwrap().success());
-    running.until("warning", |running| running.printed().contains("its requests are ignored"));
+    running.until("warning", |running| running.printed().contains("write requests to a regular file of this name"));
     fs::remove_file(&control).unwrap();
     std::thread::sleep(Duration::from_millis(1200));
     fs::write(&control, "stop\n").unwrap();
     let ended = running.ends();
     ended.stops(&["stopped by the control file"]);
-    assert_eq!(ended.err.matches("its requests are ignored").count(), 1, "{}", ended.err);
+    assert_eq!(ended.err.matches("write requests to a regular file of this name").count(), 1, "{}", ended.err);
 }
 
 #[test]
