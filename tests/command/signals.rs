@@ -225,7 +225,7 @@ fn ranks_with_different_inputs_do_not_start() {
         (&[], &["--force"], format!("{different}`--force` is not given on rank 0 and given on rank 1 of 2")),
         (&["--trace"], &[], format!("{different}`--trace` is given on rank 0 and not given on rank 1 of 2")),
         (&[], &["--output", &b], format!("{different}`--output` is {a} on rank 0 and {b} on rank 1 of 2")),
-        (&[], &["parameters.order=3"], "rank 1 of 2: ".into()),
+        (&[], &["parameters.kappa=nan"], "rank 1 of 2: ".into()),
     ];
     for (first, second, message) in cases {
         let own: &[&str] = if second.contains(&"--output") { &[] } else { &to };
