@@ -141,6 +141,13 @@ impl Segment {
         self.bytes >= bytes || self.began.elapsed().as_secs_f64() >= seconds
     }
 
+    /// Follows the folder to another name.
+    pub(super) fn move_to(&mut self, folder: &Path) {
+        for path in [&mut self.path, &mut self.part] {
+            *path = folder.join(path.file_name().unwrap_or_default());
+        }
+    }
+
     /// The last instant.
     pub(super) fn last(&self) -> Option<Instant> {
         self.instants.last().copied()

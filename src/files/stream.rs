@@ -234,6 +234,13 @@ impl Stream {
         self.seal()
     }
 
+    /// Follows the directory to another name. Not collective.
+    pub fn move_to(&mut self, dir: &Path) {
+        self.dir = dir.to_path_buf();
+        let folder = self.folder();
+        self.open.iter_mut().for_each(|segment| segment.move_to(&folder));
+    }
+
     fn renew_view(&self) -> Result<()> {
         view::renew(&self.dir, &self.layout, &self.attempts, &self.sealed)
     }

@@ -21,6 +21,7 @@ use crate::engine::trace::Trace;
 use crate::saved::attempt::{Fence, TimeLevel};
 use crate::saved::checkpoint::{self, CheckpointManager};
 use crate::saved::ledger::{Entry, Ledger, hash_files};
+use crate::saved::place::Place;
 use crate::saved::replica::{MemorySegment, Replicas};
 use crate::saved::run_directory;
 use crate::saved::signature::secret_key;
@@ -89,7 +90,10 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         .then(|| Control::new(dir, file.checkpoint.wall, file.replica.wall, Deadline::of_job(state_bytes)));
     Ok(Attempt {
         file,
-        options,
+        dir: dir.clone(),
+        place: comm.is_root().then(|| Place::of(dir)),
+        output_step: resumed_from,
+        torn: false,
         comm,
         simulation,
         streams,

@@ -32,6 +32,7 @@ impl Timer {
 pub struct Control {
     dir: PathBuf,
     polled: Instant,
+    looked: bool,
     /// True once the control file was refused, until it is gone.
     refused: bool,
     checkpoint: Timer,
@@ -44,7 +45,7 @@ impl Control {
     pub fn new(dir: &Path, checkpoint: WallCadence, replica: WallCadence, deadline: Option<Deadline>) -> Control {
         let last = Instant::now();
         let [checkpoint, replica] = [checkpoint, replica].map(|every| Timer { every, last });
-        Control { dir: dir.to_path_buf(), polled: last, refused: false, checkpoint, replica, deadline }
+        Control { dir: dir.to_path_buf(), polled: last, looked: false, refused: false, checkpoint, replica, deadline }
     }
 
     /// The requests since the last call. Removes the control file after reading it, and gives a heartbeat.
@@ -53,7 +54,8 @@ impl Control {
     /// not produce extra segments: a replica, which seals them, waits until then.
     pub fn poll(&mut self, longest: Option<Duration>, may_seal: bool) -> Requests {
         let mut requests = Requests::default();
-        if self.polled.elapsed() >= INTERVAL {
+        self.looked = self.polled.elapsed() >= INTERVAL;
+        if self.looked {
             self.polled = Instant::now();
             heartbeat::send(&self.dir);
             match control::take(&self.dir) {
@@ -72,6 +74,16 @@ impl Control {
         requests.replica = may_seal && self.replica.is_due();
         requests.time_up = self.deadline.as_mut().is_some_and(|deadline| deadline.is_near(longest));
         requests
+    }
+
+    /// True if the last poll has looked into the run directory.
+    pub fn has_just_looked(&self) -> bool {
+        self.looked
+    }
+
+    /// Follows the run directory to another name.
+    pub fn move_to(&mut self, dir: &Path) {
+        self.dir = dir.to_path_buf();
     }
 
     /// Restarts the wall-time interval of checkpoints, when one was started.

@@ -19,8 +19,7 @@ use std::time::Instant;
 /// the attempt failed on some ranks only.
 pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -> Result<()> {
     let is_root = attempt.comm.is_root();
-    let dir = &attempt.options.output;
-    let _heartbeat = (is_root && !attempt.ownership.is_lost()).then(|| Heartbeat::start(dir));
+    let _heartbeat = (is_root && !attempt.ownership.is_lost()).then(|| Heartbeat::start(&attempt.dir));
     let wall = (wall - attempt.simulation.timers().of(Phase::Output)).max(1e-9);
     let started = Instant::now();
     let outcome = match outcome {
@@ -49,7 +48,7 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
 
 /// Seals the output, completes saved states, and writes the summary of the run, which also is printed. Collective.
 fn report(attempt: &mut Attempt, outcome: &Result<String>, wall: f64, started: Instant) -> Result<()> {
-    let (is_root, dir) = (attempt.comm.is_root(), &attempt.options.output);
+    let (is_root, dir) = (attempt.comm.is_root(), attempt.dir.clone());
     let failed = outcome.as_ref().is_err_and(|e| e.kind() == Kind::Failure);
     attempt.streams.finish()?;
     let settling = attempt.simulation.timers_mut().record(Phase::Output, started);
@@ -68,7 +67,7 @@ fn report(attempt: &mut Attempt, outcome: &Result<String>, wall: f64, started: I
     attempt.simulation.timers_mut().record_as("pictures", Phase::Output, started);
     let time = Report::gather(&attempt.comm, attempt.simulation.timers(), attempt.copy_gb_s);
     let summary = summary(attempt, outcome, wall, results, state, time);
-    attempt.comm.agree(if is_root { summary.write(dir) } else { Ok(()) })?;
+    attempt.comm.agree(if is_root { summary.write(&dir) } else { Ok(()) })?;
     attempt.checkpoints.add_to_ledger("end", attempt.simulation.steps(), &["summary.json".into()])?;
     // The state in memory is removed last, and kept after a failure, when it may be the only one.
     if !outcome.as_ref().is_err_and(|e| e.kind() != Kind::Stopped) {
@@ -144,7 +143,7 @@ fn summary(
 /// Writes `trace.json` if a trace was recorded, and returns the line that names it. Collective.
 fn write_trace(attempt: &Attempt) -> Result<Option<String>> {
     let Some(trace) = &attempt.simulation.timers().trace else { return Ok(None) };
-    let path = attempt.options.output.join("trace.json");
+    let path = attempt.dir.join("trace.json");
     let full = trace::write(&attempt.comm, trace, &comm::node(), &path)?;
     let until =
         full.map_or(String::new(), |s| format!(", which ends after {s:.3} s: at most {MOST} spans of a rank are kept"));
@@ -160,7 +159,7 @@ fn draw(attempt: &Attempt) -> Result<Vec<PathBuf>> {
             if !wanted {
                 continue;
             }
-            let path = attempt.options.output.join(format!("{name}-{}.png", d.name));
+            let path = attempt.dir.join(format!("{name}-{}.png", d.name));
             let when = format!("step {}", attempt.simulation.steps());
             let cells = store.declared().grids[0].cells();
             let region = stream.region.as_ref().map_or(Region::of(cells), |r| r.within(cells));

@@ -19,6 +19,7 @@ mod ownership;
 mod pictures;
 mod progress;
 mod recovery;
+mod relocation;
 mod replication;
 mod report;
 mod requests;

@@ -50,5 +50,7 @@ fn attempt(job: &PreparedJob, options: &Options, comm: Comm, heartbeat: Option<H
     stop_limit::set(job.file().checkpoint.stop_within.0);
     let stepping = Instant::now();
     let outcome = attempt.step_to_end();
-    finish(attempt, outcome, stepping.elapsed().as_secs_f64())
+    let seconds = stepping.elapsed().as_secs_f64();
+    let outcome = attempt.saved_elsewhere(outcome);
+    finish(attempt, outcome, seconds)
 }

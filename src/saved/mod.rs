@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub(crate) mod heartbeat;
 pub(crate) mod ledger;
 pub(crate) mod outcome;
+pub(crate) mod place;
 mod regular_file;
 pub(crate) mod replica;
 pub(crate) mod run_directory;

@@ -176,8 +176,13 @@ fn a_signal_ends_a_run_that_still_waits_for_other_ranks() {
         run = run.env(name, value);
     }
     let mut running = run.with_all([":", "-n", "1", "sleep", "600"]).starts();
-    running.until("rank", |running| running.workers().len() == 1);
-    std::thread::sleep(Duration::from_millis(500));
+    // SIGTERM, number 15, has a handler.
+    let handles = |process: &u32| {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok());
+        mask.is_some_and(|mask| mask >> 14 & 1 == 1)
+    };
+    running.until("handlers", |running| running.workers().iter().any(handles));
     signal("TERM", &running.workers());
     assert!(!running.is_stuck(soon()), "{}", running.printed());
     assert!(running.printed().contains("stopped by SIGTERM during set-up"), "{}", running.printed());
@@ -272,4 +277,54 @@ fn a_full_disk_keeps_the_instants_that_fit() {
         kept.iter().enumerate().all(|(i, (step, values))| *step == i as u64 && values.iter().all(|v| v.is_finite()))
     );
     support::nothing_half_written(&output);
+}
+
+/// A run whose directory is moved or removed while it steps, with output and checkpoints on their way.
+fn displaced(ranks: support::Ranks, output: &Path, act: impl Fn()) -> support::Ended {
+    let run = run(ranks, &smoke("diffusion"), output).with_all(DISPLACED);
+    let mut running = run.starts();
+    running.until_file(&output.join("fields.h5"));
+    until_it_steps(&mut running, output);
+    act();
+    running.ends()
+}
+
+const DISPLACED: [&str; 3] = ["time.end=20000 step", "output.fields.every=50 step", "checkpoint.every=300 step"];
+
+#[test]
+fn a_run_whose_directory_is_moved_saves_its_state_there() {
+    for ranks in support::both(2) {
+        let top = tempfile::tempdir().unwrap();
+        let top = top.path().canonicalize().unwrap();
+        let (output, there) = (top.join("run"), top.join("there"));
+        let ended = displaced(ranks, &output, || fs::rename(&output, &there).unwrap());
+        let said = &ended.err;
+        assert!(said.contains("stopped by the move of the run directory after step"), "{said}");
+        assert!(said.contains(&format!("was moved to {} during the run", there.display())), "{said}");
+        assert!(said.contains(&format!("halocline resume {}", there.display())), "{said}");
+        assert!(!output.exists() && verified(&there).0, "{said}");
+        support::nothing_half_written(&there);
+        let step: u64 = said.split("after step ").nth(1).unwrap().split('\n').next().unwrap().parse().unwrap();
+        // The bits and the instants are those of a run that nobody has disturbed.
+        let end = format!("time.end={} step", step.div_ceil(50) * 50 + 50);
+        let resumed = support::resume(ranks, &there).with(end.clone()).ends();
+        let whole = run(ranks, &smoke("diffusion"), &output).with_all(DISPLACED).with(end).ends();
+        assert_eq!(resumed.state(), whole.state());
+        let [a, b] = [&there, &output].map(|dir| support::instants(dir, "fields", "temperature"));
+        assert!(a == b, "the instants differ");
+    }
+}
+
+#[test]
+fn a_run_whose_directory_is_removed_saves_its_state_beside_it() {
+    let top = tempfile::tempdir().unwrap();
+    let top = top.path().canonicalize().unwrap();
+    let (output, beside) = (top.join("run"), top.join("run-saved"));
+    let ended = displaced(Threads(1), &output, || while fs::remove_dir_all(&output).is_err() {});
+    ended.stops(&["the removal of the run directory", &format!("halocline resume {}", beside.display())]);
+    assert_eq!(checkpoints(&beside).len(), 1, "{}", ended.err);
+    let mut resumed = support::resume(Threads(1), &beside).starts();
+    resumed.until("resume", |running| running.printed().contains("resuming from the checkpoint after step"));
+    signal("TERM", &[resumed.process()]);
+    resumed.ends().stops(&[]);
 }

@@ -67,7 +67,12 @@ impl Supervisor {
             let before = Report::read(&self.output);
             let mut child = self.start(ranks, &mut hosts)?;
             let watchdog = Watchdog::new(self.output.clone(), self.patience);
-            let (status, stalled) = wait(&mut child, program, watchdog, &mut stop_requested)?;
+            let (status, stalled, was_there) = wait(&mut child, program, watchdog, &mut stop_requested)?;
+            if was_there && !run_directory::is_a_run(&self.output) {
+                let what = format!("the run directory {} was moved or removed", self.output.display());
+                return Err(Error::stopped(what)
+                    .remedy("its run has saved its state in the new place, or beside it: see above"));
+            }
             let requested = run_directory::take_requested_ranks(&self.output);
             let why = match (self.outcome(status, &before), requested) {
                 (End::Ended(75), Some(n)) if !stop_requested => {
@@ -172,18 +177,18 @@ impl Report {
 }
 
 /// Waits for an attempt to end, and forwards signals to it; sets `stop_requested` if one of them requests a stop. Returns the
-/// exit status, and true if the attempt was stopped here because its heartbeat had ceased.
+/// exit status; true if the attempt was stopped here because its heartbeat had ceased; true if the run directory was seen.
 fn wait(
     child: &mut Child,
     program: &str,
     mut watchdog: Watchdog,
     stop_requested: &mut bool,
-) -> Result<(ExitStatus, bool)> {
+) -> Result<(ExitStatus, bool, bool)> {
     // For a stalled attempt: the next signal to send, and when the first one was due.
     let mut ending: Option<(usize, Instant)> = None;
     loop {
         if let Some(status) = child.try_wait().map_err(|e| Error::failure(format!("cannot wait for the run: {e}")))? {
-            return Ok((status, ending.is_some()));
+            return Ok((status, ending.is_some(), watchdog.has_seen_a_run()));
         }
         for signal in Signal::all().filter(|signal| signals::take(*signal)) {
             *stop_requested |= signal.stops();
