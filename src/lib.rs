@@ -1,6 +1,10 @@
 //! **halocline**: batch simulations on clusters whose results are the same bits on any number of ranks.
 //!
 //! The modules, in dependency order: each may use those above it, never those below.
+
+// A closed or full stdout or stderr must not end a run: `base::message` writes to them.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod base;
 pub mod comm;
 pub mod model;

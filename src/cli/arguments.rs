@@ -147,16 +147,17 @@ pub(super) struct SubmitArguments {
     /// Ranks on each node
     #[arg(long, value_name = "N", default_value = "1")]
     pub ranks_per_node: NonZeroUsize,
-    /// Cores of each rank
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub cores_per_rank: NonZeroUsize,
+    /// CPUs of each rank [default: nodes are not shared, and their ranks divide all CPUs]
+    #[arg(long, value_name = "N")]
+    pub cores_per_rank: Option<NonZeroUsize>,
     /// Time limit of one attempt, as Slurm writes it: 01:30:00 or 90 (minutes)
     #[arg(long, value_name = "TIME")]
     pub time: String,
     /// Seconds before the time limit at which the run saves its state; Slurm may be half a minute late or early
     #[arg(long, value_name = "SECONDS", default_value = "120")]
     pub margin: u32,
-    /// Submit a job array, one job for each value of a key: parameters.kappa=0.1,0.2,0.4
+    /// Submit a job array, one job for each value of a key: parameters.kappa=0.1,0.2,0.4 or grid.cells=[64,64],[128,128]. One
+    /// list alone is the list of values: parameters.kappa=[0.1,0.2,0.4]
     #[arg(long, value_name = "KEY=A,B,C")]
     pub array: Option<String>,
     /// Run directory for the results [default: runs/ and the name of the job file]

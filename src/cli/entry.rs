@@ -2,8 +2,10 @@
 use super::arguments::{Arguments, Command};
 use super::inspect::{check, describe, list, manual};
 use super::pack::pack;
-use super::reply::{Reply, launched_rank, reply_to};
-use super::start::{prepare_resume, prepare_run, start, submit, supervisor};
+use super::reply::{Reply, reply_to};
+use super::start::{prepare_resume, prepare_run, start, submit};
+use super::supervised::supervisor;
+use crate::comm;
 use crate::run::JobEntry;
 use crate::saved::{self, run_directory};
 use clap::Parser;
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 pub fn main(jobs: &[JobEntry]) -> ExitCode {
     crate::base::open_files::raise_limit();
     let reply = reply(jobs, std::env::args_os());
-    if !reply.err.is_empty() && launched_rank() > 0 {
+    if !reply.err.is_empty() && comm::launched_rank() > 0 {
         // Rank 0 prints the same error, and most launchers then end the other ranks. If this rank still exists after a while, the
         // error is its own. (Open MPI took more than a second on a busy machine.)
         std::thread::sleep(std::time::Duration::from_secs(5));

@@ -6,6 +6,7 @@ mod job;
 mod pack;
 mod reply;
 mod start;
+mod supervised;
 
 pub use entry::main;
 

@@ -1,4 +1,5 @@
 //! `halocline pack`: one plain file of each output stream.
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use crate::files;
 use crate::saved::acquisition::check_writable;
@@ -20,7 +21,7 @@ pub(super) fn pack(dir: &Path, to: Option<&Path>, stream: Option<&str>) -> Resul
         streams.retain(|name| name == wanted);
     }
     let ledger = Ledger::read(dir).unwrap_or_else(|damage| {
-        eprintln!("warning: {}; the segments are packed without comparing their hashes", damage.what());
+        message!("warning: {}; the segments are packed without comparing their hashes", damage.what());
         Ledger::new(dir)
     });
     let (hashes, unknown) = (ledger.files(), Cell::new(0));
@@ -44,7 +45,7 @@ pub(super) fn pack(dir: &Path, to: Option<&Path>, stream: Option<&str>) -> Resul
         text += &format!("{}\n", target.display());
     }
     if unknown.get() > 0 {
-        eprintln!("warning: {} segments are not in the ledger (yet): their hashes were not compared", unknown.get());
+        message!("warning: {} segments are not in the ledger (yet): their hashes were not compared", unknown.get());
     }
     Ok(text)
 }

@@ -16,11 +16,3 @@ pub(super) fn reply_to(result: Result<String>) -> Reply {
         Err(e) => Reply { err: format!("error: {e}\n"), code: e.exit_code(), ..Reply::default() },
     }
 }
-
-/// The rank of this process according to its launcher, before MPI starts; 0 without a launcher.
-pub(super) fn launched_rank() -> usize {
-    ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok()?.parse().ok())
-        .unwrap_or(0)
-}

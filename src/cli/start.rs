@@ -1,13 +1,13 @@
-//! The commands that start runs: `run`, `resume`, `supervise` and `submit`.
-use super::arguments::{JobArguments, Machine, ResumeArguments, RunArguments, SubmitArguments, SuperviseArguments};
+//! The commands that start runs: `run`, `resume` and `submit`.
+use super::arguments::{JobArguments, Machine, ResumeArguments, RunArguments, SubmitArguments};
 use super::inspect::check;
 use super::job::read;
-use super::reply::{Reply, launched_rank, reply_to};
+use super::reply::{Reply, reply_to};
+use crate::base::message::{self, message};
 use crate::base::{Error, Result};
-use crate::comm::{self, Launch};
-use crate::config::{JobFile, WallTime};
+use crate::comm;
+use crate::config::JobFile;
 use crate::launch::submit::Batch;
-use crate::launch::supervise::{Hosts, Supervisor};
 use crate::run::{self, JobEntry, Options, PreparedJob};
 use crate::saved::ledger::{Entry, Ledger};
 use crate::saved::{acquisition, run_directory};
@@ -15,17 +15,27 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+/// Most threads per core, unless the job file insists.
+const MOST_THREADS: usize = 4;
+/// So many threads of all ranks of a process are always allowed: small machines try large numbers of ranks.
+const MOST_IN_A_TEST: usize = 64;
+
 /// A run that can start; none if the run in the directory is already complete.
 pub(super) type ReadyRun = Option<(PreparedJob, Options)>;
 
 /// Runs a prepared run on all ranks, or reports why there is none.
 pub(super) fn start(ready: Result<ReadyRun>) -> Reply {
     match ready {
-        Ok(None) if launched_rank() > 0 => Reply::default(),
-        Ok(None) => Reply { out: "the run is already complete: nothing to do\n".into(), ..Reply::default() },
+        Ok(None) => {
+            if comm::launched_rank() == 0 {
+                message::to_stdout(format_args!("the run is already complete: nothing to do\n"));
+            }
+            let code = if comm::launched() { run::start_without(Ok(())) } else { 0 };
+            Reply { code, ..Reply::default() }
+        }
         Ok(Some((job, options))) => Reply { code: run::run(&job, options), ..Reply::default() },
-        // Every rank has read the same file. Under a launcher the ranks report the error together, once.
-        Err(e) if comm::launched() => Reply { code: Launch::default().run(|_| Err(e.clone())), ..Reply::default() },
+        // Usually every rank has read the same file: under a launcher the ranks report the error together, once.
+        Err(e) if comm::launched() => Reply { code: run::start_without(Err(e)), ..Reply::default() },
         Err(e) => reply_to(Err(e)),
     }
 }
@@ -40,7 +50,7 @@ pub(super) fn prepare_run(jobs: &[JobEntry], arguments: RunArguments) -> Result<
         let restart = !run::is_done(&output);
         return continue_run(jobs, job, output, machine, Resume { force: false, restart });
     }
-    check_ranks(&machine, job.file())?;
+    check_machine(&machine, job.file())?;
     // Under a launcher the ranks check the directory together, before any of them writes.
     if !comm::launched() {
         acquisition::check(&output, force)?;
@@ -56,10 +66,10 @@ pub(super) fn prepare_resume(jobs: &[JobEntry], arguments: ResumeArguments) -> R
     let job = read(jobs, &JobArguments { file: dir.join("job.toml"), set })?;
     let begun = Begun::of(&dir);
     if begun.job_file.as_ref().is_some_and(|text| fs::read_to_string(dir.join("job.toml")).is_ok_and(|t| t != *text))
-        && launched_rank() == 0
+        && comm::launched_rank() == 0
     {
         let name = dir.join("job.toml");
-        eprintln!("{} was edited: its changes count like those of the command line", name.display());
+        message!("{} was edited: its changes count like those of the command line", name.display());
     }
     continue_run(jobs, job.with_directory(begun.directory), dir, machine, Resume { force, restart: false })
 }
@@ -100,7 +110,7 @@ fn continue_run(
     Resume { force, restart }: Resume,
 ) -> Result<ReadyRun> {
     let file = job.file();
-    check_ranks(&machine, file)?;
+    check_machine(&machine, file)?;
     // `job.toml` may have been edited; the ledger has it as it was. A text of another version may have other keys.
     let recorded = Begun::of(&output).job_file.and_then(|text| JobFile::parse("job.toml", &text, &[]).ok());
     let earlier = match recorded {
@@ -124,8 +134,8 @@ fn continue_run(
     Ok(Some((job, Options { ranks, threads, output, force: false, resume: Some(changed), restart, trace })))
 }
 
-/// Checks that `--ranks` and `parallel.ranks` agree.
-fn check_ranks(machine: &Machine, file: &JobFile) -> Result<()> {
+/// Checks that `--ranks` and `parallel.ranks` agree, and that the machine is not asked for threads beyond reason.
+fn check_machine(machine: &Machine, file: &JobFile) -> Result<()> {
     if let (Some(ranks), Some(split)) = (machine.ranks, file.parallel.ranks)
         && split.iter().product::<usize>() != ranks.get()
     {
@@ -133,26 +143,27 @@ fn check_ranks(machine: &Machine, file: &JobFile) -> Result<()> {
         let why = format!("gives {parts} ranks, but --ranks is {ranks}\nremove one of the two");
         return Err(file.origins.wrong("parallel.ranks", format!("{split:?}"), &why));
     }
-    Ok(())
-}
-
-/// The supervisor that the arguments describe.
-pub(super) fn supervisor(arguments: SuperviseArguments) -> Result<Supervisor> {
-    let SuperviseArguments { dir, ranks, hosts, nodes, probe, patience: WallTime(patience), mut command } = arguments;
-    let named = command.iter().position(|word| word == "--output").filter(|&i| i + 1 < command.len());
-    let named = named.map(|i| PathBuf::from(command.drain(i..i + 2).nth(1).unwrap_or_default()));
-    let of_run =
-        || command.iter().skip_while(|word| *word != "run").nth(1).map(|file| default_directory(Path::new(file)));
-    let Some(output) = dir.or(named).or_else(of_run) else {
-        return Err(Error::input("no run directory is given").remedy("name it: halocline supervise DIR …"));
-    };
-    let hosts = NonZeroUsize::new(hosts.len()).map(|all| Hosts { names: hosts, used: nodes.unwrap_or(all), probe });
-    if let Some(Hosts { names, used, .. }) = &hosts
-        && used.get() > names.len()
-    {
-        return Err(Error::input(format!("--nodes {used}, but --hosts names only {}", names.len())));
+    if file.parallel.oversubscribe {
+        return Ok(());
     }
-    Ok(Supervisor { output, ranks, hosts, patience, command })
+    let (cores, threads) = (comm::cores(), machine.threads.map_or(1, NonZeroUsize::get));
+    let most = MOST_THREADS * cores;
+    let remedy = format!("at most {most} are useful, {MOST_THREADS} per core; parallel.oversubscribe=true starts more");
+    let of_cores = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
+    if threads > most {
+        let what = format!("--threads is {threads}, but this machine has {of_cores}");
+        return Err(Error::input(what).remedy(remedy));
+    }
+    let ranks = machine.ranks.map_or(1, NonZeroUsize::get);
+    if !comm::launched() && ranks <= comm::MAX_RANKS && ranks.saturating_mul(threads) > most.max(MOST_IN_A_TEST) {
+        let what = format!(
+            "--ranks {ranks} and {threads} thread{} each are {} threads, but this machine has {of_cores}",
+            if threads == 1 { "" } else { "s" },
+            ranks.saturating_mul(threads)
+        );
+        return Err(Error::input(what).remedy(remedy));
+    }
+    Ok(())
 }
 
 /// `halocline submit`: makes all checks of the runs first, so that no job waits in a queue only to fail.
@@ -160,11 +171,7 @@ pub(super) fn submit(jobs: &[JobEntry], arguments: SubmitArguments) -> Result<St
     let SubmitArguments { job, nodes, spare, ranks_per_node, cores_per_rank, time, margin, array, output, look, site } =
         arguments;
     let ranks = nodes.saturating_mul(ranks_per_node);
-    let array = array.map(|text| match text.split_once('=') {
-        Some((key, values)) => Ok((key.to_owned(), values.split(',').map(str::to_owned).collect::<Vec<_>>())),
-        None => Err(Error::input(format!("--array {text}")).remedy("name a key and its values: --array KEY=A,B,C")),
-    });
-    let array = array.transpose()?;
+    let array = array.map(|text| array_of(&text)).transpose()?;
     let output = output.unwrap_or_else(|| default_directory(&job.file));
     let cases: Vec<Vec<String>> = match &array {
         Some((key, values)) => values.iter().map(|v| [&job.set[..], &[format!("{key}={v}")]].concat()).collect(),
@@ -175,13 +182,85 @@ pub(super) fn submit(jobs: &[JobEntry], arguments: SubmitArguments) -> Result<St
     }
     let name = job.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let arguments = [vec![job.file.display().to_string()], job.set].concat();
-    let [nodes, ranks_per_node, cores_per_rank] = [nodes, ranks_per_node, cores_per_rank].map(NonZeroUsize::get);
+    let [nodes, ranks_per_node] = [nodes, ranks_per_node].map(NonZeroUsize::get);
+    let cores_per_rank = cores_per_rank.map(NonZeroUsize::get);
     let batch =
         Batch { name, nodes, spare, ranks_per_node, cores_per_rank, time, margin, arguments, output, array, site };
     batch.submit(look)
 }
 
+/// The key and the values of `--array KEY=A,B,C`.
+///
+/// # Errors
+/// If the key, a value or the end of a list is missing, or a value occurs twice: its jobs would share a directory.
+fn array_of(text: &str) -> Result<(String, Vec<String>)> {
+    let wrong =
+        |why: &str| Error::input(format!("--array {text}{why}")).remedy("name a key and its values: --array KEY=A,B,C");
+    let (key, list) = text.split_once('=').filter(|(key, _)| !key.trim().is_empty()).ok_or_else(|| wrong(""))?;
+    let values = split_at_commas(list).ok_or_else(|| wrong(": a bracket or quote is not closed"))?;
+    let values = match &values[..] {
+        [one] if one.starts_with('[') && one.ends_with(']') => {
+            split_at_commas(&one[1..one.len() - 1]).ok_or_else(|| wrong(": a bracket or quote is not closed"))?
+        }
+        _ => values,
+    };
+    if values.iter().any(String::is_empty) {
+        return Err(wrong(": a value is missing"));
+    }
+    if let Some((i, value)) = values.iter().enumerate().find(|(i, value)| values[..*i].contains(value)) {
+        return Err(wrong(&format!(": value {} is {value}, which occurs before", i + 1)));
+    }
+    Ok((key.trim().to_owned(), values))
+}
+
+/// The parts of a text between commas outside of brackets, braces and quotes; none if one of these is not closed.
+fn split_at_commas(text: &str) -> Option<Vec<String>> {
+    let (mut parts, mut depth, mut quote) = (vec![String::new()], 0i32, None);
+    for c in text.chars() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('"' | '\'', None) => quote = Some(c),
+            ('[' | '{', None) => depth += 1,
+            (']' | '}', None) => depth -= 1,
+            _ => {}
+        }
+        if depth < 0 {
+            return None;
+        }
+        match parts.last_mut() {
+            Some(part) if c != ',' || depth > 0 || quote.is_some() => part.push(c),
+            _ => parts.push(String::new()),
+        }
+    }
+    let closed = depth == 0 && quote.is_none();
+    closed.then(|| parts.iter().map(|part| part.trim().to_owned()).collect())
+}
+
 /// The default run directory of a job file.
-fn default_directory(file: &Path) -> PathBuf {
+pub(super) fn default_directory(file: &Path) -> PathBuf {
     PathBuf::from("runs").join(file.file_stem().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_has_numbers_texts_or_lists_as_values() {
+        let values = |text: &str| array_of(text).map(|(key, values)| format!("{key}: {}", values.join(" | ")));
+        for (text, expected) in [
+            ("a.b=1,2,4", "a.b: 1 | 2 | 4"),
+            ("a.b=[1, 2, 4]", "a.b: 1 | 2 | 4"),
+            ("grid.cells=[64,64],[128,128]", "grid.cells: [64,64] | [128,128]"),
+            ("grid.cells=[[64,64],[128,128]]", "grid.cells: [64,64] | [128,128]"),
+            ("p={x=1,y=2},{x=3,y=4}", "p: {x=1,y=2} | {x=3,y=4}"),
+            ("time.end=\"40 step, or so\",b", "time.end: \"40 step, or so\" | b"),
+            ("a=1", "a: 1"),
+        ] {
+            assert_eq!(values(text).unwrap(), expected);
+        }
+        for text in ["a", "=1", "a=", "a=1,,2", "a=[1,2", "a=1],2", "a='1,2", "a=1,2,1", "a=[1,1]"] {
+            assert_eq!(values(text).unwrap_err().exit_code(), 2, "{text}");
+        }
+    }
 }

@@ -3,7 +3,9 @@ use super::communicator::Comm;
 use super::failure::{Aborted, Failure};
 use super::launcher::Launcher;
 use super::local::ranks_with_report;
+use super::same_inputs::Inputs;
 use super::termination::{agree_on_outcome, exit_after_grace_period, exit_code, report};
+use crate::base::message::message;
 use crate::base::{Error, Result, signals};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +18,7 @@ use {
 };
 
 /// Maximum number of in-process ranks. Each has a queue for each other one, so memory grows with the square.
-const MAX_RANKS: usize = 1024;
+pub const MAX_RANKS: usize = 1024;
 
 /// How to start a job. Its ranks are the processes of an MPI launcher if there is one, else threads of this process.
 ///
@@ -44,23 +46,25 @@ impl Launch {
     /// If only some ranks fail, the whole job ends within seconds; then this function may not return. MPI is initialised only
     /// under an MPI launcher: without one, as on login nodes, it is not called at all.
     pub fn run(self, body: impl Fn(Comm) -> Result<()> + Sync) -> u8 {
-        self.start(false, |comm, _| body(comm))
+        self.start(false, &Inputs::default(), |comm, _| body(comm))
     }
 
     /// Does the same as [`Launch::run`], for a body that can continue after the failure of a rank. If the MPI library has
     /// user-level failure mitigation, and the launcher keeps the other ranks running when one fails (`mpirun --with-ft ulfm` of
     /// Open MPI 5), the surviving ranks unwind from `body`, wherever they are, and call it again with a communicator of the
     /// survivors and the number of failures so far. Otherwise this number is always 0.
-    pub fn survive(self, body: impl Fn(Comm, usize) -> Result<()> + Sync) -> u8 {
-        self.start(true, body)
+    ///
+    /// Nothing starts unless all ranks have the same `inputs`: the exit code is then 2, and the message names the difference.
+    pub fn survive(self, inputs: &Inputs, body: impl Fn(Comm, usize) -> Result<()> + Sync) -> u8 {
+        self.start(true, inputs, body)
     }
 
-    fn start(self, survive: bool, body: impl Fn(Comm, usize) -> Result<()> + Sync) -> u8 {
+    fn start(self, survive: bool, inputs: &Inputs, body: impl Fn(Comm, usize) -> Result<()> + Sync) -> u8 {
         let launcher = Launcher::find(|name| std::env::var(name).ok());
         let reports = launcher.as_ref().is_none_or(|l| l.rank.is_none_or(|rank| rank == 0));
-        let outcome = signals::install().and_then(|()| self.check()).and_then(|()| match &launcher {
+        let outcome = signals::install().and_then(|()| match &launcher {
             None => self.in_process(&|comm| body(comm, 0)),
-            Some(launcher) => self.under_launcher(launcher, survive, &body),
+            Some(launcher) => self.under_launcher(launcher, survive, inputs, &body),
         });
         let code = outcome.unwrap_or_else(|error| {
             if reports {
@@ -83,6 +87,7 @@ impl Launch {
     }
 
     fn in_process(&self, body: &(impl Fn(Comm) -> Result<()> + Sync)) -> Result<u8> {
+        self.check()?;
         let size = self.ranks.unwrap_or(1);
         if size > MAX_RANKS {
             let what = format!("--ranks is {size}, but ranks that are threads of one process are at most {MAX_RANKS}");
@@ -92,7 +97,7 @@ impl Launch {
         let threads = self.threads.unwrap_or((cores / size).max(1));
         let timer = Mutex::new(None);
         let on_failure = |aborted: &Aborted| {
-            eprintln!("error: {aborted}");
+            message!("error: {aborted}");
             // Ranks that compute stop at their next message, which may be much later.
             *timer.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some(exit_after_grace_period(exit_code(aborted.code)));
@@ -113,6 +118,7 @@ impl Launch {
         &self,
         launcher: &Launcher,
         survive: bool,
+        inputs: &Inputs,
         body: &impl Fn(Comm, usize) -> Result<()>,
     ) -> Result<u8> {
         use super::{mpi, panics, placement, threads::Threads};
@@ -120,7 +126,10 @@ impl Launch {
         let begin = || {
             let transport = world.communicator(false);
             let size = transport.size();
-            launcher.check(size).and_then(|()| self.check_size(launcher, size)).map(|()| {
+            launcher.check(size)?;
+            // Before all else: ranks that disagree would wait for each other.
+            inputs.compare(&*transport)?;
+            self.check().and_then(|()| self.check_size(launcher, size)).map(|()| {
                 let threads = self.threads.unwrap_or_else(|| placement::default_threads(&*transport));
                 Rc::new(Threads::new(threads))
             })
@@ -162,6 +171,7 @@ impl Launch {
         &self,
         launcher: &Launcher,
         _: bool,
+        _: &Inputs,
         body: &(impl Fn(Comm, usize) -> Result<()> + Sync),
     ) -> Result<u8> {
         if launcher.size == Some(1) {

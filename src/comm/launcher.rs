@@ -17,6 +17,11 @@ pub fn launched() -> bool {
     Launcher::find(|name| std::env::var(name).ok()).is_some()
 }
 
+/// The rank of this process by the count of its launcher, before MPI starts; 0 without a launcher.
+pub fn launched_rank() -> usize {
+    Launcher::find(|name| std::env::var(name).ok()).and_then(|launcher| launcher.rank).unwrap_or(0)
+}
+
 impl Launcher {
     /// Recognises the launcher. `variable` returns the value of an environment variable.
     pub fn find(variable: impl Fn(&str) -> Option<String>) -> Option<Launcher> {

@@ -16,6 +16,7 @@ mod mpi;
 mod panics;
 mod placement;
 mod raw_comm;
+mod same_inputs;
 mod selftest;
 #[cfg(any(feature = "mpi", test))]
 mod shared_window;
@@ -26,11 +27,12 @@ mod transport;
 pub use communicator::Comm;
 pub use failure::Aborted;
 pub(crate) use failure::{clear_current_stage, set_current_stage};
-pub use launch::Launch;
-pub use launcher::launched;
+pub use launch::{Launch, MAX_RANKS};
+pub use launcher::{launched, launched_rank};
 pub use local::ranks;
-pub use placement::{default_threads, node, thread_warning};
+pub use placement::{cores, default_threads, node, thread_warning};
 pub use raw_comm::RawComm;
+pub use same_inputs::Inputs;
 #[doc(hidden)]
 pub use selftest::selftest;
 pub use threads::Threads;

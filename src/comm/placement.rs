@@ -54,6 +54,12 @@ pub fn node() -> String {
     }
 }
 
+/// The number of cores of this machine, of which a rank may be bound to a few.
+pub fn cores() -> usize {
+    let present = parse(&read("/sys/devices/system/cpu/online")).len();
+    present.max(std::thread::available_parallelism().map_or(1, |n| n.get()))
+}
+
 fn read(file: &str) -> String {
     std::fs::read_to_string(file).unwrap_or_default().trim().into()
 }
@@ -65,7 +71,7 @@ impl RankPlacement {
         let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
         // On other systems than Linux, assume that the rank is not bound.
         let cores = list.map(|list| parse(list.trim())).filter(|c| !c.is_empty()).unwrap_or((0..at_once).collect());
-        let present = parse(&read("/sys/devices/system/cpu/online")).len().max(cores.len());
+        let present = self::cores().max(cores.len());
         RankPlacement { host: node(), at_once: at_once.min(cores.len()), present, cores, threads }
     }
 

@@ -6,6 +6,7 @@
 use super::failure::{Aborted, Failure};
 use super::transport::{Reduce, Transport};
 use crate::base::Kind;
+use crate::base::message::message;
 use crate::base::signals::{self, Signal};
 use crate::base::{Error, Result};
 use std::sync::mpsc;
@@ -72,7 +73,7 @@ pub(super) fn agree_on_outcome(control: &dyn Transport, result: Result<Result<()
     if worst != Class::Done as i64 && reporter == rank as i64 {
         match result {
             Ok(Err(error)) if min_hash == -neg_max_hash || class == Class::Stopped => report(&error),
-            _ => eprintln!("error: {}", Aborted { rank, code: mine.code, message: mine.message }),
+            _ => message!("error: {}", Aborted { rank, code: mine.code, message: mine.message }),
         }
     }
     Ok(code)
@@ -81,8 +82,8 @@ pub(super) fn agree_on_outcome(control: &dyn Transport, result: Result<Result<()
 /// Prints an error of the whole job.
 pub(super) fn report(error: &Error) {
     match error.kind() {
-        Kind::Stopped => eprintln!("{error}"),
-        _ => eprintln!("error: {error}"),
+        Kind::Stopped => message!("{error}"),
+        _ => message!("error: {error}"),
     }
 }
 

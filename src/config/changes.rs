@@ -11,6 +11,11 @@ const FREE: [&str; 7] =
 const FREE_OF_STREAMS: [&str; 3] = ["every", "seal", "picture"];
 
 impl JobFile {
+    /// All keys by their dotted paths, defaults included, with their values as TOML.
+    pub fn keys(&self) -> BTreeMap<String, String> {
+        flat(self)
+    }
+
     /// Compares this file with an earlier one. First: all keys whose values differ, with the values `[before, after]` as TOML.
     /// Second: the keys among them that change the results of the run or the contents of its output files.
     pub fn changed_since(&self, earlier: &JobFile) -> (BTreeMap<String, [String; 2]>, Vec<String>) {

@@ -119,6 +119,8 @@ pub struct ParallelSection {
     #[serde(deserialize_with = "axes::ranks", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "axes::counts_schema")]
     pub ranks: Option<[usize; 3]>,
+    /// true: more than four threads per core may be started, as for tests
+    pub oversubscribe: bool,
 }
 
 /// `[output.NAME]`: a stream, written to `NAME.h5`.
@@ -222,6 +224,8 @@ pub struct CheckpointSection {
     /// how many of the newest checkpoints are kept
     #[schemars(range(min = 1))]
     pub keep: NonZeroUsize,
+    /// longest wall time that a run goes on after a signal that stops it; if its state cannot be saved by then, it ends without
+    pub stop_within: WallTime,
 }
 
 impl Default for CheckpointSection {
@@ -232,6 +236,7 @@ impl Default for CheckpointSection {
             at_end: true,
             wall: WallCadence::Every(Duration::from_secs(3600)),
             keep,
+            stop_within: WallTime(Duration::from_secs(600)),
         }
     }
 }

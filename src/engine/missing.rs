@@ -1,4 +1,5 @@
 //! The report of cells for which a file of initial values has no value.
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use crate::comm::{Comm, Reduce};
 use crate::engine::fields::Fields;
@@ -40,7 +41,7 @@ pub(super) fn report(comm: &Comm, fields: &Fields) -> Result<()> {
                          initial = { file = …, variable = …, fill = 0.0 }",
                     ));
                 }
-                Some(fill) if comm.is_root() => eprintln!("note: {what}; they are set to {fill:?}"),
+                Some(fill) if comm.is_root() => message!("note: {what}; they are set to {fill:?}"),
                 Some(_) => {}
             }
         }

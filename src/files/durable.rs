@@ -43,6 +43,10 @@ pub(crate) fn publish(part: &Path, path: &Path) -> Result<()> {
 pub(crate) fn reserve(part: &Path, end: u64) -> Result<()> {
     use rustix::fs::{FallocateFlags, fallocate, statvfs};
     use rustix::io::Errno;
+    use rustix::process::{Resource, getrlimit};
+    if getrlimit(Resource::Fsize).current.is_some_and(|limit| end > limit) {
+        return Err(why("write", part, Errno::FBIG.into()));
+    }
     let file = File::options().write(true).open(part).map_err(|e| Error::file("open", part, e))?;
     let reserved = match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, end) {
         // The file system cannot reserve space, but it reports how much is free.
@@ -72,6 +76,9 @@ pub(super) fn remedy(number: Option<i32>) -> Option<&'static str> {
         libc::EDQUOT => Some("your quota there is used up: free space, or write elsewhere with --output DIR"),
         libc::EACCES | libc::EROFS | libc::EPERM | libc::ENOTDIR => {
             Some("choose a directory that you may write to with --output DIR")
+        }
+        libc::EFBIG => {
+            Some("a file would be larger than allowed: raise the limit (`ulimit -f`), or write less or smaller files")
         }
         // ENOLCK, and Linux's own ENOTSUPP, which has no name in user space.
         libc::ENOLCK | 524 => Some(

@@ -88,7 +88,7 @@ impl Segment {
         comm.agree(open.map(segment))
     }
 
-    /// Appends an instant; the hyperslabs, one `Vec` per variable, must have been checked. Collective; after an error only [`Segment::discard`] makes sense.
+    /// Appends an instant, for which space is reserved; the hyperslabs, one `Vec` per variable, must have been checked. Collective; after an error only [`Segment::discard`] makes sense.
     pub(super) fn write(
         &mut self,
         comm: &Comm,
@@ -97,7 +97,6 @@ impl Segment {
         hyperslabs: Vec<Vec<Hyperslab>>,
     ) -> Result<()> {
         let instant = self.instants.len();
-        self.reserve(comm, layout, instant + 1)?;
         self.each(comm, |open| open.variables.iter().try_for_each(|v| hdf5::resize(v, instant + 1)))?;
         for (v, mut own) in hyperslabs.into_iter().enumerate() {
             let (shape, size) = (layout.shape(&layout.variables[v]), layout.variables[v].element.size());
@@ -129,9 +128,10 @@ impl Segment {
         comm.agree(done.map_err(|e| hdf5::explain("write", &self.part, e)))
     }
 
-    /// Reserves disk space for `instants` instants before a rank writes: some MPI libraries do not report a collective write
+    /// Reserves disk space for the next instant before a rank writes: some MPI libraries do not report a collective write
     /// that finds the disk full, and parallel HDF5 may then hang in a later call.
-    fn reserve(&self, comm: &Comm, layout: &Layout, instants: usize) -> Result<()> {
+    pub(super) fn reserve(&self, comm: &Comm, layout: &Layout) -> Result<()> {
+        let instants = self.instants.len() + 1;
         let bytes = self.empty + schema::bytes_of_instants(layout, instants) + MARGIN;
         comm.agree(if comm.is_root() { durable::reserve(&self.part, bytes) } else { Ok(()) })
     }
@@ -139,6 +139,13 @@ impl Segment {
     /// True when the segment should be sealed: it holds at least `bytes` bytes, or is at least `seconds` old.
     pub(super) fn is_due(&self, bytes: u64, seconds: f64) -> bool {
         self.bytes >= bytes || self.began.elapsed().as_secs_f64() >= seconds
+    }
+
+    /// Follows the folder to another name.
+    pub(super) fn move_to(&mut self, folder: &Path) {
+        for path in [&mut self.path, &mut self.part] {
+            *path = folder.join(path.file_name().unwrap_or_default());
+        }
     }
 
     /// The last instant.

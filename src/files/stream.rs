@@ -9,6 +9,7 @@ use super::seal::Seal;
 use super::segment::Segment;
 use super::view;
 use crate::base::hyperslab::Hyperslab;
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use crate::comm::{Comm, Reduce};
 use std::fs;
@@ -106,7 +107,7 @@ impl Stream {
             let earlier = hdf5::open(&view).and_then(|f| schema::provenance(&f));
             let mut attempts = earlier.unwrap_or_else(|e| {
                 // It is rebuilt from the segments; only the provenance is lost.
-                eprintln!("warning: {}; it is made anew", hdf5::explain("read", &view, e).what());
+                message!("warning: {}; it is made anew", hdf5::explain("read", &view, e).what());
                 vec![]
             });
             attempts.append(&mut self.attempts);
@@ -121,7 +122,7 @@ impl Stream {
             if !path.exists() && aside.exists() {
                 continue; // An earlier attempt has reported it.
             }
-            eprintln!("warning: {}; its instants are lost", why.what());
+            message!("warning: {}; its instants are lost", why.what());
             match fs::rename(&path, aside) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("rename", &path, e)),
                 _ => {}
@@ -141,8 +142,8 @@ impl Stream {
     /// cell once. `time` is in seconds; steps must increase. The instant survives a kill once it is sealed. Collective.
     ///
     /// # Errors
-    /// If the hyperslabs do not fit the layout, or a file cannot be written. Then the instants of the open segment are lost;
-    /// sealed segments are unchanged.
+    /// If the hyperslabs do not fit the layout, or a file cannot be written. If there is no space for the instant, the instants
+    /// before it are sealed; after another error of the file, those of the open segment are lost. Sealed segments are unchanged.
     pub fn write(&mut self, step: u64, time: f64, hyperslabs: Vec<Vec<Hyperslab>>) -> Result<()> {
         self.check(step, &hyperslabs)?;
         if self.open.is_none() {
@@ -150,6 +151,15 @@ impl Stream {
             self.open = Some(Segment::begin(&self.comm, &self.folder(), i, &self.layout, &self.attempts)?);
         }
         let segment = self.open.as_mut().expect("a segment was begun");
+        if let Err(e) = segment.reserve(&self.comm, &self.layout) {
+            // Nothing of this instant is in the file: the instants before it fit, and are kept.
+            // Where there is no space to seal them either, they are lost, and this error is the one to report.
+            match segment.last() {
+                Some(_) => _ = self.seal(),
+                None => self.open.take().into_iter().for_each(|segment| segment.discard(&self.comm)),
+            }
+            return Err(e);
+        }
         if let Err(e) = segment.write(&self.comm, &self.layout, (step, time), hyperslabs) {
             if let Some(segment) = self.open.take() {
                 segment.discard(&self.comm);
@@ -230,7 +240,7 @@ impl Stream {
         if self.comm.is_root() {
             match merge::merge(&self.folder(), &self.sealed, &self.attempts) {
                 Ok(merged) => (self.sealed, replaced) = merged,
-                Err(e) => eprintln!("warning: the segments of {} are not merged: {e}", self.layout.name),
+                Err(e) => message!("warning: the segments of {} are not merged: {e}", self.layout.name),
             }
         }
         self.share_sealed();
@@ -250,6 +260,13 @@ impl Stream {
     /// As [`Stream::seal`].
     pub fn finish(mut self) -> Result<()> {
         self.seal()
+    }
+
+    /// Follows the directory to another name. Not collective.
+    pub fn move_to(&mut self, dir: &Path) {
+        self.dir = dir.to_path_buf();
+        let folder = self.folder();
+        self.open.iter_mut().for_each(|segment| segment.move_to(&folder));
     }
 
     fn renew_view(&self) -> Result<()> {

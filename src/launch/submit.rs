@@ -19,8 +19,8 @@ pub struct Batch {
     pub spare: usize,
     /// Ranks on each node.
     pub ranks_per_node: usize,
-    /// Cores of each rank.
-    pub cores_per_rank: usize,
+    /// CPUs of each rank. `None`: nodes are not shared, and their ranks divide all CPUs.
+    pub cores_per_rank: Option<usize>,
     /// The time limit as Slurm writes it: `01:30:00`.
     pub time: String,
     /// Seconds before the time limit at which the run receives the signal to save its state.
@@ -43,20 +43,23 @@ impl Batch {
             "#!/bin/bash\n# Written by `halocline submit`. It can be edited and submitted again with `sbatch`.\n",
         );
         let log = self.log(if self.array.is_some() { "%A_%a" } else { "%j" });
-        let (nodes, ranks, cores) = (self.nodes, self.ranks_per_node, self.cores_per_rank);
-        let ours: [(&str, String); 7] = [
-            ("job-name", self.name.clone()),
+        let (nodes, ranks) = (self.nodes, self.ranks_per_node);
+        let ours: [(&str, String); 6] = [
+            ("job-name", quoted(&self.name)),
             ("nodes", (nodes + self.spare).to_string()),
             ("ntasks-per-node", ranks.to_string()),
-            ("cpus-per-task", cores.to_string()),
-            ("time", self.time.clone()),
-            ("signal", format!("USR1@{}", self.margin)),
-            ("output", log),
+            ("time", quoted(&self.time)),
+            ("signal", format!("B:USR1@{}", self.margin)),
+            ("output", quoted(&log)),
         ];
         let directives = TEMPLATE.lines().filter_map(|line| line.strip_prefix("#SBATCH --"));
         for directive in directives {
             let (name, value) =
                 directive.split_once('=').map_or((directive, None), |(name, value)| (name, Some(value)));
+            if let ("exclusive", Some(cores)) = (name, self.cores_per_rank) {
+                let _ = writeln!(text, "#SBATCH --cpus-per-task={cores}");
+                continue;
+            }
             let value = ours.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str()).or(value);
             let _ = writeln!(text, "#SBATCH --{name}{}", value.map_or(String::new(), |value| format!("={value}")));
         }
@@ -76,7 +79,7 @@ impl Batch {
                 let _ = writeln!(text, "values=({})", values.join(" "));
                 let _ = writeln!(text, "value=${{values[$SLURM_ARRAY_TASK_ID]}}");
                 let key = quoted(key);
-                let own = format!("{directory}/{key}=\"$value\"");
+                let own = format!("{directory}/{key}=\"${{value//\\//_}}\"");
                 let _ = writeln!(text, "arguments=({} {key}=\"$value\" --output {own})", arguments.join(" "));
             }
         }
@@ -91,6 +94,11 @@ impl Batch {
     /// # Errors
     /// If the script cannot be written, or if `sbatch` is missing or rejects it.
     pub fn submit(&self, print_only: bool) -> Result<String> {
+        if let Some(text) = self.texts().find(|text| text.contains(char::is_control)) {
+            let what =
+                format!("{text:?}: a batch script cannot hold this text, which has a line break or control character");
+            return Err(Error::input(what).remedy("choose another name or value"));
+        }
         let program = std::env::current_exe()
             .map_err(|e| Error::failure(format!("cannot find the path of this program: {e}")))?;
         let script = self.script(&program);
@@ -118,19 +126,35 @@ impl Batch {
             "{script}\nsubmitted as job {id}: {}\n  squeue -j {id}        shows its place in the queue\n  tail -F {}\n  \
              scancel {id}          ends it; `halocline resume` continues from its last checkpoint\n",
             path.display(),
-            log
+            log.replace("%%", "%")
         ))
+    }
+
+    /// All texts that users have chosen.
+    fn texts(&self) -> impl Iterator<Item = String> {
+        let array = self.array.iter().flat_map(|(key, values)| std::iter::once(key).chain(values));
+        let all = [&self.name, &self.time].into_iter().chain(&self.arguments).chain(array).chain(&self.site).cloned();
+        all.chain([self.output.display().to_string()])
     }
 
     /// The path of a file beside the run directory, which must be empty when the run starts.
     fn beside(&self, ending: &str) -> PathBuf {
-        let mut name = self.output.clone().into_os_string();
+        // A path that ends in a slash or in `.` is the same directory.
+        let output: PathBuf = self.output.components().collect();
+        let mut name = match output.file_name() {
+            Some(_) => output.into_os_string(),
+            // `.` and `..` have no name that a file could stand beside.
+            None => {
+                fs::canonicalize(&output).or_else(|_| std::path::absolute(&output)).unwrap_or(output).into_os_string()
+            }
+        };
         name.push(ending);
         name.into()
     }
 
+    /// The path of the log, with `id` as Slurm writes the number of a job; otherwise it reads `%` as the sign before a letter.
     fn log(&self, id: &str) -> String {
-        self.beside(&format!("-{id}.log")).display().to_string()
+        format!("{}-{id}.log", self.beside("").display().to_string().replace('%', "%%"))
     }
 }
 
@@ -150,7 +174,7 @@ mod tests {
             nodes: 2,
             spare: 0,
             ranks_per_node: 8,
-            cores_per_rank: 4,
+            cores_per_rank: Some(4),
             time: "02:00:00".into(),
             margin: 300,
             arguments: vec!["heat.toml".into(), "time.end=40 step".into()],
@@ -170,7 +194,7 @@ mod tests {
             "#SBATCH --ntasks-per-node=8",
             "#SBATCH --cpus-per-task=4",
             "#SBATCH --time=02:00:00",
-            "#SBATCH --signal=USR1@300",
+            "#SBATCH --signal=B:USR1@300",
             "#SBATCH --requeue",
             "#SBATCH --output=runs/heat-%j.log",
             "#SBATCH --open-mode=append",
@@ -178,7 +202,7 @@ mod tests {
             "arguments=(heat.toml 'time.end=40 step' --output runs/heat)",
             "HALOCLINE=${HALOCLINE:-/opt/halocline}",
             "spare=0",
-            "\"$halocline\" supervise \"${watch[@]}\" -- $launch \"$halocline\" run \"${arguments[@]}\"",
+            "\"$halocline\" supervise \"${watch[@]}\" -- $launch \"$halocline\" run \"${arguments[@]}\" &",
             "    scontrol requeue \"$SLURM_JOB_ID\"",
         ] {
             assert!(script.lines().any(|l| l == line), "{line} in\n{script}");
@@ -204,7 +228,37 @@ mod tests {
         let script = Batch { array: Some(("parameters.kappa".into(), values)), ..batch() }.script(Path::new("h"));
         assert!(script.contains("#SBATCH --array=0-1\n") && script.contains("runs/heat-%A_%a.log"), "{script}");
         assert!(script.contains("values=(0.1 'it'\\''s')\nvalue=${values[$SLURM_ARRAY_TASK_ID]}\n"), "{script}");
-        let arguments = "parameters.kappa=\"$value\" --output runs/heat/parameters.kappa=\"$value\")";
+        let arguments = r#"parameters.kappa="$value" --output runs/heat/parameters.kappa="${value//\//_}")"#;
         assert!(script.contains(arguments), "{script}");
+    }
+
+    #[test]
+    fn without_a_number_of_cores_whole_nodes_are_used() {
+        let script = Batch { cores_per_rank: None, ..batch() }.script(Path::new("h"));
+        assert!(script.contains("#SBATCH --exclusive\n") && !script.contains("#SBATCH --cpus-per-task"), "{script}");
+        assert!(!batch().script(Path::new("h")).contains("#SBATCH --exclusive"));
+    }
+
+    #[test]
+    fn names_are_quoted_and_files_lie_beside_the_run_directory() {
+        let batch = |output: &str| Batch { name: "a b's".into(), output: output.into(), ..batch() };
+        let script = batch("my runs/50%/").script(Path::new("/opt/my programs/h"));
+        for line in [
+            r"#SBATCH --job-name='a b'\''s'",
+            "#SBATCH --output='my runs/50%%-%j.log'",
+            "arguments=(heat.toml 'time.end=40 step' --output 'my runs/50%/')",
+            "HALOCLINE=${HALOCLINE:-'/opt/my programs/h'}",
+        ] {
+            assert!(script.lines().any(|l| l == line), "{line} in\n{script}");
+        }
+        assert_eq!(batch("runs/a/").beside(".sbatch"), Path::new("runs/a.sbatch"));
+        assert_eq!(batch("runs/a/.").beside(".sbatch"), Path::new("runs/a.sbatch"));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(
+            batch(".").beside(".sbatch"),
+            here.with_file_name(format!("{}.sbatch", here.file_name().unwrap().to_str().unwrap()))
+        );
+        let split = Batch { name: "a\nrm".into(), ..batch("b") }.submit(true).unwrap_err();
+        assert_eq!(split.exit_code(), 2);
     }
 }

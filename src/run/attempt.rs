@@ -5,7 +5,6 @@ use super::consensus::{Agreed, Consensus, Decision, Vote};
 use super::control::Control;
 use super::finite::FiniteCheck;
 use super::heartbeat::Heartbeat;
-use super::options::Options;
 use super::ownership::Ownership;
 use super::progress::Progress;
 use super::replication::Replication;
@@ -16,9 +15,10 @@ use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile, SimulatedDuration};
 use crate::engine::{Phase, Simulation};
+use crate::saved::place::Place;
 use crate::saved::replica::MemorySegment;
 use crate::saved::run_directory;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Most steps in one block: the ranks communicate their votes once per block.
@@ -27,7 +27,13 @@ const MAX_BLOCK: u64 = 64;
 /// One attempt of a run, on one rank.
 pub(super) struct Attempt<'a> {
     pub file: &'a JobFile,
-    pub options: &'a Options,
+    /// The run directory, which may be moved during the run.
+    pub dir: PathBuf,
+    /// On rank 0: where the run directory is.
+    pub place: Option<Place>,
+    /// The last step whose output was written, and whether the output of a step was interrupted by an error.
+    pub output_step: Option<u64>,
+    pub torn: bool,
     pub comm: Comm,
     pub simulation: Simulation,
     pub streams: Streams,
@@ -82,10 +88,17 @@ impl Attempt<'_> {
             if let SimulatedDuration::Seconds(_) = self.end
                 && (after.is_nan() || after <= time)
             {
+                // The time is the same on all ranks.
+                self.all_know = true;
                 return Err(setup::no_progress(time, after - time));
             }
             let agreed = self.vote(step)?;
+            let moved = if agreed.requests.moved { self.relocate() } else { Ok(None) };
+            let moved = self.note(moved)?;
             self.write_output(step, agreed.requests.output)?;
+            if let Some(by) = moved {
+                self.stop(step, by, 0)?;
+            }
             self.save_and_stop(step, agreed.requests)?;
             self.replicate_if_due(step, agreed.requests.replica)?;
             if let Decision::Stop(signal) = agreed.decision {
@@ -118,7 +131,9 @@ impl Attempt<'_> {
             self.finite.search(&self.simulation, step);
         }
         let (longest, may_seal) = (self.checkpoints.longest(), self.streams.may_seal());
-        let requests = self.control.as_mut().map_or(Requests::default(), |control| control.poll(longest, may_seal));
+        let mut requests = self.control.as_mut().map_or(Requests::default(), |control| control.poll(longest, may_seal));
+        requests.moved = self.control.as_ref().is_some_and(Control::has_just_looked)
+            && self.place.as_ref().is_some_and(|place| place.change(&self.dir).is_some());
         let vote = self.vote_of_this_rank(requests);
         let agreed = self.consensus.vote(&self.comm, vote);
         self.simulation.timers_mut().record(Phase::Watch, started);
@@ -175,10 +190,23 @@ impl Attempt<'_> {
         if requested || self.streams.are_due(step, time) {
             self.check_before_writing(step)?;
         }
+        self.torn = true;
         let written = self.streams.step(self.simulation.fields(), step, time, requested);
         self.note(written)?;
+        (self.torn, self.output_step) = (false, Some(step));
         self.simulation.timers_mut().record(Phase::Output, started);
         Ok(())
+    }
+
+    /// Writes the output of a step unless that has been done. Collective.
+    pub fn write_missed_output(&mut self, step: u64) -> Result<()> {
+        if self.output_step >= Some(step) { Ok(()) } else { self.write_output(step, false) }
+    }
+
+    /// Waits until the last checkpoint is on disk. Collective.
+    pub fn wait_for_checkpoint(&mut self) -> Result<()> {
+        let written = self.checkpoints.wait();
+        self.note(written)
     }
 
     /// Starts a checkpoint if one is due or requested, then stops if that was requested. Collective.
@@ -251,17 +279,16 @@ impl Attempt<'_> {
     /// Saves the state, waits until it is on disk, and returns the error that ends the attempt. The next attempt continues,
     /// on `ranks` ranks if that is not 0. Collective.
     fn stop(&mut self, step: u64, by: &str, ranks: u32) -> Result<()> {
-        let dir = &self.options.output;
-        let _heartbeat = self.comm.is_root().then(|| Heartbeat::start(dir));
+        let _heartbeat = self.comm.is_root().then(|| Heartbeat::start(&self.dir));
         self.save(step)?;
-        let written = self.checkpoints.wait();
-        self.note(written)?;
+        self.wait_for_checkpoint()?;
+        let dir = &self.dir;
         if ranks > 0 {
             let noted =
                 self.comm.agree(if self.comm.is_root() { run_directory::request_ranks(dir, ranks) } else { Ok(()) });
             self.note(noted)?;
         }
-        Err(Error::stopped(format!("stopped by {by} after step {step}")).remedy(how_to_continue(dir)))
+        Err(Error::stopped(format!("stopped by {by} after step {step}")).remedy(how_to_continue(&self.dir)))
     }
 
     /// Passes on the result of a collective operation, and notes a failure: all ranks know of it.

@@ -6,7 +6,7 @@ use super::consensus::Consensus;
 use super::control::Control;
 use super::deadline::Deadline;
 use super::finite::FiniteCheck;
-use super::inputs::check_inputs;
+use super::input_files::check_inputs;
 use super::job::PreparedJob;
 use super::options::Options;
 use super::ownership::Ownership;
@@ -15,7 +15,8 @@ use super::replication::Replication;
 use super::resume_state::find_resume_state;
 use super::streams::{Streams, check_streams};
 use super::{pictures, report, setup, trace};
-use crate::base::{Error, Result};
+use crate::base::message::message;
+use crate::base::{Error, Result, clock};
 use crate::comm::{Comm, node, thread_warning};
 use crate::config::{Cadence, JobFile, SimulatedDuration};
 use crate::engine::trace::Trace;
@@ -26,11 +27,12 @@ use crate::saved::attempt::{Fence, TimeLevel};
 use crate::saved::checkpoint::{self, CheckpointManager, Origin};
 use crate::saved::ledger::{Entry, Ledger, hash_files};
 use crate::saved::outcome::is_done;
+use crate::saved::place::Place;
 use crate::saved::replica::{MemorySegment, Replicas};
 use crate::saved::signature::secret_key;
 use ed25519_dalek::SigningKey;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// Begins an attempt: of a new run, or of the run in the directory if `options.resume` is set. Collective.
 ///
@@ -41,7 +43,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     let file = job.file();
     let origin = options.trace.then(|| trace::origin(&comm));
     if let (true, Some(warning)) = (comm.is_root(), thread_warning(&comm)) {
-        eprintln!("warning: {warning}");
+        message!("warning: {warning}");
     }
     let dir = &options.output;
     let resumes = options.resume.is_some();
@@ -55,7 +57,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     check_streams(file, &model)?;
     // Other ranks would only repeat it; each reads its own part when the fields are filled.
     let notes = if comm.is_root() && !resumes { check_inputs(file, &model) } else { Ok(vec![]) };
-    comm.agree(notes)?.iter().for_each(|note| eprintln!("note: {note}"));
+    comm.agree(notes)?.iter().for_each(|note| message!("note: {note}"));
 
     let mut simulation = model.compile()?;
     let (clock, state_bytes) = (simulation.fields().declared().clock, simulation.program().bytes_of_state());
@@ -93,7 +95,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     memory.retain(attempt.number, in_memory);
     let replicas = file.replica.is_on().then(|| Replicas::new(&comm, memory.clone(), attempt.number)).transpose()?;
     if let (true, Some(false)) = (comm.is_root(), replicas.as_ref().map(Replicas::has_buddies)) {
-        eprintln!(
+        message!(
             "warning: all ranks share one node: the state in its memory survives the loss of a rank, but not of the node"
         );
     }
@@ -110,7 +112,10 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         .then(|| Control::new(dir, file.checkpoint.wall, file.replica.wall, Deadline::of_job(state_bytes)));
     Ok(Attempt {
         file,
-        options,
+        dir: dir.clone(),
+        place: comm.is_root().then(|| Place::of(dir)),
+        output_step: resumed_from,
+        torn: false,
         comm,
         simulation,
         streams,
@@ -130,9 +135,9 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
 
 fn announce_resume(dir: &Path, step: Option<u64>, in_memory: bool) {
     match (step, in_memory) {
-        (Some(step), true) => eprintln!("resuming from the state after step {step} in the memory of the nodes"),
-        (Some(step), false) => eprintln!("resuming from the checkpoint after step {step}"),
-        (None, _) => eprintln!("{} has no checkpoint: the run starts from the beginning", dir.display()),
+        (Some(step), true) => message!("resuming from the state after step {step} in the memory of the nodes"),
+        (Some(step), false) => message!("resuming from the checkpoint after step {step}"),
+        (None, _) => message!("{} has no checkpoint: the run starts from the beginning", dir.display()),
     }
 }
 
@@ -208,7 +213,7 @@ fn claim(
     };
     let fence = acquisition::reacquire(dir, file, from, seen)?;
     let mut ledger = Ledger::read(dir).unwrap_or_else(|damage| {
-        eprintln!("warning: {}; a new one is started", damage.what());
+        message!("warning: {}; a new one is started", damage.what());
         Ledger::new(dir)
     });
     ledger.sign_with(key);
@@ -225,7 +230,7 @@ fn claim(
         dropped.changed.entry(key.clone()).or_insert_with(|| [was.clone(), String::new()])[1] = is.clone();
     }
     if let Some(earlier) = earlier.filter(|earlier| !earlier.is_empty()) {
-        eprintln!(
+        message!(
             "warning: the run was made by another program, {earlier}; this is {}: results may differ",
             entry.program
         );
@@ -256,10 +261,10 @@ fn report_missing(dir: &Path, ledger: &Ledger, file: &JobFile) {
         let there = segments.iter().rposition(is_there);
         match &segments[there.map_or(0, |last| last + 1)..] {
             [] => {}
-            [one] => eprintln!("warning: {} is missing; its instants are lost", dir.join(one).display()),
+            [one] => message!("warning: {} is missing; its instants are lost", dir.join(one).display()),
             [first, .., last] => {
                 let (first, last) = (dir.join(first), dir.join(last));
-                eprintln!("warning: {} to {} are missing; their instants are lost", first.display(), last.display());
+                message!("warning: {} to {} are missing; their instants are lost", first.display(), last.display());
             }
         }
     }
@@ -276,6 +281,6 @@ fn provenance(comm: &Comm, file: &JobFile) -> Vec<(String, String)> {
         entry("ranks", comm.size().to_string()),
         entry("transport", comm.kind().into()),
         entry("threads", comm.threads().count().to_string()),
-        entry("start", humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()),
+        entry("start", clock::text(SystemTime::now())),
     ]
 }

@@ -2,7 +2,9 @@
 use crate::base::Result;
 use crate::config::Cadence;
 use crate::engine::{Phase, Snapshot, Timers};
+use crate::saved::attempt::Fence;
 use crate::saved::checkpoint::CheckpointManager;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Writes checkpoints in the background while the attempt steps on.
@@ -71,6 +73,20 @@ impl Checkpoints {
     /// As [`Checkpoints::advance`].
     pub fn wait(&mut self) -> Result<()> {
         self.manager.wait()
+    }
+
+    /// Follows the run directory to another name; a checkpoint in progress is given up. Collective.
+    ///
+    /// # Errors
+    /// If the ledger is lost.
+    pub fn move_to(&mut self, dir: &Path, fence: Option<Fence>) -> Result<()> {
+        // A checkpoint of the present step is written again.
+        self.last = None;
+        self.manager.move_to(dir)?;
+        if let Some(fence) = fence {
+            self.manager.fence(move || fence.check());
+        }
+        Ok(())
     }
 
     /// Adds an entry to the ledger of the run, with the hashes of `files`. Collective.

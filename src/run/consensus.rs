@@ -49,7 +49,7 @@ impl Consensus {
     /// vote. Collective.
     pub fn vote(&mut self, comm: &Comm, vote: Vote) -> Agreed {
         let agreed = self.complete();
-        let signal = signals::pending().map_or(0, code);
+        let signal = signals::pending().map_or(0, Signal::urgency);
         let [checkpoint, replica] = vote.rounds;
         let mine = vec![i64::from(vote.not_finite), signal, vote.requests.bits(), -checkpoint, -replica];
         self.pending = Some(comm.begin_reduce(Reduce::Max, mine));
@@ -63,23 +63,10 @@ impl Consensus {
     }
 }
 
-/// A signal as a number; of two signals, the larger number is more urgent.
-fn code(signal: Signal) -> i64 {
-    match signal {
-        Signal::User2 => 0,
-        Signal::User1 => 1,
-        Signal::Interrupt => 2,
-        Signal::Terminate => 3,
-    }
-}
-
 fn agreed(maxima: &[i64]) -> Agreed {
     let decision = match (maxima[0], maxima[1]) {
         (1.., _) => Decision::NotFinite,
-        (_, 3) => Decision::Stop(Signal::Terminate),
-        (_, 2) => Decision::Stop(Signal::Interrupt),
-        (_, 1) => Decision::Stop(Signal::User1),
-        _ => Decision::Continue,
+        (_, urgency) => Signal::of_urgency(urgency).map_or(Decision::Continue, Decision::Stop),
     };
     Agreed { decision, requests: Requests::from_bits(maxima[2]), rounds: [-maxima[3], -maxima[4]] }
 }

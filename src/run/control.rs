@@ -1,11 +1,10 @@
 //! Requests to a run in progress: lines in the file `DIR/control`, signals, wall-time cadences, and the end of the batch job.
 use super::deadline::Deadline;
 use super::requests::Requests;
+use crate::base::message::message;
 use crate::base::signals::{self, Signal};
 use crate::config::WallCadence;
-use crate::saved::{heartbeat, regular_file};
-use std::fs;
-use std::io::{self, ErrorKind, Read};
+use crate::saved::{control, heartbeat};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -31,8 +30,9 @@ impl Timer {
 
 /// Collects requests, on rank 0.
 pub struct Control {
-    path: PathBuf,
+    dir: PathBuf,
     polled: Instant,
+    looked: bool,
     checkpoint: Timer,
     replica: Timer,
     deadline: Option<Deadline>,
@@ -47,8 +47,8 @@ impl Control {
     pub fn new(dir: &Path, checkpoint: WallCadence, replica: WallCadence, deadline: Option<Deadline>) -> Control {
         let last = Instant::now();
         let [checkpoint, replica] = [checkpoint, replica].map(|every| Timer { every, last });
-        let path = dir.join("control");
-        Control { path, polled: last, checkpoint, replica, deadline, unremoved: None, problem: None }
+        let dir = dir.to_path_buf();
+        Control { dir, polled: last, looked: false, checkpoint, replica, deadline, unremoved: None, problem: None }
     }
 
     /// The requests since the last call. Removes the control file after reading it, and gives a heartbeat.
@@ -57,11 +57,10 @@ impl Control {
     /// not produce extra segments: a replica, which seals them, waits until then.
     pub fn poll(&mut self, longest: Option<Duration>, may_seal: bool) -> Requests {
         let mut requests = Requests::default();
-        if self.polled.elapsed() >= INTERVAL {
+        self.looked = self.polled.elapsed() >= INTERVAL;
+        if self.looked {
             self.polled = Instant::now();
-            if let Some(dir) = self.path.parent() {
-                heartbeat::send(dir);
-            }
+            heartbeat::send(&self.dir);
             self.read_file(&mut requests);
         }
         requests.checkpoint |= signals::take(Signal::User2) | self.checkpoint.is_due();
@@ -72,22 +71,33 @@ impl Control {
 
     /// Adds the requests in the control file, and removes it. A file that cannot be read or removed is reported once.
     fn read_file(&mut self, requests: &mut Requests) {
-        let problem = match read(&self.path) {
+        let problem = match control::read(&self.dir) {
             Ok(None) => None,
             Ok(Some(text)) if self.unremoved.as_deref() == Some(&*text) => return,
             Ok(Some(text)) => {
                 text.lines().for_each(|line| requests.add_line(line));
-                let removed = fs::remove_file(&self.path);
+                let removed = control::remove(&self.dir);
                 // Its requests must not count again.
                 self.unremoved = removed.is_err().then_some(text);
-                removed.err().map(|e| format!("cannot remove {} after reading it: {e}", self.path.display()))
+                removed.err()
             }
-            Err(e) => Some(format!("cannot read {}, so its requests are ignored: {e}", self.path.display())),
+            Err(why) => Some(why),
         };
+        let problem = problem.map(|why| format!("{}; write requests to a regular file of this name", why.what()));
         if let Some(problem) = problem.as_ref().filter(|problem| self.problem.as_ref() != Some(problem)) {
-            eprintln!("warning: {problem}");
+            message!("warning: {problem}");
         }
         self.problem = problem;
+    }
+
+    /// True if the last poll has looked into the run directory.
+    pub fn has_just_looked(&self) -> bool {
+        self.looked
+    }
+
+    /// Follows the run directory to another name.
+    pub fn move_to(&mut self, dir: &Path) {
+        self.dir = dir.to_path_buf();
     }
 
     /// Restarts the wall-time interval of checkpoints, when one was started.
@@ -101,25 +111,15 @@ impl Control {
     }
 }
 
-/// Most bytes of a control file that are read.
-const MOST: u64 = 1 << 16;
-
-/// The text of the control file; none if there is none.
-fn read(path: &Path) -> io::Result<Option<String>> {
-    match regular_file::open(path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        file => io::read_to_string(file?.take(MOST)).map(Some),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_file_that_cannot_be_read_or_removed_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, mut requests) = (dir.path().join("control"), Requests::default());
+        let (path, mut requests) = (dir.path().join(control::FILE), Requests::default());
         let mut control = Control::new(dir.path(), WallCadence::Never, WallCadence::Never, None);
         let mut problem = |control: &mut Control| {
             control.read_file(&mut requests);

@@ -48,7 +48,7 @@ fn left_of_job() -> Option<Duration> {
     let variable = |name| std::env::var(name).ok();
     let job = variable("SLURM_JOB_ID")?;
     if let Some(end) = variable("SLURM_JOB_END_TIME").and_then(|end| end.parse().ok()) {
-        return (UNIX_EPOCH + Duration::from_secs(end)).duration_since(SystemTime::now()).ok();
+        return UNIX_EPOCH.checked_add(Duration::from_secs(end))?.duration_since(SystemTime::now()).ok();
     }
     // Older versions of Slurm do not set the variable: ask squeue, and do without a deadline if it fails.
     let answer = Command::new("squeue").args(["-h", "-j", &job, "-o", "%L"]).output().ok()?;
@@ -59,8 +59,9 @@ fn left_of_job() -> Option<Duration> {
 fn parse(text: &str) -> Option<Duration> {
     let (days, rest) = text.split_once('-').unwrap_or(("0", text));
     let digits = rest.split(':').map(|part| part.parse::<u64>().ok()).collect::<Option<Vec<u64>>>()?;
-    let seconds = digits.iter().fold(0, |sum, part| 60 * sum + part);
-    Some(Duration::from_secs(days.parse::<u64>().ok()? * 86400 + seconds)).filter(|_| digits.len() <= 3)
+    let seconds = digits.iter().try_fold(0u64, |sum, part| sum.checked_mul(60)?.checked_add(*part));
+    let seconds = days.parse::<u64>().ok()?.checked_mul(86400)?.checked_add(seconds?)?;
+    Some(Duration::from_secs(seconds)).filter(|_| digits.len() <= 3)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::pictures::{self, Picture};
 use super::report::Report;
 use super::summary::{Seconds, Summary, add_result};
 use super::trace;
+use crate::base::message::{self, message};
 use crate::base::{Kind, Region, Result};
 use crate::comm;
 use crate::config::Cadence;
@@ -17,8 +18,7 @@ use std::time::Instant;
 /// the attempt failed on some ranks only.
 pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -> Result<()> {
     let is_root = attempt.comm.is_root();
-    let dir = &attempt.options.output;
-    let _heartbeat = (is_root && !attempt.ownership.is_lost()).then(|| Heartbeat::start(dir));
+    let _heartbeat = (is_root && !attempt.ownership.is_lost()).then(|| Heartbeat::start(&attempt.dir));
     let wall = (wall - attempt.simulation.timers().of(Phase::Output)).max(1e-9);
     let started = Instant::now();
     let outcome = match outcome {
@@ -40,6 +40,15 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
     if failed && !attempt.all_know {
         return outcome.map(|_| ());
     }
+    let reported = report(&mut attempt, &outcome, wall, started);
+    // An error of the report must not hide the error of the run: a full disk causes both.
+    outcome.and(reported)
+}
+
+/// Seals the output, completes saved states, and writes the summary of the run, which also is printed. Collective.
+fn report(attempt: &mut Attempt, outcome: &Result<String>, wall: f64, started: Instant) -> Result<()> {
+    let (is_root, dir) = (attempt.comm.is_root(), attempt.dir.clone());
+    let failed = outcome.as_ref().is_err_and(|e| e.kind() == Kind::Failure);
     attempt.streams.finish()?;
     let settling = attempt.simulation.timers_mut().record(Phase::Output, started);
     attempt.checkpoints.wait()?;
@@ -53,13 +62,13 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
     let started = attempt.simulation.timers_mut().record_as("diagnostics", Phase::Output, started);
     let state = attempt.simulation.state()?;
     let started = attempt.simulation.timers_mut().record_as("state", Phase::Output, started);
-    let pictures = if outcome.is_ok() { draw(&attempt)? } else { vec![] };
+    let pictures = if outcome.is_ok() { draw(attempt)? } else { vec![] };
     attempt.simulation.timers_mut().record_as("pictures", Phase::Output, started);
     let time = Report::gather(&attempt.comm, attempt.simulation.timers(), attempt.copy_gb_s);
-    let summary = summary(&attempt, &outcome, wall, results, state, time);
-    attempt.comm.agree(if is_root { summary.write(dir) } else { Ok(()) })?;
-    let trace = write_trace(&attempt)?;
-    let files = if is_root { written(&attempt, &pictures) } else { vec![] };
+    let summary = summary(attempt, outcome, wall, results, state, time);
+    attempt.comm.agree(if is_root { summary.write(&dir) } else { Ok(()) })?;
+    let trace = write_trace(attempt)?;
+    let files = if is_root { written(attempt, &pictures) } else { vec![] };
     attempt.checkpoints.add_to_ledger("end", attempt.simulation.steps(), &files)?;
     // The state in memory is removed last, and kept after a failure, when it may be the only one.
     if !outcome.as_ref().is_err_and(|e| e.kind() != Kind::Stopped) {
@@ -68,9 +77,9 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
     if is_root {
         let text = summary.text();
         if failed {
-            eprint!("{text}")
+            message::to_stderr(format_args!("{text}"))
         } else {
-            print!("{text}")
+            message::to_stdout(format_args!("{text}"))
         }
         let files = attempt.file.output.iter().filter(|(_, s)| s.every != Cadence::Never);
         let files = files.map(|(name, _)| dir.join(format!("{name}.h5")));
@@ -79,14 +88,14 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
             .chain(pictures.iter().map(|name| dir.join(name)))
             .chain([dir.join("summary.json")])
         {
-            println!("  {}", path.display());
+            message::to_stdout(format_args!("  {}\n", path.display()));
         }
-        trace.iter().for_each(|line| println!("  {line}"));
+        trace.iter().for_each(|line| message::to_stdout(format_args!("  {line}\n")));
         if outcome.is_ok() {
-            println!("state {}", summary.state);
+            message::to_stdout(format_args!("state {}\n", summary.state));
         }
     }
-    outcome.map(|_| ())
+    Ok(())
 }
 
 fn summary(
@@ -138,7 +147,7 @@ fn summary(
 /// Writes `trace.json` if a trace was recorded, and returns the line that names it. Collective.
 fn write_trace(attempt: &Attempt) -> Result<Option<String>> {
     let Some(trace) = &attempt.simulation.timers().trace else { return Ok(None) };
-    let path = attempt.options.output.join("trace.json");
+    let path = attempt.dir.join("trace.json");
     let full = trace::write(&attempt.comm, trace, &comm::node(), &path)?;
     let until =
         full.map_or(String::new(), |s| format!(", which ends after {s:.3} s: at most {MOST} spans of a rank are kept"));
@@ -152,7 +161,7 @@ fn draw(attempt: &Attempt) -> Result<Vec<String>> {
         let when = format!("step {}", attempt.simulation.steps());
         let cells = store.declared().grids[0].cells();
         let region = attempt.file.output[&stream].region.as_ref().map_or(Region::of(cells), |r| r.within(cells));
-        if pictures::draw(&attempt.comm, store, field, region, &when, &attempt.options.output.join(&name))? {
+        if pictures::draw(&attempt.comm, store, field, region, &when, &attempt.dir.join(&name))? {
             names.push(name);
         }
     }
@@ -169,8 +178,8 @@ fn save_final_state(attempt: &mut Attempt) -> Result<()> {
     match saved {
         Err(e) if !attempt.checkpoints.is_on() && !attempt.ownership.is_lost() => {
             if attempt.comm.is_root() {
-                let dir = attempt.options.output.display();
-                eprintln!("warning: the final state is not saved, so {dir} cannot be extended: {e}");
+                let dir = attempt.dir.display();
+                message!("warning: the final state is not saved, so {dir} cannot be extended: {e}");
             }
             Ok(())
         }
@@ -182,6 +191,7 @@ fn save_final_state(attempt: &mut Attempt) -> Result<()> {
 fn written(attempt: &Attempt, pictures: &[String]) -> Vec<String> {
     let streams = attempt.file.output.keys().flat_map(|name| [format!("{name}.h5"), format!("{name}.xdmf")]);
     let others = pictures.iter().cloned().chain(["summary.json".into()]);
-    let trace = attempt.options.trace.then(|| "trace.json".to_owned());
-    streams.chain(others).chain(trace).filter(|name| attempt.options.output.join(name).is_file()).collect()
+    let traced = attempt.simulation.timers().trace.is_some();
+    let trace = traced.then(|| "trace.json".to_owned());
+    streams.chain(others).chain(trace).filter(|name| attempt.dir.join(name).is_file()).collect()
 }

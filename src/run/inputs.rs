@@ -1,47 +1,50 @@
-//! The check of input files: what can be found out before anything is allocated.
-use crate::base::{Error, Result};
-use crate::config::{JobFile, KeyOrigins};
-use crate::files::input::FieldInput;
-use crate::model::Model;
-use crate::model::field::Initial;
-use toml::Value;
+//! What a rank was started with, to be compared with the other ranks: the job file, the options, the program.
+use super::job::PreparedJob;
+use super::options::Options;
+use crate::comm::Inputs;
+use std::fs::File;
+use std::io::{self, Write};
+use xxhash_rust::xxh3::Xxh3;
 
-/// Opens the files of initial values, and compares their variables with the fields of the model: shapes, units, coordinates,
-/// instants. Reads no values of fields. Returns notes for the user.
-///
-/// # Errors
-/// If a file or variable does not exist, cannot be read, or does not fit its field; the message names the key of the job file.
-pub fn check_inputs(file: &JobFile, model: &Model) -> Result<Vec<String>> {
-    let declared = &model.declared;
-    let mut notes = vec![];
-    for field in &declared.fields {
-        let Initial::File(input) = &field.initial else { continue };
-        let found = FieldInput::open(input, field, &declared.grids[field.grid]);
-        notes.extend(found.map_err(|e| located(file, &input.file, e))?.notes);
+/// The inputs of a run.
+pub(super) fn inputs(job: &PreparedJob, options: &Options) -> Inputs {
+    let Options { ranks, threads, output, force, resume, restart: _, trace } = options;
+    let number = |n: &Option<std::num::NonZeroUsize>| n.map_or("not given".to_owned(), |n| n.to_string());
+    let flag = |given: bool| if given { "given" } else { "not given" }.to_owned();
+    let output = std::path::absolute(output).unwrap_or_else(|_| output.clone());
+    let options = [
+        ("program", program()),
+        ("--ranks", number(ranks)),
+        ("--threads", number(threads)),
+        ("--output", output.display().to_string()),
+        ("--force", flag(*force)),
+        ("--trace", flag(*trace)),
+        ("the run", if resume.is_some() { "resumed" } else { "new" }.to_owned()),
+    ];
+    Inputs::new(options.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(job.file().keys()))
+}
+
+/// The version of this program, its revision, and a hash of its executable file.
+fn program() -> String {
+    let hash = || -> io::Result<u64> {
+        let mut hash = Hash(Xxh3::new());
+        io::copy(&mut File::open(std::env::current_exe()?)?, &mut hash)?;
+        Ok(hash.0.digest())
+    };
+    // A file that cannot be read, or was replaced since, is not compared.
+    let hash = hash().map_or(String::new(), |hash| format!(", hash {hash:016x}"));
+    format!("{} ({}{hash})", env!("CARGO_PKG_VERSION"), option_env!("HALOCLINE_REVISION").unwrap_or("unknown"))
+}
+
+struct Hash(Xxh3);
+
+impl Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
     }
-    Ok(notes)
-}
 
-/// Adds the place of the key whose value is the path of a file to an error about the file.
-fn located(file: &JobFile, path: &str, error: Error) -> Error {
-    match key_of(&Value::Table(file.parameters.clone()), path, "parameters") {
-        Some(key) => located_at(&file.origins, &key, error),
-        None => error,
-    }
-}
-
-fn located_at(origins: &KeyOrigins, key: &str, error: Error) -> Error {
-    origins.error(key, format!("`{key}`: {error}"), "")
-}
-
-/// The dotted path of the first key in a table whose value is this text.
-fn key_of(value: &Value, text: &str, key: &str) -> Option<String> {
-    match value {
-        Value::String(found) => (found == text).then(|| key.to_owned()),
-        Value::Table(table) => table.iter().find_map(|(name, inner)| key_of(inner, text, &format!("{key}.{name}"))),
-        Value::Array(values) => {
-            values.iter().enumerate().find_map(|(i, inner)| key_of(inner, text, &format!("{key}[{i}]")))
-        }
-        _ => None,
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

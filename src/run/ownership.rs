@@ -2,6 +2,7 @@
 use crate::base::Result;
 use crate::comm::Comm;
 use crate::saved::attempt::Fence;
+use std::path::Path;
 
 /// Whether the run directory still belongs to this attempt.
 pub struct Ownership {
@@ -14,6 +15,18 @@ impl Ownership {
     /// Ownership as established by `fence` on rank 0; the other ranks have none.
     pub fn new(fence: Option<Fence>) -> Ownership {
         Ownership { fence, lost: false }
+    }
+
+    /// The fence, on rank 0.
+    pub fn fence(&self) -> Option<&Fence> {
+        self.fence.as_ref()
+    }
+
+    /// Follows the run directory to another name. Returns the fence there, on rank 0.
+    pub fn move_to(&mut self, dir: &Path) -> Option<Fence> {
+        self.fence = self.fence.as_ref().map(|fence| fence.moved(dir));
+        self.lost = false;
+        self.fence.clone()
     }
 
     /// Collective.

@@ -1,4 +1,5 @@
 //! Progress reports of rank 0: a bar on a terminal, a line from time to time in a batch log.
+use crate::base::message::message;
 use crate::config::SimulatedDuration;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -70,7 +71,7 @@ impl Progress {
             }
             None => {
                 let left = self.started.elapsed().as_secs_f64() * (1.0 - done) / (done - self.from).max(1e-9);
-                eprintln!("{line}  {:.0} % done, {left:.0} s left", 100.0 * done);
+                message!("{line}  {:.0} % done, {left:.0} s left", 100.0 * done);
                 self.interval = (2 * self.interval).min(LONGEST);
             }
         }

@@ -3,6 +3,7 @@ use super::attempt::how_to_continue;
 use super::heartbeat::Heartbeat;
 use super::options::Options;
 use crate::base::background;
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::saved::attempt::{AttemptId, last_attempt};
@@ -46,7 +47,7 @@ impl Recovery {
         // Background tasks of the failed attempt may still be writing.
         background::wait_for_all();
         let found = comm.is_root().then(|| {
-            eprintln!("warning: process failure: {} of {} ranks survive and continue", comm.size(), before.ranks);
+            message!("warning: process failure: {} of {} ranks survive and continue", comm.size(), before.ranks);
             // An attempt that has started since counts; an earlier one does not.
             let last = last_attempt(dir).filter(|last| !before.attempt.contains(last));
             // Each attempt removes the summary of the previous one.

@@ -1,5 +1,6 @@
 //! Replication of the state in the memory of the nodes: when it is due, and the seconds that it costs.
 use crate::base::Result;
+use crate::base::message::message;
 use crate::comm::Comm;
 use crate::config::Cadence;
 use crate::engine::{Phase, Snapshot, Timers};
@@ -48,7 +49,7 @@ impl Replication {
         if let Err(why) = kept {
             self.replicas = None;
             if comm.is_root() {
-                eprintln!("warning: the state is no longer kept in memory: {why}");
+                message!("warning: the state is no longer kept in memory: {why}");
             }
         }
         Ok(())

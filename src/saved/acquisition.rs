@@ -3,6 +3,7 @@ use super::attempt::{self, AttemptId, Fence, TimeLevel, last_attempt};
 use super::own_files::{LOCK, OwnFiles};
 use super::regular_file;
 use super::run_directory::{JOB, check_is_a_run, is_a_run};
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use crate::config::JobFile;
 use crate::files::{durable, replace};
@@ -126,7 +127,7 @@ fn remove_control(dir: &Path) -> Result<()> {
     let path = dir.join("control");
     match fs::symlink_metadata(&path) {
         Ok(entry) if !entry.is_dir() => {
-            eprintln!("warning: {} is from before this attempt: its requests are ignored", path.display());
+            message!("warning: {} is from before this attempt: its requests are ignored", path.display());
             durable::remove(&path)
         }
         _ => Ok(()),

@@ -83,6 +83,19 @@ pub struct Fence {
 }
 
 impl Fence {
+    /// Writes the attempt file in another directory, which then belongs to the same attempt.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn begin_in(&self, dir: &Path) -> Result<()> {
+        replace(&dir.join(FILE), |part| fs::write(part, &self.text).map_err(|e| Error::file("write", part, e)))
+    }
+
+    /// The same fence, for the same directory under another name.
+    pub fn moved(&self, dir: &Path) -> Fence {
+        Fence { path: dir.join(FILE), ..self.clone() }
+    }
+
     /// Checks that no other attempt has begun in the run directory.
     ///
     /// # Errors
@@ -90,8 +103,12 @@ impl Fence {
     pub fn check(&self) -> Result<()> {
         match fs::read_to_string(&self.path) {
             Ok(text) if text == self.text => Ok(()),
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file("read", &self.path, e)),
-            _ => {
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                let dir = self.path.parent().unwrap_or(Path::new(".")).display();
+                Err(Error::failure(format!("the run directory {dir} was moved or removed during the run")))
+            }
+            Err(e) => Err(Error::file("read", &self.path, e)),
+            Ok(_) => {
                 let dir = self.path.parent().unwrap_or(Path::new(".")).display();
                 Err(Error::failure(format!("another run has taken over the folder {dir}"))
                     .remedy("this run stops; only one run at a time can write to a folder"))

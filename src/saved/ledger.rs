@@ -107,6 +107,11 @@ impl Ledger {
         self.key = key;
     }
 
+    /// The same ledger, in another directory.
+    pub fn moved(self, dir: &Path) -> Ledger {
+        Ledger { dir: dir.to_path_buf(), ..self }
+    }
+
     /// All lines, the oldest first.
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.lines.iter().map(|(_, entry)| entry)

@@ -131,7 +131,7 @@ fn jobs_that_are_cut_short_go_on_by_themselves() {
     // What Slurm sends before the time limit.
     cluster.until("checkpoint", || checkpoints(&output) > 0);
     cluster.ask("scancel", &["--signal=USR1", &job]);
-    cluster.until("second attempt", || cluster.logs().contains("life 1 ended with 75: queued again"));
+    cluster.until("second attempt", || cluster.logs().contains("attempt 1 ended with 75: queued again"));
     cluster.until("going on", || cluster.logs().contains("resuming from the checkpoint after step"));
     // A rank dies: the run goes on within the job.
     let saved = checkpoints(&output);

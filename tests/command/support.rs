@@ -5,6 +5,7 @@ mod environment;
 mod jobs;
 #[path = "../mpirun/mod.rs"]
 pub mod mpirun;
+pub mod preload;
 mod processes;
 mod ranks;
 mod results;

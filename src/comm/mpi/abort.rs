@@ -1,4 +1,5 @@
 //! Ending all processes of an MPI job.
+use crate::base::message::message;
 use crate::comm::failure::{Aborted, Failure};
 use mpi::ffi::*;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Prints why this rank has failed, and ends the job on all ranks.
 pub(in crate::comm) fn abort_job(rank: usize, Failure { code, message }: Failure) -> ! {
-    eprintln!("error: {}", Aborted { rank, code, message });
+    message!("error: {}", Aborted { rank, code, message });
     wait_until_read(std::io::stderr());
     abort(code)
 }

@@ -1,4 +1,5 @@
 //! [`Hosts`]: the hosts that the attempts of a run may use, some of them spare.
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use std::num::NonZeroUsize;
 use std::process::{Command, Stdio};
@@ -33,7 +34,7 @@ impl Hosts {
         let of = |is: bool| self.names.iter().zip(&up).filter(move |(_, up)| **up == is).map(|(n, _)| n.as_str());
         let down: Vec<&str> = of(false).collect();
         if !down.is_empty() {
-            eprintln!("supervise: no answer from {}", down.join(", "));
+            message!("supervise: no answer from {}", down.join(", "));
         }
         let mut chosen: Vec<String> = of(true).map(str::to_owned).collect();
         chosen.sort_by_key(|host| !previous.contains(host));

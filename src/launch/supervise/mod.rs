@@ -4,4 +4,4 @@ mod supervisor;
 mod watchdog;
 
 pub use hosts::Hosts;
-pub use supervisor::Supervisor;
+pub use supervisor::{HOSTS, RANKS, Supervisor};

@@ -28,6 +28,11 @@ impl Watchdog {
         Watchdog { output, limit, polled: Instant::now(), last, since: Instant::now(), is_set_up: false }
     }
 
+    /// True if the attempt has given a heartbeat, in the run directory.
+    pub fn has_seen_a_run(&self) -> bool {
+        self.is_set_up
+    }
+
     /// True if there was no heartbeat for too long.
     pub fn has_expired(&mut self) -> bool {
         if self.polled.elapsed() >= INTERVAL.min(self.limit) {

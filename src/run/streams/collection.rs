@@ -84,6 +84,11 @@ impl Streams {
         std::mem::take(&mut self.0).into_iter().try_for_each(OutputStream::finish)
     }
 
+    /// Follows the run directory to another name.
+    pub fn move_to(&mut self, dir: &Path) {
+        self.0.iter_mut().for_each(|stream| stream.move_to(dir));
+    }
+
     /// Leaves the files of all streams alone, without closing them.
     pub fn forget(&mut self) {
         std::mem::forget(std::mem::take(&mut self.0));

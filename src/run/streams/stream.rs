@@ -203,6 +203,11 @@ impl OutputStream {
         self.file.is_ripe()
     }
 
+    /// Follows the run directory to another name.
+    pub fn move_to(&mut self, dir: &Path) {
+        self.file.move_to(dir);
+    }
+
     /// Seals the instants written so far: they survive a kill. Collective.
     ///
     /// # Errors

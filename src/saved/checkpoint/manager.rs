@@ -300,6 +300,33 @@ impl CheckpointManager {
         Ok(())
     }
 
+    /// Follows the directory to another name; a pending checkpoint is given up. Collective.
+    ///
+    /// # Errors
+    /// If the background task that held the ledger has failed, and it cannot be read again.
+    pub(crate) fn move_to(&mut self, dir: &Path) -> Result<()> {
+        let pending = self.pending.take();
+        let part = pending
+            .as_ref()
+            .and_then(|(pending, _)| pending.part.file_name().map(|name| store::folder(dir).join(name)));
+        match pending.map(|(_, phase)| phase) {
+            // What a task has failed in does not matter: the checkpoint is written again.
+            Some(Phase::Writing(work)) => drop(work.finish()),
+            Some(Phase::Reading(work, _)) => drop(work.finish()),
+            Some(Phase::Naming(Some(work))) => self.ledger = work.finish().ok(),
+            Some(Phase::Naming(None)) | None => {}
+        }
+        part.iter().for_each(|part| self.discard(part));
+        self.dir = dir.to_path_buf();
+        let ledger = match (self.comm.is_root(), self.ledger.take()) {
+            (false, _) => Ok(None),
+            (true, Some(ledger)) => Ok(Some(ledger.moved(dir))),
+            (true, None) => Ledger::read(dir).map(Some),
+        };
+        self.ledger = self.comm.agree(ledger)?;
+        Ok(())
+    }
+
     /// Adds a line with other files of the run to the ledger, after waiting for a pending checkpoint.
     ///
     /// # Errors

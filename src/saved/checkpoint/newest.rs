@@ -2,6 +2,7 @@
 use super::file::Checkpoint;
 use super::known::Known;
 use super::store::{folder, list, path, share};
+use crate::base::message::message;
 use crate::base::{Error, Kind, Result};
 use crate::comm::Comm;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub fn newest(comm: &Comm, dir: &Path) -> Result<Option<Checkpoint>> {
             Err(damage) => damage,
         };
         if comm.is_root() {
-            eprintln!("warning: {}; the checkpoint before is taken", damage.what());
+            message!("warning: {}; the checkpoint before is taken", damage.what());
         }
     }
     match paths.len() {

@@ -3,6 +3,7 @@
 use super::memory_segment::MemorySegment;
 use super::shard::{self, Manifest};
 use crate::base::hyperslab::{ContiguousRuns, Selection};
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::engine::Saved;
@@ -74,7 +75,7 @@ fn newest_whole(comm: &Comm, held: &[Held]) -> Option<TimeLevel> {
             let step = time_level.step;
             // Limited, because the number of ranks is read from a file.
             let missing: Vec<usize> = (0..ranks).filter(|rank| !there.contains(rank)).take(100).collect();
-            eprintln!(
+            message!(
                 "warning: of the state after step {step} in the memory of nodes, the shards of ranks {missing:?} are lost"
             );
         }
@@ -121,7 +122,7 @@ fn at_hand(
     }
     if comm.is_root() {
         for (node, path) in &damaged {
-            eprintln!("warning: {} on node {node} is not what was written; another copy is taken", path.display());
+            message!("warning: {} on node {node} is not what was written; another copy is taken", path.display());
         }
     }
     Err(damaged)

@@ -152,7 +152,8 @@ impl Running {
         self.until(&path.display().to_string(), |_| path.exists());
     }
 
-    fn printed(&self) -> String {
+    /// The output so far.
+    pub fn printed(&self) -> String {
         let read = |name| fs::read(self.run.folder.path().join(name)).unwrap_or_default();
         String::from_utf8_lossy(&[read("out"), read("err")].concat()).into_owned()
     }
