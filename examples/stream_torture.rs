@@ -40,6 +40,7 @@ fn axis(name: &str, n: usize) -> Axis {
         unit: "m".into(),
         cf_axis: name.chars().next().map(|c| c.to_ascii_uppercase()),
         standard_name: None,
+        attributes: vec![],
         values: (0..n).map(|i| i as f64 + 0.5).collect(),
     }
 }
@@ -59,6 +60,7 @@ fn layout() -> Layout {
         axes: vec![axis("z", SHAPE[0]), axis("y", SHAPE[1]), axis("x", SHAPE[2])],
         variables: vec![variable("single", ElementType::F32), variable("double", ElementType::F64)],
         provenance: vec![("process".into(), std::process::id().to_string())],
+        ..Layout::default()
     }
 }
 

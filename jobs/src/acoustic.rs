@@ -3,7 +3,7 @@
 //! Leapfrog in time, order 2 to 8 in space. Receivers are an output stream with `points`.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
-use halocline::model::Op;
+use halocline::model::{Direction, Op};
 use halocline::prelude::*;
 use halocline_kernels::central::Central;
 use halocline_kernels::wave::{AbsorbingLeapfrog, Energy, Leapfrog, ricker, stable_step, taper};
@@ -99,6 +99,7 @@ where
     check_resolution(p, &grid)?;
     let place = checks::position("source", &p.source, &grid)?;
 
+    model.axis(Z).direction(Direction::Down).standard_name("depth").long_name("depth");
     let pressure = model.field::<R>("pressure").unit("Pa").boundary(Boundary::Value(0.0)).build()?;
     let rate = model.field::<R>("rate").long_name("rate of change of the pressure").unit("Pa s-1").hidden().build()?;
     let c = model.field::<R>("speed").long_name("speed of sound").unit("m s-1").hidden().initial(speed).build()?;

@@ -15,6 +15,7 @@ mod region;
 pub(crate) mod regular_file;
 pub mod signals;
 pub(crate) mod stored_type;
+pub mod unit;
 
 pub use array::Array;
 pub(crate) use array::Lines;

@@ -1,5 +1,6 @@
 //! Checks a TOML table against the schema of its Rust type, before serde deserialises it. The first key that is unknown,
 //! missing, of the wrong type or out of range is reported with its value, range, unit and line.
+use super::date::ReferenceDate;
 use super::duration::{Cadence, SimulatedDuration, WallCadence, WallTime};
 use super::origins::{KeyOrigins, shown};
 use super::schema::{KeySchema, ValueSchema};
@@ -57,6 +58,11 @@ fn check(value: &Value, schema: &ValueSchema, key: &str, unit: &str, origins: &K
             Ok(()) => Ok(()),
             Err(why) => wrong(&why),
         },
+        (ValueSchema::Time(format), Value::Datetime(date)) if format == "date" => match time(format, &date.to_string())
+        {
+            Ok(()) => Ok(()),
+            Err(why) => wrong(&why),
+        },
         (ValueSchema::Choice(names), Value::String(text)) if names.iter().any(|(name, _)| name == text) => Ok(()),
         (ValueSchema::Choice(names), Value::String(text)) => match nearest(text, names.iter().map(|(name, _)| &**name))
         {
@@ -86,6 +92,7 @@ fn check(value: &Value, schema: &ValueSchema, key: &str, unit: &str, origins: &K
 
 fn time(format: &str, text: &str) -> Result<(), String> {
     match format {
+        "date" => text.parse::<ReferenceDate>().map(drop),
         "duration" => text.parse::<SimulatedDuration>().map(drop),
         "cadence" => text.parse::<Cadence>().map(drop),
         "wall-cadence" => text.parse::<WallCadence>().map(drop),

@@ -28,7 +28,7 @@ pub struct JobFile {
     pub job: String,
     /// the number of cells and their positions
     pub grid: GridSection,
-    /// when the run ends
+    /// when the run begins and ends
     pub time: TimeSection,
     /// the job's own parameters: see `halocline describe JOB`
     #[serde(default)]
@@ -221,15 +221,17 @@ mod tests {
             origin in [-1.0..=0.0f64, -1.0..=0.0, -1.0..=0.0], periodic: Option<[bool; 3]>, ranks in option::of([1usize..9, 1..9, 1..9]),
             end in prop_oneof![any::<u64>().prop_map(SimulatedDuration::Steps), (0.0..1e20f64).prop_map(SimulatedDuration::Seconds)],
             numbers in collection::btree_map("[a-zκ .]{1,6}", any::<i64>(), 0..4), texts in collection::btree_map("[A-Z]{1,6}", any::<String>(), 0..4),
+            start in option::of(select(vec!["2000-01-01", "1850-06-30 12:00:00.5"])),
             double: bool, fuse in option::of(1usize..99), check_every in cadence(), save in cadence(),
             streams in collection::vec(("[a-z][a-z0-9_-]{0,5}", stream()), 0..4),
         ) -> JobFile {
+            let start = start.map(|date| date.parse().expect("a date"));
             let legal = |name: &String| !["job", "summary"].contains(&name.as_str());
             let numbers = numbers.into_iter().map(|(key, n)| (key, toml::Value::Integer(n)));
             JobFile {
                 job,
                 grid: GridSection { kind: GridKind::Box, cells, length: length.map(|l| l + 1.0), origin, periodic },
-                time: TimeSection { end },
+                time: TimeSection { start, end },
                 parameters: numbers.chain(texts.into_iter().map(|(key, t)| (key, toml::Value::String(t)))).collect(),
                 engine: EngineSection {
                     element: if double { ElementType::F64 } else { ElementType::F32 },

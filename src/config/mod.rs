@@ -7,6 +7,7 @@ mod axes;
 mod changes;
 mod check;
 mod consistency;
+mod date;
 mod duration;
 mod element;
 mod job_file;
@@ -17,6 +18,7 @@ mod schema;
 mod sections;
 mod suggestion;
 
+pub use date::ReferenceDate;
 pub use duration::{Cadence, SimulatedDuration, WallCadence, WallTime};
 pub use job_file::{JobFile, WRITTEN_BY};
 pub use origins::KeyOrigins;

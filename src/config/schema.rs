@@ -15,7 +15,7 @@ pub enum ValueSchema {
     Number(Bounds),
     /// Any string.
     Text,
-    /// A string with a number and a unit, of the format `duration`, `cadence`, `wall` or `wall-cadence`.
+    /// A string with a number and a unit, of the format `duration`, `cadence`, `wall` or `wall-cadence`, or a `date`.
     Time(String),
     /// One of these strings, each with its description.
     Choice(Vec<(String, String)>),
@@ -72,6 +72,7 @@ impl ValueSchema {
             ValueSchema::Whole(_) => "whole number".into(),
             ValueSchema::Number(_) => "number".into(),
             ValueSchema::Text => "string".into(),
+            ValueSchema::Time(format) if format == "date" => "date".into(),
             ValueSchema::Time(_) => "time".into(),
             ValueSchema::Choice(_) => "choice".into(),
             ValueSchema::List(items, count) => {
@@ -111,6 +112,7 @@ impl fmt::Display for ValueSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ValueSchema::Flag => f.write_str("true or false"),
+            ValueSchema::Time(format) if format == "date" => f.write_str("a date such as \"2000-01-31\""),
             ValueSchema::Time(format) if format == "duration" => f.write_str("a time such as \"40 step\" or \"5 day\""),
             ValueSchema::Time(format) if format == "cadence" => {
                 f.write_str("\"never\" or a time such as \"10 step\" or \"6 h\"")
@@ -212,7 +214,9 @@ fn read(schema: &Json) -> ValueSchema {
         Some("integer") => ValueSchema::Whole(numbers().within_integer(schema.get("format").and_then(Json::as_str))),
         Some("number") => ValueSchema::Number(numbers()),
         Some("string") => match schema.get("format").and_then(Json::as_str) {
-            Some(format @ ("duration" | "cadence" | "wall" | "wall-cadence")) => ValueSchema::Time(format.into()),
+            Some(format @ ("date" | "duration" | "cadence" | "wall" | "wall-cadence")) => {
+                ValueSchema::Time(format.into())
+            }
             _ => ValueSchema::Text,
         },
         Some("array") => match schema.get("items") {

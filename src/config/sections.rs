@@ -1,6 +1,7 @@
 //! The sections of a job file. `halocline describe` prints the doc comments of the fields; a unit stands in brackets at the end.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 
+use super::date::ReferenceDate;
 use super::duration::{Cadence, SimulatedDuration, WallCadence, WallTime};
 use super::{axes, element};
 use crate::base::Region;
@@ -44,10 +45,14 @@ pub enum GridKind {
     Box,
 }
 
-/// `[time]`: when the run ends.
+/// `[time]`: when the run begins and ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimeSection {
+    /// the date at which the time is 0, such as "2000-01-31" or "2000-01-31 18:30:00"; output files then count seconds since
+    /// this date
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<ReferenceDate>,
     /// when the run ends, such as "40 step" or "5 day"
     pub end: SimulatedDuration,
 }

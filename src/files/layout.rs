@@ -1,5 +1,6 @@
 //! The layout of a stream: axes, variables, provenance.
 use crate::base::{Error, Result};
+use crate::config::ReferenceDate;
 use halocline_kernels::ElementType;
 
 /// A spatial (or other) dimension with its coordinate.
@@ -15,6 +16,8 @@ pub struct Axis {
     pub cf_axis: Option<char>,
     /// CF standard name, such as `longitude`.
     pub standard_name: Option<String>,
+    /// Further attributes: names and values.
+    pub attributes: Vec<(String, String)>,
     /// The coordinate of every cell, in `unit`.
     pub values: Vec<f64>,
 }
@@ -43,6 +46,10 @@ pub struct Layout {
     pub name: String,
     /// Title, one line.
     pub title: String,
+    /// The program that made the values: the attribute `source`.
+    pub source: String,
+    /// The date of time 0, if the simulation has one.
+    pub reference_date: Option<ReferenceDate>,
     /// The axes of all variables.
     pub axes: Vec<Axis>,
     /// The variables.
@@ -56,6 +63,11 @@ impl Layout {
     /// The shape of one instant of a variable.
     pub fn shape(&self, variable: &Variable) -> Vec<usize> {
         variable.axes.iter().map(|&a| self.axes[a].values.len()).collect()
+    }
+
+    /// The unit of the time coordinate.
+    pub(super) fn time_unit(&self) -> String {
+        self.reference_date.map_or("s".into(), |date| date.units())
     }
 
     /// Bytes of one instant of all variables.

@@ -1,6 +1,7 @@
 //! The contents that all files of a stream share: coordinates, scales, units, names, provenance.
 use super::hdf5::{self, Storage};
 use super::layout::{Axis, Layout, Variable};
+use crate::base::unit::udunits;
 use halocline_kernels::ElementType;
 use std::path::Path;
 
@@ -23,12 +24,19 @@ pub(super) fn create(
     let file = hdf5::create(path)?;
     hdf5::put_text(&file, "Conventions", "CF-1.11")?;
     hdf5::put_text(&file, "title", &layout.title)?;
+    if !layout.source.is_empty() {
+        hdf5::put_text(&file, "source", &layout.source)?;
+    }
+    hdf5::put_text(
+        &file,
+        "history",
+        "written by halocline; the group provenance says when, where and by which revision",
+    )?;
     if let Some(comment) = comment {
         hdf5::put_text(&file, "comment", comment)?;
     }
     let time = hdf5::dataset(&file, "time", ElementType::F64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
-    describe(&time, "time since the start of the simulation", "s")?;
-    hdf5::put_text(&time, "axis", "T")?;
+    describe_time(&time, layout)?;
     hdf5::make_scale(&time, "time")?;
     let step = hdf5::dataset(&file, "step", ElementType::I64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
     describe(&step, "number of the time step", "1")?;
@@ -141,6 +149,7 @@ fn coordinate(file: &hdf5::Group, axis: &Axis) -> hdf5::Result<hdf5::Dataset> {
     if let Some(letter) = axis.cf_axis {
         hdf5::put_text(&data, "axis", letter.encode_utf8(&mut [0; 4]))?;
     }
+    axis.attributes.iter().try_for_each(|(name, value)| hdf5::put_text(&data, name, value))?;
     hdf5::make_scale(&data, &axis.name)?;
     let bytes: Vec<u8> = axis.values.iter().flat_map(|v| v.to_ne_bytes()).collect();
     hdf5::write(&data, &[(vec![0], vec![axis.values.len()])], &bytes, false)?;
@@ -151,7 +160,19 @@ fn describe(data: &hdf5::Dataset, long_name: &str, unit: &str) -> hdf5::Result<(
     if !long_name.is_empty() {
         hdf5::put_text(data, "long_name", long_name)?;
     }
-    hdf5::put_text(data, "units", if unit.is_empty() { "1" } else { unit })
+    // Programs check the units of fields when they are declared.
+    hdf5::put_text(data, "units", &udunits(unit).unwrap_or_else(|_| unit.into()))
+}
+
+/// Describes the time coordinate. CF knows no time without a date; without one, the time is in plain seconds.
+fn describe_time(time: &hdf5::Dataset, layout: &Layout) -> hdf5::Result<()> {
+    describe(time, "time since the start of the simulation", &layout.time_unit())?;
+    hdf5::put_text(time, "standard_name", "time")?;
+    hdf5::put_text(time, "axis", "T")?;
+    if let Some(date) = layout.reference_date {
+        hdf5::put_text(time, "calendar", date.calendar())?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

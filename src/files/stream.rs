@@ -30,14 +30,15 @@ enum Open {
 /// # fn main() -> halocline::Result<()> {
 /// let x = Axis {
 ///     name: "x".into(), long_name: "distance".into(), unit: "m".into(),
-///     cf_axis: Some('X'), standard_name: None, values: vec![0.5, 1.5, 2.5],
+///     cf_axis: Some('X'), standard_name: None, attributes: vec![], values: vec![0.5, 1.5, 2.5],
 /// };
 /// let temperature = Variable {
 ///     name: "temperature".into(), long_name: "temperature".into(), unit: "K".into(),
 ///     element: halocline_kernels::ElementType::F64, axes: vec![0], attributes: vec![],
 /// };
 /// let layout = Layout {
-///     name: "fields".into(), title: "a rod".into(), axes: vec![x], variables: vec![temperature], provenance: vec![],
+///     name: "fields".into(), title: "a rod".into(), axes: vec![x], variables: vec![temperature],
+///     ..Layout::default()
 /// };
 /// let dir = tempfile::tempdir().unwrap();
 /// let mut stream = Stream::create(&Comm::alone(), dir.path(), layout, Seal::default())?;

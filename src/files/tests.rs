@@ -14,6 +14,7 @@ fn axis(name: &str, n: usize) -> Axis {
         unit: "m".into(),
         cf_axis: name.chars().next().map(|c| c.to_ascii_uppercase()),
         standard_name: None,
+        attributes: vec![],
         values: (0..n).map(|i| i as f64 + 0.5).collect(),
     }
 }
@@ -43,6 +44,7 @@ fn layout() -> Layout {
             variable("mean", ElementType::F64, &[]),
         ],
         provenance: vec![("host".into(), "node1".into())],
+        ..Layout::default()
     }
 }
 

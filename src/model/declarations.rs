@@ -1,6 +1,7 @@
 //! The declarations of a model, as plain data with index ids. They contain no cells of fields, and threads may share
 //! them.
 use crate::base::Error;
+use crate::model::axis::AxisDescription;
 use crate::model::condition::Condition;
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{Grid, Location};
@@ -68,6 +69,8 @@ pub(crate) struct Declarations {
     /// The identity of the model, which all its handles contain.
     pub(crate) id: ModelId,
     pub(crate) grids: Vec<Grid>,
+    /// The axes of the first grid in output files.
+    pub(crate) axes: [AxisDescription; 3],
     /// The process grid; the one with the lowest cost if `None`.
     pub(crate) dims: Option<[usize; 3]>,
     pub(crate) instructions: InstructionSet,
@@ -102,6 +105,7 @@ impl Declarations {
         Declarations {
             id: ModelId::new(),
             grids: vec![],
+            axes: AxisDescription::defaults(),
             dims: None,
             instructions: InstructionSet::best(),
             fuse: None,

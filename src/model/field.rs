@@ -81,6 +81,8 @@ pub struct FieldDeclaration {
     pub name: String,
     /// A descriptive name.
     pub long_name: String,
+    /// The CF standard name, if the model declares one.
+    pub standard_name: Option<String>,
     /// The unit, as in UDUNITS (`K`, `m s-1`); `1` for a field without unit.
     pub unit: String,
     /// The element type.

@@ -1,6 +1,6 @@
 //! The builder of a field.
 use crate::base::index_transform::SignedAxis;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, unit};
 use crate::model::boundary::Boundary;
 use crate::model::builder::Model;
 use crate::model::field::{At, FieldDeclaration, Initial};
@@ -58,6 +58,7 @@ impl<'m, T: Element> FieldBuilder<'m, T> {
         let declaration = FieldDeclaration {
             name: name.into(),
             long_name: name.replace('_', " "),
+            standard_name: None,
             unit: "1".into(),
             element: T::TYPE,
             location: Location::Center,
@@ -78,7 +79,7 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
         FieldBuilder { model: self.model, declaration: self.declaration, of: PhantomData }
     }
 
-    /// Sets the unit, as in UDUNITS: `K`, `m s-1`. The default is `1`.
+    /// Sets the unit, as in UDUNITS: `K`, `m s-1`. The default is `1`. Output files spell `m²` as `m2`.
     pub fn unit(mut self, unit: &str) -> Self {
         self.declaration.unit = unit.into();
         self
@@ -87,6 +88,12 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
     /// Sets a descriptive name. The default is the name with spaces for underscores.
     pub fn long_name(mut self, name: &str) -> Self {
         self.declaration.long_name = name.into();
+        self
+    }
+
+    /// Sets the CF standard name, such as `sea_water_potential_temperature`. The default is none.
+    pub fn standard_name(mut self, name: &str) -> Self {
+        self.declaration.standard_name = Some(name.into());
         self
     }
 
@@ -153,7 +160,8 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
     /// Adds the field to the model and returns its handle for kernels.
     ///
     /// # Errors
-    /// If the name is taken or has characters other than letters, digits and `_`, or the grid does not belong to the
+    /// If the name is taken, does not begin with a letter or has characters other than letters, digits and `_`, if the
+    /// unit or the standard name has characters that UDUNITS or CF does not allow, or if the grid does not belong to the
     /// model.
     pub fn build(self) -> Result<Field<T>> {
         self.add()
@@ -168,8 +176,19 @@ impl Model {
     /// Adds a declared field and returns its handle.
     pub(crate) fn add_field<T, L, M>(&mut self, declaration: FieldDeclaration) -> Result<Field<T, L, M>> {
         let name = &declaration.name;
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err(Error::input(format!("`{name}` is not a valid field name")).remedy("use letters, digits and _"));
+        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !starts || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Err(Error::input(format!("`{name}` is not a valid field name"))
+                .remedy("use letters, digits and _, beginning with a letter"));
+        }
+        unit::udunits(&declaration.unit).map_err(|why| Error::input(format!("field `{name}`: {why}")))?;
+        let is_standard = |text: &String| {
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == ' ')
+        };
+        if let Some(standard) = declaration.standard_name.as_ref().filter(|text| !is_standard(text)) {
+            return Err(Error::input(format!("field `{name}`: `{standard}` is not a CF standard name"))
+                .remedy("standard names have lower-case letters, digits and _: see cfconventions.org"));
         }
         if self.declared.fields.iter().any(|d| d.name == *name) {
             return Err(Error::input(format!("the field `{name}` is declared twice")));

@@ -2,6 +2,7 @@
 //! module allocates no field and sends no message.
 pub(crate) mod argument;
 pub(crate) mod assignment;
+pub(crate) mod axis;
 pub mod boundary;
 pub(crate) mod builder;
 pub(crate) mod condition;
@@ -21,6 +22,7 @@ pub(crate) mod stage;
 
 pub use argument::{Bound, Handle, Handles, Target, Targets};
 pub use assignment::Settable;
+pub use axis::{AxisDescription, Direction};
 pub use boundary::{Boundary, Point};
 pub use builder::Model;
 pub use condition::Condition;

@@ -36,6 +36,15 @@ pub fn model(job: &PreparedJob, comm: Comm) -> Result<Model> {
             "give it in steps, such as \"40 step\"",
         ));
     }
+    if let Some(start) = file.time.start
+        && model.declared.clock == Clock::Steps
+    {
+        return Err(file.origins.error(
+            "time.start",
+            format!("`time.start` is {start}, but the job `{}` has no time, only steps", file.job),
+            "remove `time.start`",
+        ));
+    }
     crate::program::check(&model)?;
     Ok(model)
 }

@@ -1,6 +1,7 @@
 //! What other people's programs make of our files: ncdump here, since every cluster has it.
 mod support;
 use halocline::config::JobFile;
+use halocline::model::Direction;
 use halocline::prelude::*;
 use halocline::{jobs, run};
 use std::num::NonZeroUsize;
@@ -35,8 +36,8 @@ fn every_job_names_its_dimensions_and_units() {
         run(Threads(2), &file, &output).ends().state();
         for stream in streams(&file) {
             let Some(text) = ncdump(&["-h"], &output.join(format!("{stream}.h5"))) else { return };
-            has(&text, &["time:units = \"s\" ;", "time:axis = \"T\" ;", ":Conventions = \"CF-1.11\" ;"]);
-            assert!(text.contains("time = UNLIMITED ; // ("), "{job}, {stream}: {text}");
+            has(&text, &[":Conventions = \"CF-1.11\" ;", &format!(":source = \"halocline {VERSION}, job {job}\" ;")]);
+            assert!(text.contains(" = UNLIMITED ; // ("), "{job}, {stream}: {text}");
             // Every variable has a unit and a meaning; and each names dimensions that have coordinates.
             for variable in text.lines().filter_map(|line| line.strip_suffix(") ;")?.split_once('(')) {
                 let name = variable.0.rsplit(' ').next().expect("a name");
@@ -68,6 +69,93 @@ fn numbers_arrive() {
     assert_eq!(numbers, 5 * 20 * 22 * 26, "the packed file stands alone");
 }
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[test]
+fn time_counts_from_the_reference_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = |job: &str, keys: &[&str]| {
+        let output = folder.path().join("run");
+        let _ = std::fs::remove_dir_all(&output);
+        run(Threads(2), &support::smoke(job), &output).with_all(keys.iter().copied()).ends().state();
+        ncdump(&["-h"], &output.join("fields.h5"))
+    };
+    for (date, units, calendar) in [
+        ("2000-01-01", "2000-01-01 00:00:00", "standard"),
+        ("1850-06-30T12:00-01:30", "1850-06-30 13:30:00", "standard"),
+        ("0001-01-01 00:00:30.5", "0001-01-01 00:00:30.5", "proleptic_gregorian"),
+    ] {
+        let Some(text) = header("diffusion", &[&format!("time.start={date}")]) else { return };
+        has(
+            &text,
+            &[
+                &format!("time:units = \"seconds since {units}\" ;"),
+                &format!("time:calendar = \"{calendar}\" ;"),
+                "time:standard_name = \"time\" ;",
+                "time:axis = \"T\" ;",
+                "z:axis = \"Z\" ;",
+                "z:positive = \"up\" ;",
+                "x:axis = \"X\" ;",
+                "x:standard_name = \"projection_x_coordinate\" ;",
+            ],
+        );
+    }
+    let text = header("acoustic", &[]).expect("ncdump is there");
+    has(
+        &text,
+        &["z:positive = \"down\" ;", "z:standard_name = \"depth\" ;", "z:long_name = \"depth of cell centres\" ;"],
+    );
+    // A unit that UDUNITS spells otherwise.
+    let text = header("diffusion", &["parameters.unit=m² s⁻¹"]).expect("ncdump is there");
+    has(&text, &["temperature:units = \"m2 s-1\" ;"]);
+}
+
+#[test]
+fn a_start_without_a_date_or_a_time_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("run");
+    for (job, start, texts) in [
+        ("diffusion", "2001-02-29", ["`time.start` = \"2001-02-29\": must be a date", "such as \"2000-01-31\""]),
+        ("diffusion", "5 day", ["`time.start` = \"5 day\": must be a date", "such as \"2000-01-31\""]),
+        ("poisson", "2000-01-01", ["`time.start` is 2000-01-01, but the job `poisson` has no time", "remove"]),
+    ] {
+        run(Threads(1), &support::smoke(job), &output).with(format!("time.start={start}")).ends().fails(2, &texts);
+        assert!(!output.exists());
+    }
+}
+
+/// The files of all jobs, also packed, pass the checker of the CF conventions.
+#[test]
+fn the_compliance_checker_finds_no_error() {
+    if !support::works("compliance-checker", "--version") {
+        return skipped("the CF compliance checker", "there is no compliance-checker (pip install compliance-checker)");
+    }
+    for (job, file) in smokes() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("run");
+        let fields = JobFile::read(&file, &[]).unwrap().output;
+        let every = fields["fields"].every;
+        let mean = format!("output.mean={{every=\"{every}\", reduce=\"mean\"}}");
+        run(Threads(2), &file, &output).with(mean).ends().state();
+        let packed = Command::new(env!("CARGO_BIN_EXE_halocline")).arg("pack").arg(&output).output().unwrap();
+        assert!(packed.status.success());
+        let mut names = streams(&file);
+        names.push("mean".into());
+        for stream in names.iter().flat_map(|name| [name.clone(), format!("{name}.packed")]) {
+            // The conventions ask for names in `.nc`.
+            let path = output.join(format!("{stream}.nc"));
+            std::os::unix::fs::symlink(output.join(format!("{stream}.h5")), &path).unwrap();
+            let checked = Command::new("compliance-checker")
+                .args(["--test", "cf:1.11", "--criteria", "lenient"])
+                .arg(&path)
+                .output()
+                .unwrap();
+            let report = String::from_utf8_lossy(&checked.stdout);
+            assert!(checked.status.success(), "{job}, {stream}: {report}");
+        }
+    }
+}
+
 /// A job whose fields lie in cell centres and on faces.
 struct Staggered;
 
@@ -92,7 +180,8 @@ impl Job for Staggered {
     type Parameters = NoParameters;
 
     fn build<R: Real>(_: &NoParameters, model: &mut Model) -> Result<()> {
-        let p = model.field::<R>("pressure").unit("Pa").initial(|at| at.x).build()?;
+        let p = model.field::<R>("pressure").standard_name("air_pressure").unit("Pa").initial(|at| at.x).build()?;
+        model.axis(Y).direction(Direction::Up).standard_name("height");
         let _u = model.field::<R>("u").unit("m s-1").location(Location::FaceX).initial(|at| at.x).build()?;
         let _v = model.field::<R>("v").unit("m s-1").location(Location::FaceY).initial(|at| at.y).build()?;
         model.every_step(|s| {
@@ -125,6 +214,11 @@ fn staggered_fields_and_points_have_coordinates_of_their_own() {
         &[
             "double pressure(time, y, x) ;",
             "double u(time, y, x_face) ;",
+            "pressure:standard_name = \"air_pressure\" ;",
+            "y:standard_name = \"height\" ;",
+            "y:axis = \"Z\" ;",
+            "y_face:positive = \"up\" ;",
+            "time:units = \"s\" ;",
             "double v(time, y_face, x) ;",
             "u:units = \"m s-1\" ;",
             "x = 0.5, 1.5, 2.5, 3.5, 4.5, 5.5 ;",

@@ -132,6 +132,7 @@ fn hdf5_files_are_read_in_boxes() {
         unit: "m".into(),
         cf_axis: None,
         standard_name: None,
+        attributes: vec![],
         values: (0..n).map(|i| i as f64).collect(),
     };
     let wind = Variable {
@@ -148,6 +149,7 @@ fn hdf5_files_are_read_in_boxes() {
         axes: vec![axis("y", 2), axis("x", 3)],
         variables: vec![wind],
         provenance: vec![],
+        ..Layout::default()
     };
     let mut stream = Stream::create(&Comm::alone(), dir.path(), layout, Seal::default()).unwrap();
     for step in 0..2 {

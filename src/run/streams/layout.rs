@@ -5,6 +5,7 @@ use crate::config::{Reduction, StreamElement, StreamSection};
 use crate::files::{Axis, Variable};
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{AXES, Grid, Location};
+use crate::model::{AxisDescription, Direction};
 use halocline_kernels::ElementType;
 
 /// The values behind one variable of the file.
@@ -20,6 +21,7 @@ pub struct Column {
 /// The axes, the variables and the columns of a stream. A complex field becomes two variables.
 pub fn layout(
     grid: &Grid,
+    descriptions: &[AxisDescription; 3],
     declarations: &[FieldDeclaration],
     cells: &Cells,
     section: &StreamSection,
@@ -27,7 +29,7 @@ pub fn layout(
     let (mut axes, mut variables, mut columns) = (vec![], vec![], vec![]);
     for field in chosen(section, declarations) {
         let d = &declarations[field];
-        let own = axes_of(grid, d.location, cells, section, &mut axes);
+        let own = axes_of((grid, descriptions), d.location, cells, section, &mut axes);
         let real = if d.element.size() / d.element.parts() == 4 { ElementType::F32 } else { ElementType::F64 };
         let element = match section.element {
             StreamElement::Same => real,
@@ -39,6 +41,9 @@ pub fn layout(
             let suffix = if is_real { "" } else { ["_re", "_im"][part] };
             let what = if is_real { "" } else { [", real part", ", imaginary part"][part] };
             let mut attributes = vec![];
+            if let Some(name) = d.standard_name.as_ref().filter(|_| is_real) {
+                attributes.push(("standard_name".into(), name.clone()));
+            }
             if section.reduce != Reduction::Instant {
                 attributes.push(("cell_methods".into(), format!("time: {}", cell_method(section.reduce))));
             }
@@ -76,7 +81,13 @@ fn cell_method(reduce: Reduction) -> &'static str {
 }
 
 /// Adds the axes of a field to `all`, the axes of the file, and returns their indices there.
-fn axes_of(grid: &Grid, location: Location, cells: &Cells, section: &StreamSection, all: &mut Vec<Axis>) -> Vec<usize> {
+fn axes_of(
+    (grid, descriptions): (&Grid, &[AxisDescription; 3]),
+    location: Location,
+    cells: &Cells,
+    section: &StreamSection,
+    all: &mut Vec<Axis>,
+) -> Vec<usize> {
     let own = match cells {
         Cells::Points(points) => {
             let places = section.points.iter().flatten().map(|p| format!("{p:?}")).collect::<Vec<_>>().join(" ");
@@ -88,10 +99,13 @@ fn axes_of(grid: &Grid, location: Location, cells: &Cells, section: &StreamSecti
                 unit: String::new(),
                 cf_axis: None,
                 standard_name: None,
+                attributes: vec![],
                 values,
             }]
         }
-        Cells::Region(region, kept) => kept.iter().map(|&a| axis(grid, a, location, region)).collect(),
+        Cells::Region(region, kept) => {
+            kept.iter().map(|&a| axis(grid, &descriptions[a], a, location, region)).collect()
+        }
     };
     own.into_iter()
         .map(|axis| {
@@ -104,16 +118,27 @@ fn axes_of(grid: &Grid, location: Location, cells: &Cells, section: &StreamSecti
 }
 
 /// The axis `a` of a field at `location`, over the cells of a region.
-fn axis(grid: &Grid, a: usize, location: Location, region: &Region) -> Axis {
+fn axis(grid: &Grid, description: &AxisDescription, a: usize, location: Location, region: &Region) -> Axis {
     let on_faces = location.is_low(a);
     let name = AXES[a];
     let block = grid.block(0);
+    let (letter, positive) = match description.direction {
+        Direction::X => ('X', None),
+        Direction::Y => ('Y', None),
+        Direction::Up => ('Z', Some("up")),
+        Direction::Down => ('Z', Some("down")),
+    };
     Axis {
         name: if on_faces { format!("{name}_face") } else { name.into() },
-        long_name: format!("{name} of {}", if on_faces { "lower cell faces" } else { "cell centres" }),
+        long_name: format!(
+            "{} of {}",
+            description.long_name,
+            if on_faces { "lower cell faces" } else { "cell centres" }
+        ),
         unit: "m".into(),
-        cf_axis: Some(["Z", "Y", "X"][a].chars().next().unwrap_or('X')),
-        standard_name: None,
+        cf_axis: Some(letter),
+        standard_name: description.standard_name.clone(),
+        attributes: positive.map(|to| ("positive".into(), to.into())).into_iter().collect(),
         values: (region.low[a]..region.high[a]).map(|i| block.coordinate(a, i, location)).collect(),
     }
 }

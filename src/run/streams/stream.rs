@@ -45,11 +45,14 @@ impl OutputStream {
         let section = &job.output[name];
         let grid = &store.declared().grids[0];
         let cells = Cells::of(section, grid);
-        let (axes, variables, columns) = layout(grid, &store.declared().fields, &cells, section);
+        let (axes, variables, columns) =
+            layout(grid, &store.declared().axes, &store.declared().fields, &cells, section);
         let names = variables.iter().map(|v| v.name.clone()).collect();
         let layout = Layout {
             name: name.into(),
             title: format!("{}, stream {name}", job.job),
+            source: format!("halocline {}, job {}", env!("CARGO_PKG_VERSION"), job.job),
+            reference_date: job.time.start,
             axes,
             variables,
             provenance: provenance.to_vec(),
