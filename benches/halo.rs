@@ -1,20 +1,20 @@
-//! The halo exchange alone, beside the bare messages of as many bytes between the same ranks, and a copy of those bytes:
+//! The halo exchange alone, compared with plain messages and with copies of as many bytes between the same ranks:
 //! `cargo bench --bench halo -- [ranks=2] [n=32,128,256] [rounds=15] [direct=8192]` on in-process ranks; under a launcher
-//! (`mpirun -n 2 target/release/deps/halo-…`) the ranks are MPI's, and plain `MPI_Isend` and `MPI_Irecv` compete, too.
-//! `direct` says from how many bytes on planes are not packed.
+//! (`mpirun -n 2 target/release/deps/halo-…`) the ranks are MPI's, and plain `MPI_Isend` and `MPI_Irecv` are timed too.
+//! `direct` is the minimum number of bytes of a plane that is not packed.
 //!
 //! n³ doubles a rank, a star of radius 1: cut along z, as the framework would, at first periodic along z alone, where
-//! messages are all there is to do; then periodic without x (rows wrap around by themselves as kernels write them) and with
-//! it; then cut along x, whose faces are the dearest. The step is a stage that writes a field and one that reads it, neither
-//! of which computes anything. A plain timing loop: contenders take turns; medians and bests of rounds.
+//! an exchange is messages only; then periodic along z and y, and along all axes; then cut along x, whose faces are not
+//! contiguous. A step is a stage that writes a field and a stage that reads it; neither computes anything. The contenders take
+//! turns; the output is the median and the minimum over rounds.
 use halocline::comm::Launch;
 use halocline::prelude::*;
 use std::time::Instant;
 
-/// One that is timed: a name and the work of one exchange.
+/// A contender: its name, and a function that performs one exchange.
 type Contender<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
-/// A step that is nothing but the exchange of a field's halo.
+/// Makes a simulation whose step is the exchange of a field's halo and nothing else.
 fn exchange(
     comm: &Comm,
     grid: Grid,
@@ -35,7 +35,7 @@ fn exchange(
     model.compile()
 }
 
-/// Bytes to (and from) each rank that has cells next to this one's.
+/// Returns the adjacent ranks, and the bytes sent to each of them and received from it.
 fn peers(run: &Simulation, n: usize, extent: &Extent) -> Vec<(usize, usize)> {
     let (me, size) = (run.comm().rank(), run.comm().size());
     let cut = (0..3).find(|&a| run.domain().is_some_and(|d| d.dims[a] > 1) && extent.below[a] > 0);
@@ -47,7 +47,7 @@ fn peers(run: &Simulation, n: usize, extent: &Extent) -> Vec<(usize, usize)> {
     }
 }
 
-/// Messages without a framework.
+/// Returns the contender that calls MPI directly.
 #[cfg(feature = "mpi")]
 fn bare_mpi<'a>(comm: &Comm, peers: &[(usize, usize)]) -> Option<Contender<'a>> {
     use mpi::ffi::*;
@@ -57,7 +57,7 @@ fn bare_mpi<'a>(comm: &Comm, peers: &[(usize, usize)]) -> Option<Contender<'a>> 
         peers.iter().map(|&(r, bytes)| (r as i32, vec![1; bytes], vec![0; bytes])).collect();
     let work = move || {
         let mut requests = Vec::with_capacity(2 * buffers.len());
-        // SAFETY: the buffers live, and nobody looks at them, until all requests are done.
+        // SAFETY: the buffers outlive all requests and are not accessed until these are complete.
         unsafe {
             for (peer, sent, received) in &mut buffers {
                 for receives in [true, false] {
@@ -89,9 +89,9 @@ fn compete(
     extent: Extent,
     (rounds, direct): (usize, Option<usize>),
 ) -> Result<()> {
-    // An axis along which nothing is read has walls: beyond them, nothing has to be filled.
+    // Axes along which nothing is read are bounded: their halos need not be filled.
     let periodic = extent.below.map(|depth| depth > 0);
-    // As many cells for every rank, side by side along the axis that is cut.
+    // Every rank has the same number of cells, in a row along the axis that is cut.
     let mut cells = [n; 3];
     cells[dims.map_or(0, |d| (0..3).find(|&a| d[a] > 1).unwrap_or(0))] *= comm.size();
     let grid = Grid::new(cells).periodic(periodic);
@@ -116,7 +116,7 @@ fn compete(
     contenders.push(("copy", Box::new(|| to.copy_from_slice(std::hint::black_box(&from)))));
 
     let mut times = vec![vec![]; contenders.len()];
-    // The same on every rank, though clocks differ.
+    // All ranks must do the same number of rounds, although their clocks differ.
     let repeat = (1 << 22) / (n * n * 8) + 4;
     for round in 0..=rounds {
         for ((_, work), times) in contenders.iter_mut().zip(&mut times) {

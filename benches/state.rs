@@ -1,4 +1,4 @@
-//! How fast the state hash reads: `cargo bench --bench state`, in GB/s of one core, beside a plain sum of the same words.
+//! The speed of the state hash in GB/s on one core, compared with a plain sum of the same words: `cargo bench --bench state`.
 use halocline::engine::state_hash::FieldHash;
 use halocline_kernels::ElementType;
 use std::hint::black_box;

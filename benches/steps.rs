@@ -1,9 +1,9 @@
-//! The speed of whole time steps beside copies of as many bytes, and beside a plain C loop where `gcc` is there:
+//! The speed of whole time steps, compared with copies of as many bytes and, if `gcc` is installed, with a plain C loop:
 //! `cargo bench --bench steps -- [heat64] [heat32] [gray-scott] [wave8] [n=128,256,512] [threads=1,2] [rounds=9] [alone]`.
 //!
-//! A plain timing loop rather than a harness: contenders take turns, round after round, so that a noisy minute hits all
-//! of them; what is reported are medians and, since noise only ever slows down, the best. A step moves at least every
-//! field that it reads and every field that it writes once; the copies move as many bytes, half of them each way.
+//! The contenders take turns in every round, so that a disturbance affects all of them. The output is the median and,
+//! because noise only slows down, the minimum. A step must read every input field and write every output field at least once;
+//! the copies read half as many bytes and write the other half.
 use halocline::comm::{Threads, ranks};
 use halocline::prelude::*;
 use halocline_kernels::diffusion::Ftcs;
@@ -11,18 +11,18 @@ use halocline_kernels::gray_scott::{GrayScott, Rates};
 use halocline_kernels::wave::Leapfrog;
 use std::time::Instant;
 
-/// A copy's share of one thread.
+/// The part of a copy that one thread does.
 const PIECE: usize = 1 << 15;
-/// Each measurement lasts at least so long, in seconds.
+/// The minimum duration of a measurement in seconds.
 const LEAST: f64 = 0.03;
 
-/// Memory for the copies, in words of 8 bytes.
+/// The memory of the copies, in words of 8 bytes.
 struct Stream {
     from: Vec<u64>,
     to: Vec<u64>,
 }
 
-/// Memory in huge pages where the system gives them, as the framework has it: for everyone the same.
+/// Asks for huge pages, as the framework does for its own arrays.
 fn filled<T: Copy>(n: usize, value: T) -> Vec<T> {
     let mut all = Vec::with_capacity(n);
     #[cfg(target_os = "linux")]
@@ -52,7 +52,7 @@ impl Stream {
     }
 }
 
-/// Copies with stores that go past the caches.
+/// Copies with non-temporal stores.
 #[cfg(target_arch = "x86_64")]
 fn stream(from: &[u64], to: &mut [u64]) {
     use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
@@ -95,13 +95,13 @@ fn in_c<T>(name: &std::ffi::CStr) -> Option<HeatInC<T>> {
     Some(unsafe { std::mem::transmute_copy::<*mut libc::c_void, HeatInC<T>>(&symbol) })
 }
 
-/// One that is timed: a name, and a number of steps (or of copies).
+/// A contender: its name, and a function that does a number of steps or copies.
 struct Contender<'a> {
     name: &'static str,
     run: Box<dyn FnMut(u64) + 'a>,
 }
 
-/// Takes turns, and prints a line for each: median and best time of a step; the first is what the others are compared to.
+/// Times the contenders in turns and prints a line for each: median and minimum time of a step, relative to the first one.
 fn compete(title: &str, cells: f64, bytes: f64, rounds: usize, mut all: Vec<Contender<'_>>, alone: bool) {
     all.truncate(if alone { 1 } else { all.len() });
     let steps: Vec<u64> = all
@@ -110,7 +110,7 @@ fn compete(title: &str, cells: f64, bytes: f64, rounds: usize, mut all: Vec<Cont
             (c.run)(2); // caches, pages and exchanges are warm after it
             let start = Instant::now();
             (c.run)(2);
-            // Even, so that two arrays that take turns do so fairly.
+            // An even number, so that two arrays that are swapped each step are used equally often.
             2 * (LEAST / start.elapsed().as_secs_f64()).ceil().max(1.0) as u64
         })
         .collect();
@@ -128,7 +128,7 @@ fn compete(title: &str, cells: f64, bytes: f64, rounds: usize, mut all: Vec<Cont
         t
     };
     for (c, times) in all.iter().zip(times) {
-        // Round by round, so that a slow round is slow for both.
+        // The ratio is taken within a round, so that a slow round affects both times.
         let ratios = sorted(times.iter().zip(&ours).map(|(theirs, ours)| theirs / ours).collect());
         let times = sorted(times);
         let (median, best) = (times[rounds / 2], times[0]);
@@ -146,13 +146,13 @@ fn compete(title: &str, cells: f64, bytes: f64, rounds: usize, mut all: Vec<Cont
     }
 }
 
-/// What is asked for on the command line.
+/// The options of the command line.
 struct Ask {
     cases: Vec<String>,
     sizes: Vec<usize>,
     threads: Vec<usize>,
     rounds: usize,
-    /// Without contenders, for a profiler.
+    /// True to run without contenders, for a profiler.
     alone: bool,
 }
 
@@ -182,7 +182,7 @@ fn simulation(comm: &Comm, n: usize, design: impl FnOnce(&mut Model) -> Result<(
     design(&mut model).and_then(|()| model.compile()).expect("a model that compiles")
 }
 
-/// Copies beside a simulation that reads and writes `bytes` in a step.
+/// Returns the copies of `bytes` bytes, as many as a step of the simulation reads and writes.
 fn beside<'a>(comm: &'a Comm, run: &'a mut Simulation, stream: &'a mut Stream) -> Vec<Contender<'a>> {
     let stream = std::rc::Rc::new(std::cell::RefCell::new(stream));
     let copies = |past: bool| {

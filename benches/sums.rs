@@ -1,12 +1,11 @@
-//! The cost of exact sums beside that of plain ones over the same arrays: `cargo bench --bench sums`.
+//! The cost of exact sums, compared with plain sums over the same arrays: `cargo bench --bench sums`.
 //!
-//! A plain timing loop rather than a harness: the four take turns, so that a noisy minute hits all of them, and what is
-//! reported is the ratio of medians.
+//! The four contenders take turns, so that a disturbance affects all of them. The output is the ratio of medians.
 use halocline::engine::sums::{ArgExtreme, ExactSum};
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Floating sum in 32 lanes: what a compiler makes of a plain loop when it may reorder.
+/// A floating-point sum in 32 lanes, as a compiler vectorises a plain loop if it may reorder additions.
 #[inline(always)]
 fn lanes(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [0.0; 32];
@@ -28,7 +27,7 @@ fn plain_dot(a: &[f64], b: &[f64]) -> f64 {
     lanes(a, b, |a, b| a * b)
 }
 
-/// What is timed, over one array or a pair.
+/// A contender: a function of one array or of a pair.
 type Run<'a> = &'a mut dyn FnMut(&[f64], &[f64]);
 
 fn main() {

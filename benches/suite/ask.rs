@@ -1,4 +1,4 @@
-//! What is asked for on the command line.
+//! The options of the command line.
 use crate::cases::{CASES, Case};
 
 pub struct Ask {
@@ -8,11 +8,11 @@ pub struct Ask {
     pub quick: bool,
     pub threads: usize,
     pub rounds: usize,
-    /// A measurement lasts at least so many seconds.
+    /// The minimum duration of a measurement in seconds.
     pub least: f64,
     /// Name of the machine in the results.
     pub machine: Option<String>,
-    /// Where results go.
+    /// The folder of the results.
     pub out: Option<String>,
 }
 
@@ -55,14 +55,14 @@ impl Ask {
         self.cases.is_empty() || self.cases.iter().any(|c| c == case.name)
     }
 
-    /// `only=halocline,c` also takes those whose first word it is; the copies always take part.
+    /// True if `only=` names the program or its first word, as in `only=halocline,c`; the copies always take part.
     pub fn wants_rival(&self, name: &str) -> bool {
         let name = name.to_lowercase();
         let first = name.split([' ', ',']).next().expect("a name");
         self.rivals.is_empty() || self.rivals.iter().any(|r| *r == name || r == first)
     }
 
-    /// The size that was given, if one was.
+    /// The size given on the command line, if any.
     pub fn given(&self, case: &Case) -> Option<usize> {
         let given = |name: &str| self.sizes.iter().rev().find(|(c, _)| c == name).map(|&(_, n)| n);
         given(case.name).or_else(|| given(""))

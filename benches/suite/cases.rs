@@ -1,16 +1,16 @@
-//! What is computed, how much memory must move for it at least, and who takes part.
+//! The cases: what is computed, the minimum memory traffic, and the programs that are compared.
 
 pub struct Case {
     pub name: &'static str,
     pub title: &'static str,
-    /// Cells along an axis, unless something else is asked for.
+    /// The default number of cells along an axis.
     pub n: usize,
-    /// The same for a quick look.
+    /// The default number of cells of a quick run.
     pub quick: usize,
     pub axes: u32,
-    /// Bytes that a pass over all cells moves at least, for each cell: what it reads and what it writes, once.
+    /// The minimum memory traffic of a pass in bytes per cell: every input is read once, every output written once.
     pub bytes: f64,
-    /// Bytes of a cell in all arrays that halocline has.
+    /// Bytes per cell of all arrays of halocline.
     pub memory: f64,
     pub tolerance: f64,
     pub rivals: &'static [Rival],
@@ -22,12 +22,12 @@ impl Case {
     }
 }
 
-/// A program that takes part, with its variants: what it calls them, and what the table does.
+/// A program that is compared, with its variants: their names in the program and in the table.
 pub struct Rival {
     pub program: Program,
-    /// Bytes of a cell in all its arrays.
+    /// Bytes per cell of all its arrays.
     pub memory: f64,
-    /// Not periodic: only what edges do not reach is compared.
+    /// True for a program without periodic boundaries: only the cells that the edges do not affect are compared.
     pub edges_differ: bool,
     pub variants: &'static [(&'static str, &'static str)],
 }

@@ -1,4 +1,4 @@
-//! A case: everyone is started, checked against halocline, and measured in turns.
+//! A case: all programs are started, checked against halocline, and measured in turns.
 use crate::ask::Ask;
 use crate::cases::{Case, Program};
 use crate::ours::{self, Ours};
@@ -14,7 +14,7 @@ pub enum Kind {
     Tool,
 }
 
-/// One that is measured, and its times: seconds of a step, or of a copy of as many bytes, round by round.
+/// A contender and its times: seconds per step, or per copy of as many bytes, for each round.
 pub struct Line {
     pub name: String,
     pub kind: Kind,
@@ -25,7 +25,7 @@ pub struct Outcome {
     pub case: &'static Case,
     pub n: usize,
     pub lines: Vec<Line>,
-    /// Who could not take part, and why.
+    /// The programs that were left out, with the reasons.
     pub notes: Vec<String>,
 }
 
@@ -44,14 +44,14 @@ struct Contender {
 /// Steps of a check, and of the shortest measurement: a multiple of what any engine fuses.
 const CHECKED: u64 = 4;
 const LEAST: u64 = 12;
-/// Threads of the one before may still spin for a moment.
+/// The pause between contenders, since threads of the previous one may still spin.
 const PAUSE: Duration = Duration::from_millis(30);
 
 fn seconds(how: &mut How, programs: &mut [Running], steps: u64) -> Result<f64, String> {
     match how {
         How::Ours(ours) => {
             ours.settle();
-            ours.advance(2); // awake and warm, as the others are
+            ours.advance(2); // warm-up, as for the other programs
             let start = Instant::now();
             ours.advance(steps);
             Ok(start.elapsed().as_secs_f64())
@@ -60,7 +60,7 @@ fn seconds(how: &mut How, programs: &mut [Running], steps: u64) -> Result<f64, S
     }
 }
 
-/// Memory that is free, in bytes.
+/// Returns the free memory in bytes.
 fn available() -> f64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
@@ -68,18 +68,18 @@ fn available() -> f64 {
     kilobytes.map_or(f64::INFINITY, |k| k * 1024.0)
 }
 
-/// Most that may be used of it.
+/// The largest part of it that may be used.
 const USABLE: f64 = 0.85;
-/// Most that copies use, in MB.
+/// The maximum memory of the copies in MB.
 const COPIES: f64 = 1024.0;
 
-fn room(bytes: f64) -> Result<(), String> {
+fn fits(bytes: f64) -> Result<(), String> {
     let (need, free) = (bytes * 1.05 / 1e9, available() / 1e9);
     let full = || format!("it needs {need:.1} GB of memory beside the others, {free:.1} are free");
     if need > USABLE * free { Err(full()) } else { Ok(()) }
 }
 
-/// The size that was asked for, or the usual one, or the largest at which all fit into memory together.
+/// Returns the size given on the command line, or else the default size, or the largest size at which all programs fit into memory.
 fn size(case: &Case, ask: &Ask, notes: &mut Vec<String>) -> usize {
     if let Some(n) = ask.given(case) {
         return n;
@@ -117,11 +117,11 @@ pub fn contest(case: &'static Case, comm: &Comm, ask: &Ask) -> Outcome {
     };
     let cells = case.cells(n);
 
-    if let Err(why) = room(case.memory * cells * ours::WAYS.len() as f64) {
+    if let Err(why) = fits(case.memory * cells * ours::WAYS.len() as f64) {
         notes.push(format!("the case is left out: {why}"));
         return Outcome { case, n, lines: vec![], notes };
     }
-    // What all others are compared to; without one of ours, the first of them.
+    // The reference: halocline, or without it the first program.
     let mut truth: Option<(&str, [f64; 2])> = None;
     for (name, mut ours) in ours::all(case.name, comm, n, ask) {
         ours.advance(CHECKED);
@@ -133,7 +133,7 @@ pub fn contest(case: &'static Case, comm: &Comm, ask: &Ask) -> Outcome {
         add(&mut contenders, name, Kind::Ours, How::Ours(Box::new(ours)));
     }
 
-    // Copies of as many bytes, or of a part of them where that is too much.
+    // Copies of as many bytes, or of fewer if memory is short.
     let megabytes = (case.bytes * cells / f64::from(1 << 20)).ceil().clamp(1.0, COPIES);
     let factor = case.bytes * cells / (megabytes * f64::from(1 << 20));
     match Running::start(Program::C("copies"), &format!("{megabytes}"), 0, ask.threads) {
@@ -151,7 +151,7 @@ pub fn contest(case: &'static Case, comm: &Comm, ask: &Ask) -> Outcome {
         let Some((_, label)) = variants.first() else { continue };
         let kind = if matches!(rival.program, Program::C(_)) { Kind::C } else { Kind::Tool };
         let started =
-            room(rival.memory * cells).and_then(|()| Running::start(rival.program, case.name, n, ask.threads));
+            fits(rival.memory * cells).and_then(|()| Running::start(rival.program, case.name, n, ask.threads));
         let mut program = match started {
             Ok(program) => program,
             Err(why) => {
@@ -179,15 +179,15 @@ pub fn contest(case: &'static Case, comm: &Comm, ask: &Ask) -> Outcome {
         programs.push(program);
     }
 
-    // How many steps fill the time of a measurement.
+    // The number of steps of a measurement.
     for c in &mut contenders {
         let Ok(once) = seconds(&mut c.how, &mut programs, LEAST) else { continue };
         let times = (ask.least / once).ceil().max(1.0) as u64;
-        // Conjugate gradients must not converge.
+        // Conjugate gradients must not converge during a measurement.
         c.steps = LEAST * if case.name == "cg" { times.min(8) } else { times };
     }
     for round in 0..ask.rounds {
-        // Another one begins each time.
+        // Each round begins with another contender.
         for i in 0..contenders.len() {
             let i = (i + round) % contenders.len();
             let c = &mut contenders[i];
@@ -198,7 +198,7 @@ pub fn contest(case: &'static Case, comm: &Comm, ask: &Ask) -> Outcome {
             }
         }
     }
-    // One that broke off cannot be compared.
+    // A program that failed cannot be compared.
     let all = contenders.into_iter().map(|c| c.line);
     Outcome { case, n, lines: all.filter(|l| l.times.len() == ask.rounds).collect(), notes }
 }

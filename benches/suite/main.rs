@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         outcome.notes.iter().for_each(|note| println!("- {note}"));
         outcomes.push(outcome);
     }
-    // A quick look is not for keeps.
+    // The results of a quick run are not saved.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let usual = if ask.quick { rival::workshop() } else { root.join("benches/results") };
     let folder = ask.out.as_ref().map_or(usual, PathBuf::from);

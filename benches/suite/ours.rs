@@ -7,14 +7,14 @@ use halocline_kernels::gray_scott::{GrayScott, Rates};
 use halocline_kernels::linear::{Axpy, Descend, NegativeLaplacian};
 use halocline_kernels::wave::Leapfrog;
 
-/// A name, and what is set in the model.
+/// A way to run halocline: its name, and the function that sets it in the model.
 type Way = (&'static str, fn(&mut Model));
 
-/// The ways in which halocline itself takes part: as it comes, with as many steps fused as the engine finds best, and with
-/// one step at a time, as everyone else.
+/// The ways to run halocline: with the default number of fused steps, which the engine measures, and with one step at a time,
+/// as in the other programs.
 pub const WAYS: &[Way] = &[("halocline", |_| ()), ("halocline, one step", |model| model.fuse(1))];
 
-/// A weighted sum for checks, as in `rivals/rival.h`: of the whole box, and of what edges cannot reach in a few steps.
+/// A weighted sum for checks, as in `rivals/rival.h`: of the whole box, and of the cells that the edges do not affect in a few steps.
 #[derive(Default)]
 pub struct Checks {
     all: Vec<(f64, Reduction)>,
@@ -53,7 +53,7 @@ impl Ours {
         self.run.advance(steps).expect("a step");
     }
 
-    /// Lets the engine find out how many steps are best done at a time.
+    /// Runs until the engine has chosen the number of fused steps.
     pub fn settle(&mut self) {
         while !self.run.is_settled() {
             self.advance(8);
@@ -68,7 +68,7 @@ impl Ours {
     }
 }
 
-/// Rows, columns and planes of a bump that every rival can compute to the last bit.
+/// Factors along the axes of an initial bump that all programs compute to the last bit.
 fn bump(at: At, [nz, ny, nx]: [usize; 3]) -> f64 {
     let parabola = |i: usize, n: usize, axis: usize| {
         if n == 1 {
@@ -194,11 +194,11 @@ fn staggered(model: &mut Model) -> Result<Checks> {
 /// The poisson job's schedule, grounded; a step is an iteration, and it does not stop.
 fn conjugate_gradients(model: &mut Model) -> Result<Checks> {
     let n = model.grid().cells();
-    let walls = Boundary::Value(0.0);
-    let phi = model.field::<f64>("phi").boundary(walls.clone()).build()?;
+    let grounded = Boundary::Value(0.0);
+    let phi = model.field::<f64>("phi").boundary(grounded.clone()).build()?;
     let charge = model.field::<f64>("charge").initial(move |at| bump(at, n)).build()?;
     let r = model.field::<f64>("residual").build()?;
-    let d = model.field::<f64>("direction").boundary(walls).build()?;
+    let d = model.field::<f64>("direction").boundary(grounded).build()?;
     let image = model.field::<f64>("image").build()?;
     let minus_one = model.scalar("minus_one", -1.0);
     let [rr, rr_before, curvature, alpha, beta] =
@@ -218,7 +218,7 @@ fn conjugate_gradients(model: &mut Model) -> Result<Checks> {
     Ok(checks(model, &[(1.0, phi)]))
 }
 
-/// The models of all ways, one for each.
+/// Returns a model for each way.
 pub fn all(case: &str, comm: &Comm, n: usize, ask: &Ask) -> Vec<(&'static str, Ours)> {
     let wanted = WAYS.iter().filter(|(name, _)| ask.wants_rival(name));
     wanted.map(|&(name, set)| (name, Ours::new(case, comm, n, set))).collect()

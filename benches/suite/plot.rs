@@ -1,4 +1,4 @@
-//! A picture of all outcomes: a panel for each case, a bar for each contender, as parts of the streamed copy.
+//! A picture of all results: a panel for each case and a bar for each contender, relative to the streamed copy.
 use crate::contest::{Kind, Outcome};
 use crate::report::{median, ratio};
 use plotters::prelude::*;
@@ -9,7 +9,7 @@ use std::path::Path;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 const WIDTH: u32 = 1200;
-/// Where bars begin and where they end if they are as long as the longest.
+/// The positions at which bars begin and at which the longest bar ends.
 const LEFT: i32 = 230;
 const RIGHT: i32 = 1010;
 const BAR: i32 = 26;
@@ -63,7 +63,7 @@ fn draw(pixels: &mut [u8], height: u32, title: &str, panels: &[&Outcome]) -> Dra
         let cells = outcome.case.cells(outcome.n);
         let speed = |times: &[f64]| cells / median(times.iter().copied()) * 1e-9;
         let copy = outcome.streamed_copy();
-        // As parts of the streamed copy if there is one, else of the fastest.
+        // Relative to the streamed copy if there is one, or else to the fastest contender.
         let fastest = outcome.lines.iter().map(|l| speed(&l.times)).fold(0.0, f64::max);
         let part = |l: &crate::contest::Line| ratio(l, copy).unwrap_or(speed(&l.times) / fastest);
         let longest = outcome.lines.iter().map(part).fold(1.0, f64::max);

@@ -1,4 +1,4 @@
-//! Numbers of an outcome, the table, and what is said about the machine.
+//! The numbers of a result, the table, and the description of the machine.
 use crate::ask::Ask;
 use crate::contest::{Kind, Line, Outcome};
 use crate::rival::{FLAGS, compiler, python, said};
@@ -15,7 +15,7 @@ pub fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     quantile(numbers, 0.5)
 }
 
-/// How many times as fast as the other one, round by round.
+/// Returns the ratio of the speeds of two contenders for each round.
 pub fn ratio(line: &Line, other: Option<&Line>) -> Option<f64> {
     other.map(|other| median(line.times.iter().zip(&other.times).map(|(mine, theirs)| theirs / mine)))
 }
@@ -36,7 +36,7 @@ impl Outcome {
         format!("{}: {}, {n}{}", case.name, case.title, if case.axes == 2 { "²" } else { "³" })
     }
 
-    /// A table that is good Markdown and good to read.
+    /// Returns a Markdown table with aligned columns.
     pub fn table(&self) -> String {
         let mut text = String::from(
             "|                    | Gcell/s | ± % |  best |  GB/s | of best C | of streamed copy |\n\
@@ -71,7 +71,7 @@ fn entry(path: &str, name: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_string())
 }
 
-/// A name for files, out of the processor's name and the number of threads.
+/// Returns a file name made of the processor's name and the number of threads.
 pub fn machine(ask: &Ask) -> String {
     let cpu = |name: &str| entry("/proc/cpuinfo", name);
     let name = ask.machine.clone().unwrap_or_else(|| {
@@ -83,7 +83,7 @@ pub fn machine(ask: &Ask) -> String {
     clean.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
-/// Today, as in 2026-01-31.
+/// Returns today's date, such as 2026-01-31.
 pub fn today() -> String {
     humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()[..10].into()
 }
@@ -97,7 +97,7 @@ fn first_line(text: String) -> String {
     text.lines().next().unwrap_or_default().to_string()
 }
 
-/// What a reader needs to know in order to believe the numbers.
+/// Returns the conditions of the measurements: machine, compilers, versions.
 pub fn circumstances(ask: &Ask, load_before: &str) -> String {
     let cpu = |name: &str| entry("/proc/cpuinfo", name).unwrap_or("unknown".into());
     let unknown = || "unknown".to_string();

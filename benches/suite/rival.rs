@@ -1,30 +1,30 @@
-//! Programs that are kept alive, and do what they are told on their standard input.
+//! Other programs: they stay alive and take commands on their standard input.
 use crate::cases::Program;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// How C is compiled. gcc fuses products and sums unless it is told not to; halocline, which promises bits, does not.
+/// The options for C. By default gcc contracts products and sums; halocline does not, because its results must be the same bits everywhere.
 pub const FLAGS: &[&str] = &["-O3", "-march=native", "-fopenmp", "-ffp-contract=fast"];
 
 pub fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/rivals")
 }
 
-/// Where compiled programs and logs go.
+/// The folder of compiled programs and logs.
 pub fn workshop() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rivals");
     std::fs::create_dir_all(&folder).expect("a folder in target/");
     folder
 }
 
-/// The Python of the folder that `scripts/rivals` made.
+/// The Python interpreter that `scripts/rivals` installed.
 pub fn python() -> PathBuf {
     sources().join("venv/bin/python")
 }
 
-/// What a command prints, without the end of the last line.
+/// Returns the output of a command without the last line end.
 pub fn said(program: &str, words: &[&str]) -> Option<String> {
     let output = Command::new(program).args(words).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
@@ -62,7 +62,7 @@ fn command(program: Program, threads: usize) -> Result<Command, String> {
             command
         }
     };
-    // Memory in huge pages where the system gives them on request, as halocline and the C have it.
+    // Huge pages on request, as in halocline and the C programs.
     command.env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
     command.env("OMP_NUM_THREADS", if matches!(program, Program::Petsc(_)) { "1".into() } else { threads.to_string() });
     Ok(command)
@@ -72,7 +72,7 @@ pub fn compiler() -> String {
     std::env::var("CC").unwrap_or("gcc".into())
 }
 
-/// A program that waits for the next line.
+/// A program that waits for the next command.
 pub struct Running {
     child: Child,
     to: Option<ChildStdin>,
@@ -81,7 +81,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// The first word says what is computed, the second how large it is.
+    /// The first word names the case, the second is its size.
     pub fn start(program: Program, first: &str, second: usize, threads: usize) -> Result<Running, String> {
         let (Program::C(name) | Program::Petsc(name) | Program::Python(name)) = program;
         let log = workshop().join(format!("{name}-run.log"));
@@ -97,7 +97,7 @@ impl Running {
         Ok(Running { child, to, from: BufReader::new(from), log })
     }
 
-    /// Says a line, and gives the numbers of these names in the answer. Other lines, which libraries print, are skipped.
+    /// Sends a command and returns the numbers with these names in the reply. Other lines, which libraries print, are skipped.
     fn ask<const N: usize>(&mut self, line: &str, names: [&str; N]) -> Result<[f64; N], String> {
         let ended = format!("it ended: see {}", self.log.display());
         let to = self.to.as_mut().expect("open until it is dropped");
@@ -115,12 +115,12 @@ impl Running {
         }
     }
 
-    /// Seconds for so many steps.
+    /// Returns the seconds that a number of steps takes.
     pub fn run(&mut self, variant: &str, steps: u64) -> Result<f64, String> {
         self.ask(&format!("run {variant} {steps}"), ["seconds"]).map(|[s]| s)
     }
 
-    /// Sums after so many steps from the first values.
+    /// Returns the check sums after a number of steps from the initial values.
     pub fn check(&mut self, variant: &str, steps: u64) -> Result<[f64; 2], String> {
         self.ask(&format!("check {variant} {steps}"), ["all", "inner"])
     }
@@ -128,7 +128,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.to = None; // the end of its input is the end of its work
+        self.to = None; // the program ends at the end of its input
         self.child.wait().ok();
     }
 }

@@ -1,4 +1,4 @@
-//! Kernels as a user writes them, and those of this crate, for `scripts/vectorised`, which looks at the machine code that
+//! Kernels as a user writes them, and the kernels of this crate, for `scripts/vectorised`, which looks at the machine code that
 //! becomes of them.
 use halocline_kernels::diffusion::{Ftcs, Ftcs4};
 use halocline_kernels::gray_scott::{self, Rates};

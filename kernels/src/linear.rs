@@ -74,10 +74,11 @@ impl<T: Element> Kernel<T> for Descend {
     }
 }
 
-/// Computes −∇² f to second order: Σₐ (2f − f₋ − f₊) / hₐ². The operator is symmetric and positive semidefinite for walls with
-/// zero value, mirrors and periodic axes. If no wall has a fixed value, its null space is the constants.
+/// Computes −∇² f to second order: Σₐ (2f − f₋ − f₊) / hₐ². The operator is symmetric and positive semidefinite for
+/// boundaries with zero value, reflecting boundaries and periodic axes. If no boundary has a fixed value, its null space is the
+/// constants.
 ///
-/// With zero at both walls of an axis of n cells, half a cell beyond the outer centers, its eigenvectors are
+/// With zero at both boundaries of an axis of n cells, half a cell beyond the outer centers, its eigenvectors are
 /// sin(kπ(i + ½)/n), k = 1 … n, with the eigenvalues (2 − 2cos(kπ/n)) / h².
 ///
 /// ```

@@ -137,7 +137,7 @@ where
     }
 }
 
-/// Returns the taper of a sponge of strength s at a distance from the wall, in the unit of `width`:
+/// Returns the taper of a sponge of strength s at a distance from the boundary, in the unit of `width`:
 /// exp(−(s·(1 − distance/width))²), and 1 from `width` on.
 /// Cerjan, Kosloff, Kosloff, Reshef, *A nonreflecting boundary condition for discrete acoustic and elastic wave equations*,
 /// Geophysics 50 (1985), have s = 0.3 over 20 cells.
