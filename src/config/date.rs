@@ -67,6 +67,9 @@ impl FromStr for ReferenceDate {
         if compact.get(16..19) == Some(":60") {
             return wrong(": a minute has 60 seconds, because simulated time has no leap seconds");
         }
+        if pieces.to_numeric_offset().is_some_and(|offset| offset.seconds().abs() > 14 * 3600) {
+            return wrong(": an offset from UTC has at most 14 hours");
+        }
         let local = DateTime::from_parts(pieces.date(), pieces.time().unwrap_or_default());
         let utc = match pieces.to_numeric_offset() {
             Some(offset) => offset.to_timestamp(local).map(|instant| Offset::UTC.to_datetime(instant)),
