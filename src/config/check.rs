@@ -2,6 +2,7 @@
 //! missing, of the wrong type or out of range is reported with its value, range, unit and line.
 use super::date::ReferenceDate;
 use super::duration::{Cadence, SimulatedDuration, WallCadence, WallTime};
+use super::number_fault::NumberFault;
 use super::origins::{KeyOrigins, shown};
 use super::schema::{KeySchema, ValueSchema};
 use super::suggestion::{nearest, suggestion};
@@ -43,7 +44,16 @@ pub fn table(table: &Table, keys: &[KeySchema], prefix: &str, origins: &KeyOrigi
 fn check(value: &Value, schema: &ValueSchema, key: &str, unit: &str, origins: &KeyOrigins) -> Result<()> {
     let wrong = |why: &str| Err(origins.wrong(key, shown(value), why));
     let unit_shown = if unit.is_empty() { String::new() } else { format!(" [{unit}]") };
-    let must_be = || wrong(&format!("must be {schema}{unit_shown}"));
+    let must_be = || {
+        let must_be = format!("must be {schema}{unit_shown}");
+        match value {
+            Value::String(text) => match string_fault(text, schema, &must_be, origins.is_bare(key)) {
+                Some((shown, why)) => Err(origins.wrong(key, shown, &why)),
+                None => wrong(&must_be),
+            },
+            _ => wrong(&must_be),
+        }
+    };
     match (schema, value) {
         (ValueSchema::Anything, _) | (ValueSchema::Flag, Value::Boolean(_)) | (ValueSchema::Text, Value::String(_)) => {
             Ok(())
@@ -83,11 +93,61 @@ fn check(value: &Value, schema: &ValueSchema, key: &str, unit: &str, origins: &K
                 false => must_be(),
             }
         }
-        (ValueSchema::Whole(_) | ValueSchema::Number(_), Value::String(text)) if text.parse::<f64>().is_ok() => {
-            wrong(&format!("must be {schema}{unit_shown}, but this is a string\nremove the quotes"))
+        (ValueSchema::Whole(_), Value::Float(x)) if x.fract() == 0.0 && x.abs() < 1e15 => {
+            wrong(&format!("must be {schema}{unit_shown}\nwrite {x}"))
+        }
+        (ValueSchema::Text, other) if !matches!(other, Value::Array(_) | Value::Table(_)) => {
+            wrong(&format!("must be {schema}\nput quotes around it: \"{other}\""))
         }
         _ => must_be(),
     }
+}
+
+/// The fault of a string where the schema wants another value: its text as shown, then why it is wrong, and on a second line
+/// the remedy. None if nothing more is known than what the value must be. A `bare` text was given without quotes.
+fn string_fault(text: &str, schema: &ValueSchema, must_be: &str, bare: bool) -> Option<(String, String)> {
+    let quoted = || Value::String(text.to_owned()).to_string();
+    if text.is_empty() {
+        return bare.then(|| (String::new(), format!("no value is given: {must_be}\nwrite it directly after the `=`")));
+    }
+    let literal = text.to_lowercase();
+    if schema.accepts_flag() && ["true", "false"].contains(&&*literal) {
+        return Some(match bare {
+            true => (text.to_owned(), format!("{must_be}\nwrite {literal}")),
+            false => (quoted(), format!("{must_be}, but this is a string\nremove the quotes")),
+        });
+    }
+    if !schema.accepts_numbers() {
+        return None;
+    }
+    let is_list = matches!(schema, ValueSchema::List(..));
+    if let Some(list) = is_list.then(|| list(text)).flatten() {
+        return Some((text.to_owned(), format!("{must_be}\nwrite {list}")));
+    }
+    match (NumberFault::of(text).or_else(|| NumberFault::within(text)), bare) {
+        (Some(fault), true) => Some((text.to_owned(), format!("{}\n{}", fault.why, fault.remedy))),
+        (Some(NumberFault { number: Some(number), .. }), false) => {
+            Some((quoted(), format!("{must_be}, but this is a string\nremove the quotes and write {number}")))
+        }
+        (Some(fault), false) => Some((quoted(), format!("{must_be}\n{}", fault.remedy))),
+        (None, false) if matches!(text.parse(), Ok(Value::Integer(_) | Value::Float(_) | Value::Array(_))) => {
+            Some((quoted(), format!("{must_be}, but this is a string\nremove the quotes")))
+        }
+        (None, true) if is_list && text.starts_with('[') => {
+            let reason = text.parse::<Value>().err().map(|e| e.message().trim().replace('\n', ", "));
+            Some((text.to_owned(), format!("not TOML: {}\n{must_be}", reason.unwrap_or_default())))
+        }
+        _ => None,
+    }
+}
+
+/// The list that a text of numbers with other brackets or separators means: `8,8,8`, `(8, 8)`, `[8 8]` or `8x8`.
+fn list(text: &str) -> Option<String> {
+    let inner = text.trim().trim_start_matches(['[', '(', '{']).trim_end_matches([']', ')', '}']);
+    let separators = |c: char| c.is_whitespace() || [',', ';', 'x', '×', '*'].contains(&c);
+    let numbers: Vec<&str> = inner.split(separators).filter(|part| !part.is_empty()).collect();
+    let is_number = |part: &&str| matches!(part.parse(), Ok(Value::Integer(_) | Value::Float(_)));
+    (numbers.len() > 1 && numbers.iter().all(is_number)).then(|| format!("[{}]", numbers.join(", ")))
 }
 
 fn time(format: &str, text: &str) -> Result<(), String> {

@@ -11,12 +11,14 @@ mod date;
 mod duration;
 mod element;
 mod job_file;
+mod number_fault;
 mod origins;
 mod parameters;
 mod read;
 mod schema;
 mod sections;
 mod suggestion;
+mod toml_fault;
 
 pub use date::ReferenceDate;
 pub use duration::{Cadence, SimulatedDuration, WallCadence, WallTime};

@@ -1,4 +1,6 @@
 //! Where each key of a job file was given: a line of the file, or the command line. Every message about a key begins with it.
+use super::number_fault::underflows;
+use super::toml_fault;
 use crate::base::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::de::{DeTable, DeValue};
@@ -10,6 +12,8 @@ pub struct KeyOrigins {
     file: String,
     lines: BTreeMap<String, usize>,
     overridden: BTreeSet<String>,
+    /// Keys whose values were given on the command line without quotes and are no TOML: each value is a string.
+    bare: BTreeSet<String>,
 }
 
 /// All origins are equal: job files with the same values compare equal.
@@ -25,11 +29,14 @@ impl KeyOrigins {
         let mut origins = KeyOrigins { file: file.to_owned(), ..KeyOrigins::default() };
         let invalid = |e: toml::de::Error| {
             let line = e.span().map_or(1, |span| line_of(text, span.start));
-            let shown = text.lines().nth(line - 1).unwrap_or_default().trim();
-            let place = if shown.is_empty() { String::new() } else { format!(" in `{shown}`") };
-            Error::input(format!("{file}:{line}: not TOML: {}{place}", e.message().trim().replace('\n', ", ")))
+            let shown = text.split('\n').nth(line - 1).unwrap_or_default();
+            toml_fault::error(&format!("{file}:{line}"), shown, &e.message().trim().replace('\n', ", "))
         };
-        index(DeTable::parse(text).map_err(invalid)?.get_ref(), "", text, &mut origins.lines);
+        let mut vanishing = None;
+        index(DeTable::parse(text).map_err(invalid)?.get_ref(), "", text, &mut origins.lines, &mut vanishing);
+        if let Some((key, number)) = vanishing {
+            return Err(origins.vanishes(&key, &number));
+        }
         let mut table = text.parse().map_err(invalid)?;
         for text in overrides {
             origins.set(&mut table, text)?;
@@ -66,6 +73,15 @@ impl KeyOrigins {
         if remedy.is_empty() { error } else { error.remedy(remedy) }
     }
 
+    /// True if the value of `key` was given on the command line without quotes and is no TOML.
+    pub(super) fn is_bare(&self, key: &str) -> bool {
+        self.bare.contains(key)
+    }
+
+    fn vanishes(&self, key: &str, number: &str) -> Error {
+        self.wrong(key, number, "is too small: numbers begin at 5e-324\nwrite 0.0, or a larger number")
+    }
+
     fn set(&mut self, table: &mut Table, text: &str) -> Result<()> {
         let bad = |why: String| Error::input(format!("command line: `{text}`: {why}"));
         let usage = "set a key with KEY=VALUE, such as time.end=\"40 step\" or grid.cells=[64,64]";
@@ -93,8 +109,17 @@ impl KeyOrigins {
             };
         }
         // A shell removes quotes, so a value that is not TOML is meant as a string.
-        at.insert(last.to_owned(), value.parse().unwrap_or_else(|_| Value::String(value.to_owned())));
         self.overridden.insert(key.to_owned());
+        self.bare.remove(key);
+        let parsed = match value.parse() {
+            Ok(Value::Float(_)) if underflows(value) => return Err(self.vanishes(key, value)),
+            Ok(parsed) => parsed,
+            Err(_) => {
+                self.bare.insert(key.to_owned());
+                Value::String(value.to_owned())
+            }
+        };
+        at.insert(last.to_owned(), parsed);
         Ok(())
     }
 }
@@ -113,13 +138,32 @@ fn line_of(text: &str, offset: usize) -> usize {
     before.iter().filter(|&&b| b == b'\n').count() + 1
 }
 
-fn index(table: &DeTable<'_>, prefix: &str, text: &str, lines: &mut BTreeMap<String, usize>) {
+/// Adds the line of each key to `lines`. `vanishing` becomes the first number that is too small for double precision.
+fn index(
+    table: &DeTable<'_>,
+    prefix: &str,
+    text: &str,
+    lines: &mut BTreeMap<String, usize>,
+    vanishing: &mut Option<(String, String)>,
+) {
+    fn small(key: &str, value: &DeValue<'_>, found: &mut Option<(String, String)>) {
+        match value {
+            DeValue::Float(number) if underflows(number.as_str()) => {
+                found.get_or_insert_with(|| (key.to_owned(), number.as_str().to_owned()));
+            }
+            DeValue::Array(values) => {
+                values.iter().enumerate().for_each(|(i, value)| small(&format!("{key}[{i}]"), value.get_ref(), found));
+            }
+            _ => {}
+        }
+    }
     for (key, value) in table.iter() {
         let path = format!("{prefix}{}", key.get_ref());
-        if let DeValue::Table(inner) = value.get_ref() {
-            index(inner, &format!("{path}."), text, lines);
+        lines.insert(path.clone(), line_of(text, key.span().start));
+        match value.get_ref() {
+            DeValue::Table(inner) => index(inner, &format!("{path}."), text, lines, vanishing),
+            value => small(&path, value, vanishing),
         }
-        lines.insert(path, line_of(text, key.span().start));
     }
 }
 

@@ -97,6 +97,25 @@ impl ValueSchema {
         }
     }
 
+    /// True if a number or a list of numbers can be a value.
+    pub(super) fn accepts_numbers(&self) -> bool {
+        match self {
+            ValueSchema::Whole(_) | ValueSchema::Number(_) => true,
+            ValueSchema::List(items, _) => items.accepts_numbers(),
+            ValueSchema::Either(schemas) => schemas.iter().any(ValueSchema::accepts_numbers),
+            _ => false,
+        }
+    }
+
+    /// True if `true` and `false` can be values.
+    pub(super) fn accepts_flag(&self) -> bool {
+        match self {
+            ValueSchema::Flag => true,
+            ValueSchema::Either(schemas) => schemas.iter().any(ValueSchema::accepts_flag),
+            _ => false,
+        }
+    }
+
     fn plural(&self) -> String {
         match self {
             ValueSchema::Flag => "booleans".into(),
