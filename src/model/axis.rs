@@ -1,6 +1,4 @@
 //! The description of the axes of a grid, for output files.
-use crate::base::index_transform::SignedAxis;
-use crate::model::builder::Model;
 
 /// The direction of an axis, as CF's attributes `axis` and `positive` tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +13,7 @@ pub enum Direction {
     Down,
 }
 
-/// The description of an axis: see [`Model::axis`].
+/// The description of an axis: see [`Model::axis`](crate::Model::axis).
 #[derive(Clone, Debug, PartialEq)]
 pub struct AxisDescription {
     pub(crate) long_name: String,
@@ -60,21 +58,5 @@ impl AxisDescription {
             self.standard_name = None;
         }
         self
-    }
-}
-
-impl Model {
-    /// Describes an axis of the first grid in the output files: its CF standard name, and whether it is vertical. Results
-    /// do not depend on it.
-    ///
-    /// ```
-    /// use halocline::model::Direction;
-    /// use halocline::prelude::*;
-    ///
-    /// let mut model = Model::new(Comm::alone(), Grid::new([20, 32, 32]));
-    /// model.axis(Z).direction(Direction::Down).standard_name("depth").long_name("depth");
-    /// ```
-    pub fn axis(&mut self, axis: SignedAxis) -> &mut AxisDescription {
-        &mut self.declared.axes[axis.axis]
     }
 }

@@ -1,7 +1,9 @@
 //! The declaration of a model. It allocates no field; `Model::compile` turns the model into a simulation.
+use crate::base::index_transform::SignedAxis;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::model::assignment::SET;
+use crate::model::axis::AxisDescription;
 use crate::model::condition::Condition;
 use crate::model::declarations::{Clock, Declarations, Diagnostic, Measure, ProfileDeclaration};
 use crate::model::field::FieldDeclaration;
@@ -69,6 +71,20 @@ impl Model {
     pub fn add_grid(&mut self, grid: Grid) -> GridId {
         self.declared.grids.push(grid);
         GridId { id: self.declared.grids.len() - 1, model: self.declared.id }
+    }
+
+    /// Describes an axis of the first grid in the output files: its CF standard name, and whether it is vertical. Results
+    /// do not depend on it.
+    ///
+    /// ```
+    /// use halocline::model::Direction;
+    /// use halocline::prelude::*;
+    ///
+    /// let mut model = Model::new(Comm::alone(), Grid::new([20, 32, 32]));
+    /// model.axis(Z).direction(Direction::Down).standard_name("depth").long_name("depth");
+    /// ```
+    pub fn axis(&mut self, axis: SignedAxis) -> &mut AxisDescription {
+        &mut self.declared.axes[axis.axis]
     }
 
     /// Sets the process grid: parts along z, y, x. The default is the one with the lowest cost.

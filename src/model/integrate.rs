@@ -190,6 +190,7 @@ impl Model {
         };
         let mut declaration = declared.clone();
         declaration.name = format!("{}_{what}", declaration.name);
+        declaration.standard_name = None;
         (declaration.output, declaration.vector, declaration.initial) = (false, None, Initial::Zero);
         self.add_field(declaration)
     }
