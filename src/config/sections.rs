@@ -129,6 +129,9 @@ pub struct ParallelSection {
 pub struct StreamSection {
     /// how often an instant is written, such as "10 step", "6 h" or "never"
     pub every: Cadence,
+    /// whether adaptive time steps are shortened to end exactly at the instants of `every`; a fixed step must divide it
+    #[serde(default)]
+    pub align: bool,
     /// names of the fields to write; by default all
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
@@ -216,6 +219,8 @@ pub enum Reduction {
 pub struct CheckpointSection {
     /// how often the state is saved, and also at the end; a signal that stops the run always saves it
     pub every: Cadence,
+    /// whether adaptive time steps are shortened to end exactly at the instants of `every`; a fixed step must divide it
+    pub align: bool,
     /// longest wall time between two checkpoints, or "never"
     pub wall: WallCadence,
     /// how many of the newest checkpoints are kept
@@ -229,7 +234,13 @@ impl Default for CheckpointSection {
     fn default() -> CheckpointSection {
         let keep = const { NonZeroUsize::new(2).expect("2 is not zero") };
         let wall = WallCadence::Every(Duration::from_secs(3600));
-        CheckpointSection { every: Cadence::Never, wall, keep, stop_within: WallTime(Duration::from_secs(600)) }
+        CheckpointSection {
+            every: Cadence::Never,
+            align: false,
+            wall,
+            keep,
+            stop_within: WallTime(Duration::from_secs(600)),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The catalogue of a stream: its sealed segments, and the instants that each contributes.
 use super::hdf5;
-use super::schema::Instant;
+use super::records::{self, Instant};
 use crate::base::Kind;
 use crate::base::{Error, Result};
 use std::collections::BTreeSet;
@@ -59,8 +59,8 @@ pub(super) fn scan(folder: &Path) -> Result<(Vec<SealedSegment>, Vec<LostSegment
     // Steps increase along a run. A segment that begins before the end of the previous one was written after a restart.
     let mut end = u64::MAX;
     for segment in sealed.iter_mut().rev() {
-        segment.instants.retain(|&(step, _)| step < end);
-        end = end.min(segment.instants.first().map_or(u64::MAX, |i| i.0));
+        segment.instants.retain(|instant| instant.step < end);
+        end = end.min(segment.instants.first().map_or(u64::MAX, |i| i.step));
     }
     Ok((sealed, lost))
 }
@@ -101,10 +101,7 @@ fn number(name: &str) -> Option<usize> {
 }
 
 fn instants(path: &Path) -> hdf5::Result<Vec<Instant>> {
-    let file = hdf5::open(path)?;
-    let times = file.dataset("time")?.read_raw::<f64>()?;
-    let steps = file.dataset("step")?.read_raw::<i64>()?;
-    Ok(steps.into_iter().map(|s| s as u64).zip(times).collect())
+    records::read(&hdf5::open(path)?)
 }
 
 /// Drops the instants after `step`, or all if `step` is `None`. Returns the segments to keep, and the numbers of the segments
@@ -112,7 +109,7 @@ fn instants(path: &Path) -> hdf5::Result<Vec<Instant>> {
 pub(super) fn keep_until(mut sealed: Vec<SealedSegment>, step: Option<u64>) -> (Vec<SealedSegment>, Vec<usize>) {
     let all = sealed.len();
     for segment in &mut sealed {
-        segment.instants.retain(|i| Some(i.0) <= step);
+        segment.instants.retain(|i| Some(i.step) <= step);
     }
     let kept = sealed.iter().rposition(|s| !s.instants.is_empty()).map_or(0, |last| last + 1);
     sealed.truncate(kept);
@@ -124,7 +121,8 @@ pub(super) fn encode(sealed: &[SealedSegment]) -> Vec<u8> {
     let mut words = vec![];
     for segment in sealed {
         words.extend([segment.held as u64, segment.instants.len() as u64]);
-        words.extend(segment.instants.iter().flat_map(|(step, time)| [*step, time.to_bits()]));
+        let of = |i: &Instant| [i.step, i.time.to_bits(), i.begin.0, i.begin.1.to_bits()];
+        words.extend(segment.instants.iter().flat_map(of));
     }
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
@@ -134,7 +132,11 @@ pub(super) fn decode(message: &[u8]) -> Vec<SealedSegment> {
     let mut words = message.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word));
     let mut sealed = vec![];
     while let (Some(held), Some(n)) = (words.next(), words.next()) {
-        let mut instant = || Some((words.next()?, f64::from_bits(words.next()?)));
+        let mut pair = || Some((words.next()?, f64::from_bits(words.next()?)));
+        let mut instant = || {
+            let ((step, time), begin) = (pair()?, pair()?);
+            Some(Instant { step, time, begin })
+        };
         let instants = (0..n).map_while(|_| instant()).collect();
         sealed.push(SealedSegment { instants, held: held as usize });
     }
@@ -148,13 +150,13 @@ mod tests {
     #[test]
     fn a_restart_drops_what_came_after_its_checkpoint() {
         let segment = |steps: &[u64]| SealedSegment {
-            instants: steps.iter().map(|&s| (s, s as f64)).collect(),
+            instants: steps.iter().map(|&s| Instant { begin: (s / 2, 0.5), ..Instant::at(s, s as f64) }).collect(),
             held: steps.len(),
         };
         let all = vec![segment(&[0, 10]), segment(&[20, 30]), segment(&[40])];
         let (kept, dropped) = keep_until(all.clone(), Some(20));
         assert_eq!(decode(&encode(&kept)), kept);
-        assert_eq!(kept[1], SealedSegment { instants: vec![(20, 20.0)], held: 2 });
+        assert_eq!(kept[1], SealedSegment { instants: all[1].instants[..1].to_vec(), held: 2 });
         assert_eq!((kept.len(), dropped), (2, vec![2]));
         assert_eq!(keep_until(all.clone(), Some(99)), (all.clone(), vec![]));
         assert_eq!(keep_until(all.clone(), Some(0)).1, [2, 1]);

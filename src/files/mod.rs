@@ -17,6 +17,7 @@ mod hyperslabs;
 mod layout;
 mod pack;
 mod picture;
+mod records;
 mod schema;
 mod seal;
 mod segment;
@@ -30,8 +31,9 @@ mod tests;
 
 pub use crate::base::hyperslab::Hyperslab;
 pub use durable::replace;
-pub use layout::{Axis, Layout, Variable};
+pub use layout::{Axis, Layout, RecordAxis, Variable};
 pub use pack::pack;
 pub use picture::png;
+pub use records::Instant;
 pub use seal::Seal;
 pub use stream::Stream;

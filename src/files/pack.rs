@@ -1,5 +1,6 @@
 //! Packing of a stream into one plain file, to copy or to archive.
 use super::hdf5::{self, Dataset, File};
+use super::records::RecordDataset;
 use super::{catalogue, durable, schema, view};
 use crate::base::{Error, Result};
 use std::fs;
@@ -22,7 +23,7 @@ pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
                 catalogue::file_name(0)
             )));
     };
-    let described = hdf5::open(&view).and_then(|f| Ok((f.dataset("time")?.size(), schema::provenance(&f)?)));
+    let described = hdf5::open(&view).and_then(|f| Ok((f.dataset("step")?.size(), schema::provenance(&f)?)));
     let (instants, attempts) = described.map_err(|e| hdf5::explain("read", &view, e))?;
     let found: usize = sealed.iter().map(|s| s.instants.len()).sum();
     if found < instants {
@@ -56,12 +57,12 @@ pub fn pack(dir: &Path, stream: &str) -> Result<PathBuf> {
                 }
                 start += segment.instants.len();
             }
-            let (time, step) = (file.dataset("time")?, file.dataset("step")?);
-            hdf5::resize(&time, all.len())?;
-            hdf5::resize(&step, all.len())?;
-            schema::put_clock(&time, Some(&schema::times(&all)), false)?;
-            schema::put_clock(&step, Some(&schema::steps(&all)), false)?;
-            drop((variables, time, step));
+            for kind in RecordDataset::found_in(&file) {
+                let data = file.dataset(kind.name())?;
+                hdf5::resize(&data, all.len())?;
+                kind.put(&data, &all, true, false)?;
+            }
+            drop(variables);
             file.close()
         };
         append().map_err(|e| hdf5::explain("write", part, e))

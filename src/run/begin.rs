@@ -1,5 +1,6 @@
 //! The beginning of an attempt: everything is checked, then memory is allocated, then the run directory is claimed.
 use super::attempt::Attempt;
+use super::cadences::Cadences;
 use super::checkpoints::Checkpoints;
 use super::consensus::Consensus;
 use super::control::Control;
@@ -11,7 +12,7 @@ use super::ownership::Ownership;
 use super::replication::Replication;
 use super::resume_state::find_resume_state;
 use super::streams::{Streams, check_streams};
-use super::{report, setup, trace};
+use super::{report, setup, timing, trace};
 use crate::base::message::message;
 use crate::base::{Result, clock};
 use crate::comm::{Comm, node, thread_warning};
@@ -45,13 +46,13 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     comm.agree(if comm.is_root() { check() } else { Ok(()) })?;
     let model = setup::model(job, comm.clone())?;
     check_streams(file, &model)?;
+    if comm.is_root() {
+        timing::warnings(file, model.declared.clock).iter().for_each(|warning| eprintln!("warning: {warning}"));
+    }
 
     let mut simulation = model.compile()?;
     let (clock, state_bytes) = (simulation.fields().declared().clock, simulation.program().bytes_of_state());
-    let end = setup::steps(clock, file.time.end).map_or(file.time.end, SimulatedDuration::Steps);
-    if let SimulatedDuration::Seconds(end) = end {
-        simulation.end_at(end);
-    }
+    let end = timing::steps(clock, file.time.end).map_or(file.time.end, SimulatedDuration::Steps);
     let latest = if resumes { find_resume_state(&comm, dir)? } else { None };
     let (state, in_memory) = latest.map_or((None, None), |latest| (Some(latest.saved), latest.in_memory));
     let resumed_from = state.as_ref().map(|state| state.step());
@@ -64,7 +65,10 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         announce_resume(dir, resumed_from, in_memory.is_some());
     }
     let provenance = provenance(&comm, file);
-    let streams = Streams::begin(&comm, simulation.fields(), file, dir, &provenance, (resumes, state.as_deref()))?;
+    let moment = simulation.moment();
+    let cadences = Cadences::new(file, &moment, state.as_deref());
+    let from = (resumes, &moment, state.as_deref());
+    let streams = Streams::begin(&comm, simulation.fields(), file, dir, &provenance, from)?;
     let copy_gb_s = report::measure_copy(&comm, simulation.memory());
     simulation.timers_mut().trace = origin.map(Trace::new);
     simulation.timers_mut().record(Phase::Setup, started);
@@ -97,6 +101,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         comm,
         simulation,
         streams,
+        cadences,
         consensus: Consensus::default(),
         finite: FiniteCheck::default(),
         end,
@@ -107,7 +112,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         ownership: Ownership::new(fence),
         resumed_from,
         memory,
-        replication: Replication::new(replicas, file.replica.every),
+        replication: Replication::new(replicas),
     })
 }
 
