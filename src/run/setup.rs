@@ -2,8 +2,8 @@
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Fuse, InstructionSetChoice, JobFile};
-use crate::model::{Clock, Model};
 use crate::model::grid::Grid;
+use crate::model::{Clock, Model};
 use crate::run::job::PreparedJob;
 use crate::run::timing::check_times;
 use halocline_kernels::InstructionSet;

@@ -215,7 +215,7 @@ impl OutputStream {
         let Accumulator { count, begin, .. } = self.accumulator;
         let note = (!self.accumulator.is_off()).then(|| {
             let covered = match self.cadence.every() {
-                Cadence::Seconds(_) => format!("{} s", moment.time - begin.1),
+                Cadence::Seconds(_) => format!("{} s", (moment.time - begin.1) as f32),
                 Cadence::Steps(_) | Cadence::Never => format!("{count} step"),
             };
             format!("the last interval of output.{} covers {covered} of {}", self.name, self.cadence.every())
