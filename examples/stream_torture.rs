@@ -5,7 +5,7 @@
 //! which must be complete and in order. Every second try continues the stream of the try before.
 //! It prints one line per try and exits with 1 at the first broken file.
 use halocline::comm::{Comm, Launch};
-use halocline::files::{Axis, Hyperslab, Layout, Seal, Stream, Variable};
+use halocline::files::{Axis, Hyperslab, Instant, Layout, Seal, Stream, Variable};
 use halocline::{Error, Result, files::input};
 use halocline_kernels::ElementType;
 use std::path::Path;
@@ -81,7 +81,7 @@ fn write(dir: &Path, size: usize, instants: usize, seed: usize) -> ExitCode {
         let mut stream = Stream::resume(&comm, dir, layout(), seal, last)?;
         let first = last.map_or(0, |s| s + 1);
         for step in (first..).take(instants) {
-            stream.write(step, step as f64, hyperslabs(&comm, step))?;
+            stream.write(Instant::at(step, step as f64), hyperslabs(&comm, step))?;
         }
         stream.finish()
     });

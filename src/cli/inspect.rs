@@ -65,6 +65,7 @@ pub(super) fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<N
     let model = run::model(&job, Comm::alone())?;
     run::check_streams(file, &model)?;
     let notes = run::check_inputs(file, &model)?;
+    let clock = model.declared.clock;
     let program = Program::new(model, ranks)?;
     let [z, y, x] = file.grid.cells;
     let (end, element) = (file.time.end, file.engine.element.name());
@@ -96,6 +97,9 @@ pub(super) fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<N
         // A rank keeps its own part and the part of another rank, for two alternating replicas.
         let each = DecimalBytes(4 * state.div_ceil(ranks as u64));
         text += &format!("  a replica takes up to {each} of memory per rank\n");
+    }
+    for warning in run::warnings(file, clock) {
+        text += &format!("  warning: {warning}\n");
     }
     Ok(text)
 }

@@ -32,7 +32,17 @@ impl JobFile {
             }
             None => !FREE.iter().any(|free| is_within(key, free)),
         };
-        let physics = changed.keys().filter(of_physics).cloned().collect();
+        // The instants of an aligned cadence are ends of time steps.
+        let both = [earlier, self];
+        let aligned = |key: &&String| {
+            let section = key.rsplit_once('.').map_or("", |(section, _)| section);
+            (key.ends_with(".every") || key.ends_with(".align"))
+                && both.iter().any(|file| match section.strip_prefix("output.") {
+                    Some(stream) => file.output.get(stream).is_some_and(|stream| stream.align),
+                    None => section == "checkpoint" && file.checkpoint.align,
+                })
+        };
+        let physics = changed.keys().filter(|key| of_physics(key) || aligned(key)).cloned().collect();
         (changed, physics)
     }
 }
@@ -82,6 +92,10 @@ mod tests {
         assert_eq!(physics(&free), [""; 0]);
         assert_eq!(physics(&["output.a.every=2 step", "output.b.every=1 step"]), [""; 0]);
         assert_eq!(physics(&["output.a.fields=['u']"]), ["output.a.fields"]);
+        assert_eq!(physics(&["checkpoint.align=true"]), ["checkpoint.align"]);
+        assert_eq!(physics(&["output.a.align=true"]), ["output.a.align"]);
+        let added = ["output.b={every='1 s', align=true}"];
+        assert_eq!(physics(&added), ["output.b.align", "output.b.every"]);
         assert_eq!(physics(&["engine.element=f32", "grid.periodic=true"]), ["engine.element", "grid.periodic"]);
         let (changed, physics) = file(&["parameters.kappa=3.0"]).changed_since(&file(&[]));
         assert_eq!(physics, ["parameters.kappa"]);

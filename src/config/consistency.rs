@@ -5,6 +5,10 @@ use crate::base::{Region, Result};
 use indexmap::IndexMap;
 
 const AXES: [&str; 3] = ["z", "y", "x"];
+/// The names of files and directories of a run, without extensions, that no stream may have.
+const RESERVED: [&str; 7] = ["checkpoints", "control", "job", "ledger", "series", "summary", "trace"];
+/// The most characters of a stream's name: file systems limit names to 255 bytes, of which fields and extensions take a part.
+const LONGEST_NAME: usize = 64;
 
 /// Fills in the defaults of `[grid]`, then checks its numbers against each other.
 ///
@@ -56,10 +60,15 @@ pub(super) fn complete_streams(
 fn complete_stream(name: &str, stream: &mut StreamSection, grid: &GridSection, origins: &KeyOrigins) -> Result<()> {
     let key = format!("output.{name}");
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || !name.chars().all(legal) || ["checkpoints", "job", "summary"].contains(&name) {
+    if !name.chars().all(legal) || !name.starts_with(|c| legal(c) && c != '-') || name.len() > LONGEST_NAME {
         let why = format!("`{key}` is not a valid stream name: the name is used for files in the run directory");
-        let remedy = "use letters, digits, _ and -; the names checkpoints, job and summary are reserved";
-        return Err(origins.error(&key, why, remedy));
+        let remedy = format!("use at most {LONGEST_NAME} letters, digits, _ and -, the first not a -");
+        return Err(origins.error(&key, why, &remedy));
+    }
+    if RESERVED.contains(&name) {
+        let why = format!("`{key}` is not a valid stream name: a run has a file or directory `{name}` of its own");
+        let remedy = format!("use another name; {} are reserved", RESERVED.join(", "));
+        return Err(origins.error(&key, why, &remedy));
     }
     if stream.region.is_some() && stream.points.is_some() {
         let what = format!("`{key}` has both `region` and `points`");

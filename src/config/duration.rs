@@ -8,7 +8,10 @@
 //! | `min` | `minute(s)` | 60 |
 //! | `h` | `hour(s)` | 3600 |
 //! | `day` | `d`, `days` | 86 400 |
+//! | `week` | `weeks` | 604 800 |
 //! | `year` | `years` | 31 557 600 (365.25 days) |
+//!
+//! Times may be summed, from the longest unit to the shortest: `"1 h 30 min"`.
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -21,8 +24,9 @@ use std::time::Duration;
 /// use halocline::config::SimulatedDuration;
 /// assert_eq!("40 step".parse(), Ok(SimulatedDuration::Steps(40)));
 /// assert_eq!("1.5 day".parse(), Ok(SimulatedDuration::Seconds(129_600.0)));
+/// assert_eq!("1 h 30 min".parse(), Ok(SimulatedDuration::Seconds(5400.0)));
 /// assert_eq!(SimulatedDuration::Seconds(129_600.0).to_string(), "36 h");
-/// assert_eq!("5 parsec".parse::<SimulatedDuration>().unwrap_err(), "unknown unit `parsec`\n  units are step, ns, us, ms, s, min, h, day, year");
+/// assert_eq!("5 parsec".parse::<SimulatedDuration>().unwrap_err(), "unknown unit `parsec`\n  units are step, ns, us, ms, s, min, h, day, week, year");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -82,10 +86,11 @@ pub enum WallCadence {
     Every(Duration),
 }
 
-/// The units, longest first: a duration is printed in the first unit that divides it. `Per` keeps decimal fractions of a
-/// second exact: 0.1 ms is 0.1 / 1000, which is correctly rounded, unlike 0.1 · 0.001.
-const UNITS: [(&[&str], Size); 8] = [
+/// The units, longest first: a duration is printed in the first unit that divides it, but never in weeks. `Per` keeps decimal
+/// fractions of a second exact: 0.1 ms is 0.1 / 1000, which is correctly rounded, unlike 0.1 · 0.001.
+const UNITS: [(&[&str], Size); 9] = [
     (&["year", "years"], Size::Times(31_557_600.0)),
+    (&["week", "weeks"], Size::Times(WEEK)),
     (&["day", "days", "d"], Size::Times(86_400.0)),
     (&["h", "hour", "hours"], Size::Times(3600.0)),
     (&["min", "minute", "minutes"], Size::Times(60.0)),
@@ -94,7 +99,8 @@ const UNITS: [(&[&str], Size); 8] = [
     (&["us", "µs", "μs", "microsecond", "microseconds"], Size::Per(1e6)),
     (&["ns", "nanosecond", "nanoseconds"], Size::Per(1e9)),
 ];
-const UNIT_NAMES: &str = "step, ns, us, ms, s, min, h, day, year";
+const UNIT_NAMES: &str = "step, ns, us, ms, s, min, h, day, week, year";
+const WEEK: f64 = 604_800.0;
 
 #[derive(Clone, Copy)]
 enum Size {
@@ -107,32 +113,84 @@ impl FromStr for SimulatedDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<SimulatedDuration, String> {
-        let text = text.trim();
-        let number = text.trim_end_matches(char::is_alphabetic).trim_end();
-        let unit = text[number.len()..].trim_start();
-        let value: f64 = match number.parse() {
-            Ok(value) => value,
-            Err(_) => return Err("must be a number and a unit\n  such as \"40 step\" or \"5 day\"".into()),
+        let terms = terms(text.trim());
+        let [first, more @ ..] = &terms[..] else { return Err(NO_DURATION.into()) };
+        let SimulatedDuration::Seconds(mut sum) = term(first)? else {
+            return match more {
+                [] => term(first),
+                _ => Err("a number of steps cannot be part of a sum".into()),
+            };
         };
-        if !value.is_finite() || value < 0.0 {
-            return Err("must be finite and not negative".into());
+        let mut last = unit(first.1).map(|(place, _)| place);
+        for next in more {
+            match term(next)? {
+                SimulatedDuration::Seconds(seconds) => sum += seconds,
+                SimulatedDuration::Steps(_) => return Err("a number of steps cannot be part of a sum".into()),
+            }
+            let place = unit(next.1).map(|(place, _)| place);
+            if place <= last {
+                return Err("lists its units in another order\n  a sum goes from the longest unit to the shortest, such as \"1 h 30 min\"".into());
+            }
+            last = place;
         }
-        if matches!(unit, "step" | "steps") {
-            let whole = value.fract() == 0.0 && value <= (1u64 << 53) as f64;
-            let steps = number.parse().ok().or(whole.then_some(value as u64));
-            return steps.map(SimulatedDuration::Steps).ok_or("the number of steps must be whole".into());
-        }
-        if unit.is_empty() {
-            return Err(format!("has no unit\n  units are {UNIT_NAMES}"));
-        }
-        match UNITS.iter().find(|(names, _)| names.contains(&unit)) {
-            Some((_, Size::Times(seconds))) => Some(SimulatedDuration::Seconds(value * seconds)),
-            Some((_, Size::Per(second))) => Some(SimulatedDuration::Seconds(value / second)),
-            None => return Err(format!("unknown unit `{unit}`\n  units are {UNIT_NAMES}")),
-        }
-        .filter(|duration| matches!(duration, SimulatedDuration::Seconds(s) if s.is_finite()))
-        .ok_or("is too long".into())
+        if sum.is_finite() { Ok(SimulatedDuration::Seconds(sum)) } else { Err("is too long".into()) }
     }
+}
+
+const NO_DURATION: &str = "must be a number and a unit\n  such as \"40 step\", \"5 day\" or \"1 h 30 min\"";
+
+/// The terms of a sum, each a number and a unit: the unit of a term ends where the number of the next one begins.
+fn terms(text: &str) -> Vec<(&str, &str)> {
+    let (mut terms, mut rest) = (vec![], text);
+    while !rest.is_empty() {
+        // `inf` and `nan` are numbers that begin with a letter, and `1e3` has one inside.
+        let is_exponent = |at: usize| {
+            rest[..at].ends_with(|c: char| c.is_ascii_digit() || c == '.')
+                && rest[at + 1..]
+                    .strip_prefix(['+', '-'])
+                    .unwrap_or(&rest[at + 1..])
+                    .starts_with(|c: char| c.is_ascii_digit())
+        };
+        let is_unit = |(at, c): &(usize, char)| c.is_alphabetic() && !(matches!(c, 'e' | 'E') && is_exponent(*at));
+        let unit = rest.char_indices().find(is_unit).map_or(rest.len(), |(at, _)| at);
+        let begins_number = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.');
+        let next = rest[unit..].find(begins_number).map_or(rest.len(), |after| unit + after);
+        terms.push((rest[..unit].trim(), rest[unit..next].trim()));
+        rest = &rest[next..];
+    }
+    terms
+}
+
+/// The place in [`UNITS`] and the size of a unit.
+fn unit(name: &str) -> Option<(usize, Size)> {
+    let place = UNITS.iter().position(|(names, _)| names.contains(&name))?;
+    Some((place, UNITS[place].1))
+}
+
+/// The duration of one number with one unit.
+fn term(&(number, name): &(&str, &str)) -> Result<SimulatedDuration, String> {
+    let value: f64 = match (number.parse(), number, name.split_whitespace().next()) {
+        (Ok(value), ..) => value,
+        (Err(_), "" | "-" | "+", Some("inf" | "infinity" | "nan")) => f64::INFINITY,
+        _ => return Err(NO_DURATION.into()),
+    };
+    if !value.is_finite() || value < 0.0 {
+        return Err("must be finite and not negative".into());
+    }
+    if matches!(name, "step" | "steps") {
+        let whole = value.fract() == 0.0 && value <= (1u64 << 53) as f64;
+        let steps = number.parse().ok().or(whole.then_some(value as u64));
+        return steps.map(SimulatedDuration::Steps).ok_or("the number of steps must be whole".into());
+    }
+    if name.is_empty() {
+        return Err(format!("has no unit\n  units are {UNIT_NAMES}"));
+    }
+    let seconds = match unit(name) {
+        Some((_, Size::Times(seconds))) => value * seconds,
+        Some((_, Size::Per(second))) => value / second,
+        None => return Err(format!("unknown unit `{name}`\n  units are {UNIT_NAMES}")),
+    };
+    if seconds.is_finite() { Ok(SimulatedDuration::Seconds(seconds)) } else { Err("is too long".into()) }
 }
 
 impl fmt::Display for SimulatedDuration {
@@ -141,6 +199,8 @@ impl fmt::Display for SimulatedDuration {
             SimulatedDuration::Steps(n) => write!(f, "{n} step"),
             SimulatedDuration::Seconds(seconds) => {
                 let whole = UNITS.iter().find_map(|(names, size)| match *size {
+                    // Days are what people count in: two weeks are "14 day".
+                    Size::Times(WEEK) => None,
                     Size::Times(unit) => {
                         let n = (seconds / unit).round();
                         ((1.0..1e9).contains(&n) && n * unit == seconds).then_some((n, names[0]))
@@ -152,17 +212,6 @@ impl fmt::Display for SimulatedDuration {
                     None => write!(f, "{seconds:?} s"),
                 }
             }
-        }
-    }
-}
-
-impl Cadence {
-    /// True if the action is due after a step that took `dt` seconds and ended at step `step` and time `time`.
-    pub fn is_due(self, step: u64, time: f64, dt: f64) -> bool {
-        match self {
-            Cadence::Never => false,
-            Cadence::Steps(n) => step.is_multiple_of(n),
-            Cadence::Seconds(s) => (time / s).floor() > ((time - dt) / s).floor(),
         }
     }
 }
@@ -179,10 +228,14 @@ impl FromStr for Cadence {
                 Err("must be more than 0; \"never\" turns it off".into())
             }
             SimulatedDuration::Steps(n) => Ok(Cadence::Steps(n)),
+            SimulatedDuration::Seconds(s) if s < SHORTEST => Err("is too short".into()),
             SimulatedDuration::Seconds(s) => Ok(Cadence::Seconds(s)),
         }
     }
 }
+
+/// The shortest interval in seconds: the number of intervals in a simulated time must be a number.
+const SHORTEST: f64 = 1e-100;
 
 impl fmt::Display for Cadence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -275,6 +328,13 @@ mod tests {
             ("3 µs", 3e-6),
             ("7 ns", 7e-9),
             (" 0  s ", 0.0),
+            ("2 weeks", 1_209_600.0),
+            ("1 week", 604_800.0),
+            ("1 h 30 min", 5400.0),
+            ("1h30min", 5400.0),
+            ("1 day 2.5 h 1e1 s", 95_410.0),
+            ("1e1s", 10.0),
+            ("1 s 500 ms", 1.5),
         ] {
             assert_eq!(text.parse(), Ok(SimulatedDuration::Seconds(seconds)), "{text}");
         }
@@ -295,17 +355,33 @@ mod tests {
             ("nan day", "must be finite and not negative"),
             ("1e308 year", "is too long"),
             ("1 Step", "unknown unit `Step`"),
+            ("1 fortnight", "unknown unit `fortnight`"),
+            ("1 h 30", "has no unit"),
+            ("30 min 1 h", "lists its units in another order"),
+            ("1 h 1 h", "lists its units in another order"),
+            ("1 h 2 step", "a number of steps cannot be part of a sum"),
+            ("2 step 1 h", "a number of steps cannot be part of a sum"),
+            ("2 step 3 step", "a number of steps cannot be part of a sum"),
+            ("1 h -30 min", "must be finite and not negative"),
+            ("1 h + 30 min", "must be a number and a unit"),
+            ("1-2 s", "must be a number and a unit"),
+            ("1 h and 30 min", "unknown unit `h and`"),
+            ("1e308 year 1e308 year", "is too long"),
+            ("+", "must be a number and a unit"),
+            ("1.2.3 s", "must be a number and a unit"),
+            ("1e400 s", "must be finite and not negative"),
         ] {
             let message = text.parse::<SimulatedDuration>().unwrap_err();
             assert_eq!(message.lines().next(), Some(why), "{text}");
         }
         assert!("0 s".parse::<Cadence>().is_err());
+        assert_eq!("1e-300 s".parse::<Cadence>(), Err("is too short".into()));
         assert!("1e30 s".parse::<WallTime>().is_err());
     }
 
     #[test]
     fn times_print_in_the_longest_unit_that_divides_them() {
-        for text in ["5 day", "1 year", "90 s", "25 h", "2 min", "0.25 s", "0.0 s", "40 step", "1e-9 s"] {
+        for text in ["5 day", "1 year", "90 s", "25 h", "2 min", "0.25 s", "0.0 s", "40 step", "1e-9 s", "14 day"] {
             assert_eq!(text.parse::<SimulatedDuration>().unwrap().to_string(), text);
         }
     }

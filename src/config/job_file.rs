@@ -169,7 +169,12 @@ mod tests {
             ("grid.origin = [0, 1e30]", "a.toml:4: 16 cells over 1.0 m from 1e30 m along x"),
             ("grid.origin = [0, nan]", "a.toml:4: `grid.origin[1]` = nan: is not finite: must be a number [m]"),
             ("output.job.every = '1 s'", "a.toml:4: `output.job` is not a valid stream name"),
+            ("output.control.every = '1 s'", "a.toml:4: `output.control` is not a valid stream name"),
             ("output.'a/b'.every = '1 s'", "a.toml:4: `output.a/b` is not a valid stream name"),
+            ("output.'a.b'.every = '1 s'", "a.toml:4: `output.a.b` is not a valid stream name"),
+            ("output.'..'.every = '1 s'", "a.toml:4: `output...` is not a valid stream name"),
+            ("output.''.every = '1 s'", "a.toml:4: `output.` is not a valid stream name"),
+            ("output.-a.every = '1 s'", "a.toml:4: `output.-a` is not a valid stream name"),
             ("output.a = {every = '1 s', region = {}, points = [[0, 0]]}", "a.toml:4: `output.a` has both"),
             ("output.a = {every = '1 s', region.x = [3, 17]}", "a.toml:4: `output.a.region.x` = [3, 17]: must be"),
             ("output.a = {every = '1 s', region.x = [3, 3]}", "a.toml:4: `output.a.region.x` = [3, 3]: must be"),
@@ -208,10 +213,10 @@ mod tests {
         let element = select(vec![StreamElement::Same, StreamElement::F32, StreamElement::F64]);
         let reduce = select(vec![Reduction::Instant, Reduction::Mean, Reduction::Max, Reduction::Min]);
         let fields = option::of(collection::vec("[a-z\"\\\\é]{1,6}", 1..3));
-        (cadence(), fields, place, element, reduce, 0..1u64 << 50, any::<bool>()).prop_map(
-            |(every, fields, (region, points), element, reduce, seal, picture)| {
+        (cadence(), any::<bool>(), fields, place, element, reduce, 0..1u64 << 50, any::<bool>()).prop_map(
+            |(every, align, fields, (region, points), element, reduce, seal, picture)| {
                 let seal = WallTime(Duration::from_nanos(seal));
-                StreamSection { every, fields, region, points, element, reduce, seal, picture }
+                StreamSection { every, align, fields, region, points, element, reduce, seal, picture }
             },
         )
     }
@@ -227,7 +232,7 @@ mod tests {
             streams in collection::vec(("[a-z][a-z0-9_-]{0,5}", stream()), 0..4),
         ) -> JobFile {
             let start = start.map(|date| date.parse().expect("a date"));
-            let legal = |name: &String| !["job", "summary"].contains(&name.as_str());
+            let legal = |name: &String| !["job", "trace"].contains(&name.as_str());
             let numbers = numbers.into_iter().map(|(key, n)| (key, toml::Value::Integer(n)));
             JobFile {
                 job,

@@ -129,6 +129,9 @@ pub struct ParallelSection {
 pub struct StreamSection {
     /// how often an instant is written, such as "10 step", "6 h" or "never"
     pub every: Cadence,
+    /// whether adaptive time steps are shortened to end exactly at the instants of `every`; a fixed step must divide it
+    #[serde(default)]
+    pub align: bool,
     /// names of the fields to write; by default all
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
@@ -219,6 +222,8 @@ pub struct CheckpointSection {
     /// whether the final state is saved, from which a finished run can be extended with a later `time.end`
     #[serde(rename = "final")]
     pub at_end: bool,
+    /// whether adaptive time steps are shortened to end exactly at the instants of `every`; a fixed step must divide it
+    pub align: bool,
     /// longest wall time between two checkpoints, or "never"
     pub wall: WallCadence,
     /// how many of the newest checkpoints are kept
@@ -234,6 +239,7 @@ impl Default for CheckpointSection {
         CheckpointSection {
             every: Cadence::Never,
             at_end: true,
+            align: false,
             wall: WallCadence::Every(Duration::from_secs(3600)),
             keep,
             stop_within: WallTime(Duration::from_secs(600)),

@@ -75,7 +75,7 @@ impl Simulation {
 
     /// Runs one step, stage by stage.
     fn one_step(&mut self) -> Result<()> {
-        self.core.fields.set_scalar(DT, self.core.fields.scalars[DT]);
+        self.core.fields.set_scalar(DT, self.core.fields.limit.wanted);
         self.run_list(self.program().step)?;
         self.core.tick();
         Ok(())

@@ -5,6 +5,7 @@ use crate::engine::boundary_fill;
 use crate::engine::coefficients::Coefficients;
 use crate::engine::missing_cells::MissingCells;
 use crate::engine::periodic_row::PeriodicRow;
+use crate::engine::step_limit::StepLimit;
 use crate::engine::tiles;
 use crate::engine::with_element;
 use crate::files::input::FieldInput;
@@ -38,8 +39,8 @@ pub(crate) struct Fields {
     pub(super) periodic_rows: Vec<Option<PeriodicRow>>,
     /// Bytes of cache per thread.
     pub(super) cache: usize,
-    /// The end of the run in seconds, which an adaptive time step does not go beyond.
-    pub(super) end: f64,
+    /// The time that an adaptive time step does not pass.
+    pub(super) limit: StepLimit,
     /// By field: the cells for which a file of initial values has no value.
     pub(super) missing: Vec<MissingCells>,
 }
@@ -68,7 +69,7 @@ impl Fields {
             coordinates: coordinates(declared),
             periodic_rows: PeriodicRow::of(&program),
             cache: tiles::cache(),
-            end: f64::INFINITY,
+            limit: StepLimit::new(declared.scalars[DT].1),
             missing: vec![MissingCells::NONE; count],
             patches,
             program,
@@ -196,8 +197,7 @@ impl Fields {
 
     /// Sets a scalar.
     pub(super) fn set_scalar(&mut self, id: usize, value: f64) {
-        let end = self.end;
-        self.program.clone().declared.set_scalar(&mut self.scalars, id, value, end);
+        self.limit.set_scalar(&self.program.declared, &mut self.scalars, id, value);
     }
 
     /// The simulated time in seconds after `more` steps beyond `steps`, all of the length of the last one.

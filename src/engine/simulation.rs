@@ -8,11 +8,13 @@ use crate::engine::fields::Fields;
 use crate::engine::fused::Fusion;
 use crate::engine::lines::TransposeBuffers;
 use crate::engine::missing;
+use crate::engine::moment::Moment;
 use crate::engine::records::RecordStore;
 use crate::engine::reduce;
 use crate::engine::sources::SourceProgress;
 use crate::engine::timers::Timers;
 use crate::model::builder::Model;
+use crate::model::declarations::Clock;
 use crate::model::handle::{DT, Field, Scalar, TIME};
 use crate::model::reduction::Reduction;
 use crate::model::source::Source;
@@ -160,19 +162,30 @@ impl Simulation {
         self.core.fields.scalars[TIME]
     }
 
-    /// The simulated time in seconds after `steps` more steps of the length of the last one.
-    pub(crate) fn time_after(&self, steps: u64) -> f64 {
-        self.core.fields.time_after(self.core.steps, steps)
+    /// The end of the last step.
+    pub(crate) fn moment(&self) -> Moment {
+        self.moment_after(0)
     }
 
-    /// The length of the last step in seconds.
-    pub(crate) fn last_step(&self) -> f64 {
-        self.core.fields.scalars[DT]
+    /// The end of the step that is `steps` steps ahead, if all these steps have the length of the last one.
+    pub(crate) fn moment_after(&self, steps: u64) -> Moment {
+        let step = self.core.steps + steps;
+        let time = if steps == 0 { self.time() } else { self.core.fields.time_after(self.core.steps, steps) };
+        // A fixed step is multiplied, with a relative error of a few ulp; adaptive steps are summed.
+        let roundings = if self.clock() == Clock::Adaptive { step.max(4) as f64 } else { 4.0 };
+        let dt = self.core.fields.scalars[DT];
+        Moment { step, time, dt, round_off: roundings * f64::EPSILON * time }
     }
 
-    /// Sets the end time in seconds: an adaptive time step is shortened to reach it exactly.
-    pub(crate) fn end_at(&mut self, time: f64) {
-        self.core.fields.end = time;
+    /// How time advances.
+    pub(crate) fn clock(&self) -> Clock {
+        self.program().declared.clock
+    }
+
+    /// Sets the next time in seconds that a step must not pass, such as the end time: an adaptive time step is shortened to
+    /// reach it exactly.
+    pub(crate) fn stop_short_at(&mut self, time: f64) {
+        self.core.fields.limit.time = time;
     }
 
     /// The number of steps, at most `most`, that are fastest to run at once. The same on every rank.

@@ -13,9 +13,12 @@ use crate::engine::simulation::Simulation;
 use crate::engine::sources::SourceProgress;
 use crate::engine::state_hash::state_hash;
 use crate::model::field::FieldDeclaration;
-use crate::model::handle::TIME;
+use crate::model::handle::{DT, TIME};
 use halocline_kernels::ElementType;
 use std::collections::BTreeMap;
+
+/// The name of the length of the next time step before it is shortened, in seconds.
+const WANTED_STEP: &str = "step/wanted";
 
 /// The share of this rank of a state.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,6 +94,7 @@ impl Simulation {
         }
         let (step, time) = (self.core.steps, self.core.fields.scalars[TIME]);
         let mut numbers = self.numbers();
+        numbers.insert(WANTED_STEP.into(), self.core.fields.limit.wanted.to_bits());
         for (declared, (many, bytes)) in self.core.fields.declared().records.iter().zip(self.records.bytes()) {
             let name = &declared.name;
             // Where each rank's share ends.
@@ -160,6 +164,9 @@ impl Simulation {
         for (scalar, (name, _)) in self.core.fields.scalars.iter_mut().zip(&program.declared.scalars) {
             *scalar = f64::from_bits(number(format!("scalar/{name}")));
         }
+        // A step that was shortened to meet an instant has its own length again.
+        let scalars = &self.core.fields.scalars;
+        self.core.fields.limit.wanted = saved.number(WANTED_STEP).map_or(scalars[DT], f64::from_bits);
         self.core.steps = saved.step();
         self.started = number("started".into()) != 0;
         for (i, once) in self.once.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
 //! The catalogue of a stream: its sealed segments, and the instants that each contributes.
 use super::hdf5;
-use super::schema::Instant;
+use super::records::{self, Instant};
 use crate::base::Kind;
 use crate::base::{Error, Result};
 use std::cmp::Reverse;
@@ -87,8 +87,8 @@ pub(super) fn scan(folder: &Path) -> Result<Scan> {
     // Steps increase along a run. A segment that begins before the end of the previous one was written after a restart.
     let mut end = u64::MAX;
     for segment in sealed.iter_mut().rev() {
-        segment.instants.retain(|&(step, _)| step < end);
-        end = end.min(segment.instants.first().map_or(u64::MAX, |i| i.0));
+        segment.instants.retain(|instant| instant.step < end);
+        end = end.min(segment.instants.first().map_or(u64::MAX, |i| i.step));
     }
     Ok(Scan { sealed, lost, covered })
 }
@@ -158,17 +158,14 @@ fn numbers(name: &str) -> Option<[usize; 2]> {
 }
 
 fn instants(path: &Path) -> hdf5::Result<Vec<Instant>> {
-    let file = hdf5::open(path)?;
-    let times = file.dataset("time")?.read_raw::<f64>()?;
-    let steps = file.dataset("step")?.read_raw::<i64>()?;
-    Ok(steps.into_iter().map(|s| s as u64).zip(times).collect())
+    records::read(&hdf5::open(path)?)
 }
 
 /// Drops the instants after `step`, or all if `step` is `None`. Returns the segments to keep, and the file names of the
 /// segments to delete, the last ones first.
 pub(super) fn keep_until(mut sealed: Vec<SealedSegment>, step: Option<u64>) -> (Vec<SealedSegment>, Vec<String>) {
     for segment in &mut sealed {
-        segment.instants.retain(|i| Some(i.0) <= step);
+        segment.instants.retain(|i| Some(i.step) <= step);
     }
     let kept = sealed.iter().rposition(|s| !s.instants.is_empty()).map_or(0, |last| last + 1);
     let dropped = sealed.split_off(kept).iter().rev().map(SealedSegment::file_name).collect();
@@ -181,7 +178,8 @@ pub(super) fn encode(sealed: &[SealedSegment]) -> Vec<u8> {
     for segment in sealed {
         let [first, last] = segment.numbers;
         words.extend([first, last, segment.held, segment.instants.len()].map(|n| n as u64));
-        words.extend(segment.instants.iter().flat_map(|(step, time)| [*step, time.to_bits()]));
+        let of = |i: &Instant| [i.step, i.time.to_bits(), i.begin.0, i.begin.1.to_bits()];
+        words.extend(segment.instants.iter().flat_map(of));
     }
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
@@ -192,7 +190,11 @@ pub(super) fn decode(message: &[u8]) -> Vec<SealedSegment> {
     let mut sealed = vec![];
     while let (Some(first), Some(last), Some(held), Some(n)) = (words.next(), words.next(), words.next(), words.next())
     {
-        let mut instant = || Some((words.next()?, f64::from_bits(words.next()?)));
+        let mut pair = || Some((words.next()?, f64::from_bits(words.next()?)));
+        let mut instant = || {
+            let ((step, time), begin) = (pair()?, pair()?);
+            Some(Instant { step, time, begin })
+        };
         let instants = (0..n).map_while(|_| instant()).collect();
         sealed.push(SealedSegment { instants, held: held as usize, numbers: [first as usize, last as usize] });
     }
@@ -206,14 +208,14 @@ mod tests {
     #[test]
     fn a_restart_drops_what_came_after_its_checkpoint() {
         let segment = |number: usize, steps: &[u64]| SealedSegment {
-            instants: steps.iter().map(|&s| (s, s as f64)).collect(),
+            instants: steps.iter().map(|&s| Instant { begin: (s / 2, 0.5), ..Instant::at(s, s as f64) }).collect(),
             held: steps.len(),
             numbers: [number, number],
         };
         let all = vec![segment(0, &[0, 10]), segment(1, &[20, 30]), segment(2, &[40])];
         let (kept, dropped) = keep_until(all.clone(), Some(20));
         assert_eq!(decode(&encode(&kept)), kept);
-        assert_eq!(kept[1], SealedSegment { instants: vec![(20, 20.0)], held: 2, numbers: [1, 1] });
+        assert_eq!(kept[1], SealedSegment { instants: all[1].instants[..1].to_vec(), held: 2, numbers: [1, 1] });
         assert_eq!((kept.len(), dropped), (2, vec!["000002.h5".to_owned()]));
         assert_eq!(keep_until(all.clone(), Some(99)), (all.clone(), vec![]));
         assert_eq!(keep_until(all.clone(), Some(0)).1, ["000002.h5", "000001.h5"]);

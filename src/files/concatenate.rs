@@ -1,6 +1,7 @@
 //! Several segments in one plain file.
 use super::catalogue::SealedSegment;
 use super::hdf5::{self, Dataset, File};
+use super::records::RecordDataset;
 use super::{durable, schema};
 use crate::base::{Error, Result};
 use std::fs;
@@ -39,12 +40,12 @@ pub(super) fn concatenate(
             copy(&hdf5::open(&folder.join(segment.file_name()))?, &variables, start, count)?;
             start += count;
         }
-        let (time, step) = (file.dataset("time")?, file.dataset("step")?);
-        hdf5::resize(&time, all.len())?;
-        hdf5::resize(&step, all.len())?;
-        schema::put_clock(&time, Some(&schema::times(&all)), false)?;
-        schema::put_clock(&step, Some(&schema::steps(&all)), false)?;
-        drop((variables, time, step));
+        for kind in RecordDataset::found_in(&file) {
+            let data = file.dataset(kind.name())?;
+            hdf5::resize(&data, all.len())?;
+            kind.put(&data, &all, true, false)?;
+        }
+        drop(variables);
         file.close()
     };
     append().map_err(|e| hdf5::explain("write", part, e))

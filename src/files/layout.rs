@@ -39,6 +39,26 @@ pub struct Variable {
     pub attributes: Vec<(String, String)>,
 }
 
+/// The first axis of all variables of a stream: an entry for each instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordAxis {
+    /// The time in seconds; the step is an auxiliary coordinate.
+    #[default]
+    Time,
+    /// The step, in a simulation without time.
+    Step,
+}
+
+impl RecordAxis {
+    /// The name of the dimension and of its coordinate variable.
+    pub fn name(self) -> &'static str {
+        match self {
+            RecordAxis::Time => "time",
+            RecordAxis::Step => "step",
+        }
+    }
+}
+
 /// The contents of the files of a stream, except the numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layout {
@@ -50,7 +70,11 @@ pub struct Layout {
     pub source: String,
     /// The date of time 0, if the simulation has one.
     pub reference_date: Option<ReferenceDate>,
-    /// The axes of all variables.
+    /// The first axis of all variables.
+    pub record_axis: RecordAxis,
+    /// True if the values are statistics over intervals, whose bounds the file holds.
+    pub bounds: bool,
+    /// The other axes of all variables.
     pub axes: Vec<Axis>,
     /// The variables.
     pub variables: Vec<Variable>,
@@ -77,9 +101,9 @@ impl Layout {
     }
 
     /// Checks that names are valid and unique, that axes exist, and that element types can be stored.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let stream = &self.name;
-        let mut seen: Vec<&str> = vec!["time", "step", "provenance"];
+        let mut seen: Vec<&str> = vec!["time", "step", "time_bnds", "step_bnds", "bnds", "provenance"];
         let names = self.axes.iter().map(|a| &a.name).chain(self.variables.iter().map(|v| &v.name));
         for name in names.chain([stream]) {
             if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
@@ -92,7 +116,7 @@ impl Layout {
         for name in self.axes.iter().map(|a| &a.name).chain(self.variables.iter().map(|v| &v.name)) {
             if seen.contains(&name.as_str()) {
                 return Err(Error::input(format!("output stream {stream:?}: the name {name:?} is there twice"))
-                    .remedy("axes and variables need names of their own; time, step and provenance are taken"));
+                    .remedy("axes and variables need names of their own; time, step, time_bnds, step_bnds, bnds and provenance are taken"));
             }
             seen.push(name);
         }

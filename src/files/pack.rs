@@ -22,7 +22,7 @@ pub fn pack(dir: &Path, stream: &str, packed: &Path, check: impl Fn(&str) -> Res
                 catalogue::file_name(0)
             )));
     }
-    let described = hdf5::open(&view).and_then(|f| Ok((f.dataset("time")?.size(), schema::provenance(&f)?)));
+    let described = hdf5::open(&view).and_then(|f| Ok((f.dataset("step")?.size(), schema::provenance(&f)?)));
     let (instants, attempts) = described.map_err(|e| hdf5::explain("read", &view, e))?;
     let found: usize = sealed.iter().map(|s| s.instants.len()).sum();
     if found < instants {

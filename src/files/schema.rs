@@ -1,12 +1,10 @@
 //! The contents that all files of a stream share: coordinates, scales, units, names, provenance.
 use super::hdf5::{self, Storage};
 use super::layout::{Axis, Layout, Variable};
+use super::records::{self, Instant, RecordDataset};
 use crate::base::unit::udunits;
 use halocline_kernels::ElementType;
 use std::path::Path;
-
-/// An instant: its step number and its time in seconds.
-pub(super) type Instant = (u64, f64);
 
 /// The attributes that one attempt adds to `/provenance`: names and values.
 pub(super) type Provenance = Vec<(String, String)>;
@@ -35,14 +33,7 @@ pub(super) fn create(
     if let Some(comment) = comment {
         hdf5::put_text(&file, "comment", comment)?;
     }
-    let time = hdf5::dataset(&file, "time", ElementType::F64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
-    describe_time(&time, layout)?;
-    hdf5::make_scale(&time, "time")?;
-    let step = hdf5::dataset(&file, "step", ElementType::I64, &[instants.len()], Storage::Growing(vec![CLOCK_CHUNK]))?;
-    describe(&step, "number of the time step", "1")?;
-    hdf5::attach_scale(&step, &time, 0)?;
-    put_clock(&time, Some(&times(instants)), false)?;
-    put_clock(&step, Some(&steps(instants)), false)?;
+    let record = records::create(&file, layout, instants)?;
     let scales = layout.axes.iter().map(|axis| coordinate(&file, axis)).collect::<hdf5::Result<Vec<_>>>()?;
     for v in &layout.variables {
         let shape = [&[instants.len()], &layout.shape(v)[..]].concat();
@@ -52,7 +43,7 @@ pub(super) fn create(
             hdf5::put_text(&data, name, value)?;
         }
         hdf5::put_fill(&data, v.element)?;
-        hdf5::attach_scale(&data, &time, 0)?;
+        hdf5::attach_scale(&data, &record, 0)?;
         for (axis, &a) in v.axes.iter().enumerate() {
             hdf5::attach_scale(&data, &scales[a], axis + 1)?;
         }
@@ -64,28 +55,7 @@ pub(super) fn create(
     Ok(file)
 }
 
-/// The times of instants, as bytes of `time`.
-pub(super) fn times(instants: &[Instant]) -> Vec<u8> {
-    instants.iter().flat_map(|i| i.1.to_ne_bytes()).collect()
-}
-
-/// The steps of instants, as bytes of `step`.
-pub(super) fn steps(instants: &[Instant]) -> Vec<u8> {
-    instants.iter().flat_map(|i| (i.0 as i64).to_ne_bytes()).collect()
-}
-
-/// Writes the whole of `time` or `step`, which must already have the right length. With `collective`, all ranks must call
-/// this, exactly one of them with numbers.
-pub(super) fn put_clock(data: &hdf5::Dataset, numbers: Option<&Vec<u8>>, collective: bool) -> hdf5::Result<()> {
-    match numbers {
-        Some(bytes) if !bytes.is_empty() => {
-            hdf5::write(data, &[(vec![0], vec![bytes.len() / size_of::<f64>()])], bytes, collective)
-        }
-        _ => hdf5::write(data, &[], &[], collective),
-    }
-}
-
-/// True for the variables of the layout; false for `time`, `step` and coordinates.
+/// True for the variables of the layout; false for coordinates and datasets along the record axis.
 pub(super) fn is_variable(data: &hdf5::Dataset) -> bool {
     hdf5::has_attribute(data, "_FillValue")
 }
@@ -129,16 +99,14 @@ pub(super) fn bytes_of_instants(layout: &Layout, instants: usize) -> u64 {
         let chunks: usize = shape.iter().zip(chunk).map(|(n, c)| n.div_ceil(*c)).product();
         chunks * (chunk.iter().product::<usize>() * size + ENTRY)
     };
-    let clocks = 2 * bytes(&[instants], 8, &[CLOCK_CHUNK]);
+    let of_records = RecordDataset::of(layout).into_iter();
+    let records: usize = of_records.map(|data| bytes(&data.shape(instants), size_of::<f64>(), &data.chunk())).sum();
     let variable = |v: &Variable| {
         let (shape, size) = (layout.shape(v), v.element.size());
         bytes(&[&[instants], &shape[..]].concat(), size, &chunk(&shape, size))
     };
-    (clocks + layout.variables.iter().map(variable).sum::<usize>()) as u64
+    (records + layout.variables.iter().map(variable).sum::<usize>()) as u64
 }
-
-/// Instants per chunk of `time` and `step`.
-const CLOCK_CHUNK: usize = 128;
 
 fn coordinate(file: &hdf5::Group, axis: &Axis) -> hdf5::Result<hdf5::Dataset> {
     let data = hdf5::dataset(file, &axis.name, ElementType::F64, &[axis.values.len()], Storage::Whole)?;
@@ -162,17 +130,6 @@ fn describe(data: &hdf5::Dataset, long_name: &str, unit: &str) -> hdf5::Result<(
     }
     // Programs check the units of fields when they are declared.
     hdf5::put_text(data, "units", &udunits(unit).unwrap_or_else(|_| unit.into()))
-}
-
-/// Describes the time coordinate. CF knows no time without a date; without one, the time is in plain seconds.
-fn describe_time(time: &hdf5::Dataset, layout: &Layout) -> hdf5::Result<()> {
-    describe(time, "time since the start of the simulation", &layout.time_unit())?;
-    hdf5::put_text(time, "standard_name", "time")?;
-    hdf5::put_text(time, "axis", "T")?;
-    if let Some(date) = layout.reference_date {
-        hdf5::put_text(time, "calendar", date.calendar())?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

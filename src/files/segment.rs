@@ -4,7 +4,8 @@ use super::durable;
 use super::hdf5::{self, Storage};
 use super::hyperslabs;
 use super::layout::{Layout, Variable};
-use super::schema::{self, Instant, Provenance};
+use super::records::{Instant, RecordDataset};
+use super::schema::{self, Provenance};
 use crate::base::Result;
 use crate::base::hyperslab::Hyperslab;
 use crate::comm::Comm;
@@ -31,8 +32,7 @@ const MARGIN: u64 = 64 << 10;
 struct Open {
     // Fields are dropped in this order, and HDF5 requires the datasets of a file to be closed before the file.
     variables: Vec<hdf5::Dataset>,
-    time: hdf5::Dataset,
-    step: hdf5::Dataset,
+    records: Vec<(RecordDataset, hdf5::Dataset)>,
     file: hdf5::File,
 }
 
@@ -172,14 +172,16 @@ impl Segment {
         }
     }
 
-    /// Writes the times and steps of all instants, once at the end.
+    /// Writes the datasets along the record axis, once at the end.
     fn write_instants(&self, comm: &Comm) -> Result<()> {
         let n = self.instants.len();
-        self.each(comm, |open| hdf5::resize(&open.time, n).and_then(|()| hdf5::resize(&open.step, n)))?;
-        let (root, times) = (comm.is_root(), schema::times(&self.instants));
-        self.each(comm, |open| schema::put_clock(&open.time, root.then_some(&times), self.collective))?;
-        let steps = schema::steps(&self.instants);
-        self.each(comm, |open| schema::put_clock(&open.step, root.then_some(&steps), self.collective))?;
+        self.each(comm, |open| open.records.iter().try_for_each(|(_, data)| hdf5::resize(data, n)))?;
+        let put = |open: &Open| {
+            let each =
+                |(kind, data): &(RecordDataset, _)| kind.put(data, &self.instants, comm.is_root(), self.collective);
+            open.records.iter().try_for_each(each)
+        };
+        self.each(comm, put)?;
         // With MPI, this also brings the data of all ranks to disk, not only the buffers of HDF5.
         self.each(comm, |open| open.file.flush())
     }
@@ -200,8 +202,8 @@ impl Segment {
 
     fn close(&mut self) -> hdf5::Result<()> {
         match self.open.take() {
-            Some(Open { variables, time, step, file }) => {
-                drop((variables, time, step));
+            Some(Open { variables, records, file }) => {
+                drop((variables, records));
                 file.close()
             }
             None => Ok(()),
@@ -229,6 +231,8 @@ impl Drop for Segment {
 impl Open {
     fn of(file: hdf5::File, layout: &Layout) -> hdf5::Result<Open> {
         let variables = layout.variables.iter().map(|v| file.dataset(&v.name)).collect::<hdf5::Result<_>>()?;
-        Ok(Open { variables, time: file.dataset("time")?, step: file.dataset("step")?, file })
+        let record = |data: RecordDataset| Ok((data, file.dataset(data.name())?));
+        let records = RecordDataset::of(layout).into_iter().map(record).collect::<hdf5::Result<_>>()?;
+        Ok(Open { variables, records, file })
     }
 }

@@ -4,6 +4,7 @@ use super::durable;
 use super::hdf5;
 use super::layout::Layout;
 use super::merge;
+use super::records::Instant;
 use super::schema::{self, Provenance};
 use super::seal::Seal;
 use super::segment::Segment;
@@ -27,7 +28,7 @@ enum Open {
 ///
 /// ```
 /// use halocline::Comm;
-/// use halocline::files::{Axis, Layout, Seal, Hyperslab, Stream, Variable};
+/// use halocline::files::{Axis, Hyperslab, Instant, Layout, Seal, Stream, Variable};
 /// # fn main() -> halocline::Result<()> {
 /// let x = Axis {
 ///     name: "x".into(), long_name: "distance".into(), unit: "m".into(),
@@ -43,7 +44,7 @@ enum Open {
 /// };
 /// let dir = tempfile::tempdir().unwrap();
 /// let mut stream = Stream::create(&Comm::alone(), dir.path(), layout, Seal::default())?;
-/// stream.write(0, 0.0, vec![vec![Hyperslab::of(&[0], &[3], &[280.0, 290.0, 300.0])]])?;
+/// stream.write(Instant::at(0, 0.0), vec![vec![Hyperslab::of(&[0], &[3], &[280.0, 290.0, 300.0])]])?;
 /// stream.finish()?;
 /// assert!(dir.path().join("fields.h5").is_file());
 /// # Ok(())
@@ -139,13 +140,13 @@ impl Stream {
     }
 
     /// Appends an instant: one `Vec` of this rank's hyperslabs per variable. The hyperslabs of all ranks together hold each
-    /// cell once. `time` is in seconds; steps must increase. The instant survives a kill once it is sealed. Collective.
+    /// cell once. Steps must increase. The instant survives a kill once it is sealed. Collective.
     ///
     /// # Errors
     /// If the hyperslabs do not fit the layout, or a file cannot be written. If there is no space for the instant, the instants
     /// before it are sealed; after another error of the file, those of the open segment are lost. Sealed segments are unchanged.
-    pub fn write(&mut self, step: u64, time: f64, hyperslabs: Vec<Vec<Hyperslab>>) -> Result<()> {
-        self.check(step, &hyperslabs)?;
+    pub fn write(&mut self, at: Instant, hyperslabs: Vec<Vec<Hyperslab>>) -> Result<()> {
+        self.check(at.step, &hyperslabs)?;
         if self.open.is_none() {
             let i = catalogue::next_number(&self.sealed);
             self.open = Some(Segment::begin(&self.comm, &self.folder(), i, &self.layout, &self.attempts)?);
@@ -160,7 +161,7 @@ impl Stream {
             }
             return Err(e);
         }
-        if let Err(e) = segment.write(&self.comm, &self.layout, (step, time), hyperslabs) {
+        if let Err(e) = segment.write(&self.comm, &self.layout, at, hyperslabs) {
             if let Some(segment) = self.open.take() {
                 segment.discard(&self.comm);
             }
@@ -184,7 +185,7 @@ impl Stream {
                 Some(segment) => segment.last(),
                 None => self.sealed.iter().rev().find_map(|s| s.instants.last().copied()),
             };
-            if let Some((last, _)) = last.filter(|&(last, _)| last >= step) {
+            if let Some(last) = last.map(|last| last.step).filter(|last| *last >= step) {
                 return Err(Error::failure(format!("step {step} after step {last} in output stream {name:?}")));
             }
             let count = |(v, hyperslabs): (_, &Vec<Hyperslab>)| {

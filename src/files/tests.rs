@@ -81,7 +81,7 @@ fn hyperslabs(step: u64, rank: usize, size: usize) -> Vec<Vec<Hyperslab>> {
 fn write_all(comm: &Comm, dir: &Path, steps: &[u64], seal: Seal) -> Result<()> {
     let mut stream = Stream::create(comm, dir, layout(), seal)?;
     for &step in steps {
-        stream.write(step, step as f64 / 2.0, hyperslabs(step, comm.rank(), comm.size()))?;
+        stream.write(Instant::at(step, step as f64 / 2.0), hyperslabs(step, comm.rank(), comm.size()))?;
     }
     stream.finish()
 }
@@ -147,7 +147,7 @@ fn many_small_segments_are_merged() {
     std::fs::copy(dir.path().join("fields/000256.h5"), dir.path().join("fields/000100.h5")).unwrap();
     for outcome in ranks(2, 1, |comm| {
         let mut stream = Stream::resume(&comm, dir.path(), layout(), EACH, Some(99))?;
-        stream.write(100, 50.0, hyperslabs(100, comm.rank(), comm.size()))?;
+        stream.write(Instant::at(100, 50.0), hyperslabs(100, comm.rank(), comm.size()))?;
         stream.finish()
     })
     .unwrap()
@@ -191,7 +191,7 @@ fn a_restart_drops_later_instants_and_adds_its_provenance() {
         for outcome in ranks(2, 1, |comm| {
             let mut stream = Stream::resume(&comm, dir.path(), layout(), EACH, from)?;
             for &step in steps {
-                stream.write(step, step as f64 / 2.0, hyperslabs(step, comm.rank(), comm.size()))?;
+                stream.write(Instant::at(step, step as f64 / 2.0), hyperslabs(step, comm.rank(), comm.size()))?;
             }
             stream.finish()
         })
@@ -243,21 +243,21 @@ fn a_failure_on_one_rank_is_returned_on_all_and_spares_sealed_segments() {
     let dir = tempfile::tempdir().unwrap();
     let outcomes = ranks(3, 1, |comm| {
         let mut stream = Stream::create(&comm, dir.path(), layout(), EACH)?;
-        stream.write(0, 0.0, hyperslabs(0, comm.rank(), 3))?;
+        stream.write(Instant::at(0, 0.0), hyperslabs(0, comm.rank(), 3))?;
         let mut wrong = hyperslabs(1, comm.rank(), 3);
         if comm.rank() == 2 {
             wrong[1][0].bytes = wrong[1][0].bytes[1..].to_vec().into();
         }
-        let first = stream.write(1, 0.5, wrong).unwrap_err().to_string();
+        let first = stream.write(Instant::at(1, 0.5), wrong).unwrap_err().to_string();
         // Cells that no rank writes.
         let mut few = hyperslabs(1, comm.rank(), 3);
         if comm.rank() == 1 {
             few[2].clear();
         }
-        let second = stream.write(1, 0.5, few).unwrap_err().to_string();
-        let back = stream.write(0, 0.5, hyperslabs(0, comm.rank(), 3)).unwrap_err().to_string();
+        let second = stream.write(Instant::at(1, 0.5), few).unwrap_err().to_string();
+        let back = stream.write(Instant::at(0, 0.5), hyperslabs(0, comm.rank(), 3)).unwrap_err().to_string();
         // The stream is still usable.
-        stream.write(2, 1.0, hyperslabs(2, comm.rank(), 3))?;
+        stream.write(Instant::at(2, 1.0), hyperslabs(2, comm.rank(), 3))?;
         stream.finish()?;
         Ok::<_, Error>([first, second, back])
     });
@@ -307,7 +307,7 @@ fn invalid_layouts_are_refused_before_files_are_created() {
 fn a_stream_dropped_without_finish_leaves_no_temporary_file() {
     let dir = tempfile::tempdir().unwrap();
     let mut stream = Stream::create(&Comm::alone(), dir.path(), layout(), NEVER).unwrap();
-    stream.write(0, 0.0, hyperslabs(0, 0, 1)).unwrap();
+    stream.write(Instant::at(0, 0.0), hyperslabs(0, 0, 1)).unwrap();
     assert_eq!(std::fs::read_dir(dir.path().join("fields")).unwrap().count(), 1);
     drop(stream);
     assert_eq!(std::fs::read_dir(dir.path().join("fields")).unwrap().count(), 0);

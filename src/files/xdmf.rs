@@ -1,6 +1,6 @@
 //! XDMF documents, which describe the HDF5 files to ParaView. (See <https://www.xdmf.org/index.php/XDMF_Model_and_Format>.)
 use super::catalogue::SealedSegment;
-use super::layout::{Layout, Variable};
+use super::layout::{Layout, RecordAxis, Variable};
 use std::fmt::Write;
 
 /// The XDMF document of a stream; `None` if no variable has two or three spatial axes. Variables on the same axes share a
@@ -47,8 +47,12 @@ fn collection(
     )?;
     for segment in sealed {
         let file = format!("{stream}/{}", segment.file_name());
-        for (instant, (_, time)) in segment.instants.iter().enumerate() {
-            writeln!(out, "<Grid Name=\"{stream}\" GridType=\"Uniform\">\n<Time Value=\"{time:?}\"/>")?;
+        for (instant, at) in segment.instants.iter().enumerate() {
+            let time = match layout.record_axis {
+                RecordAxis::Time => format!("{:?}", at.time),
+                RecordAxis::Step => at.step.to_string(),
+            };
+            writeln!(out, "<Grid Name=\"{stream}\" GridType=\"Uniform\">\n<Time Value=\"{time}\"/>")?;
             writeln!(out, "<Topology TopologyType=\"{topology}\" Dimensions=\"{}\"/>", spaced(&shape))?;
             writeln!(out, "<Geometry GeometryType=\"{geometry}\">")?;
             // The fastest axis first.

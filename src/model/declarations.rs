@@ -5,7 +5,7 @@ use crate::model::axis::AxisDescription;
 use crate::model::condition::Condition;
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{Grid, Location};
-use crate::model::handle::{DT, ModelId, Scalar, TIME, Use};
+use crate::model::handle::{ModelId, Scalar, Use};
 use crate::model::records::RecordDeclaration;
 use crate::model::reduction::Reduction;
 use crate::model::source::SourceFactory;
@@ -184,11 +184,5 @@ impl Declarations {
     /// Returns the bytes of a field over all ranks, without halos.
     pub(crate) fn bytes_of_field(&self, field: usize) -> u64 {
         self.fields[field].element.size() as u64 * self.grid_of(field).total_cells()
-    }
-
-    /// Sets a scalar. An adaptive time step is shortened to end at `end`, in seconds.
-    pub(crate) fn set_scalar(&self, scalars: &mut [f64], id: usize, value: f64, end: f64) {
-        let cut = id == DT && self.clock == Clock::Adaptive;
-        scalars[id] = if cut { value.min(end - scalars[TIME]) } else { value };
     }
 }

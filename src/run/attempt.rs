@@ -1,5 +1,6 @@
 //! [`Attempt`]: one start of a run, on one rank. It steps the simulation, writes output, saves the state, and stops when the
 //! ranks have agreed to.
+use super::cadences::{Cadences, Due};
 use super::checkpoints::Checkpoints;
 use super::consensus::{Agreed, Consensus, Decision, Vote};
 use super::control::Control;
@@ -14,7 +15,7 @@ use super::streams::Streams;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile, SimulatedDuration};
-use crate::engine::{Phase, Simulation};
+use crate::engine::{Phase, Simulation, Snapshot};
 use crate::saved::place::Place;
 use crate::saved::replica::MemorySegment;
 use crate::saved::run_directory;
@@ -37,6 +38,7 @@ pub(super) struct Attempt<'a> {
     pub comm: Comm,
     pub simulation: Simulation,
     pub streams: Streams,
+    pub cadences: Cadences,
     pub consensus: Consensus,
     pub finite: FiniteCheck,
     /// When the run ends; in steps wherever the number of steps is known.
@@ -61,11 +63,21 @@ pub(super) fn how_to_continue(dir: &Path) -> String {
     format!("the state is saved: continue with `halocline resume {}`", dir.display())
 }
 
+/// A snapshot of the simulation, with the counters of cadences and the accumulated values of streams, in the memory of an
+/// older snapshot if there is one. Collective.
+fn snapshot(simulation: &Simulation, streams: &Streams, cadences: &Cadences, older: Option<Snapshot>) -> Snapshot {
+    let mut snapshot = simulation.snapshot(older);
+    cadences.save(&mut snapshot);
+    streams.save(simulation.fields(), &mut snapshot);
+    snapshot
+}
+
 impl Attempt<'_> {
     /// Steps to the end of the run and returns its outcome, `done` or `converged`. Collective.
     pub fn step_to_end(&mut self) -> Result<String> {
         let from = (self.simulation.steps(), self.simulation.time());
         let mut progress = Progress::new(self.comm.is_root(), self.end, self.simulation.bytes_per_step(), from);
+        self.stop_short();
         self.simulation.start()?;
         if self.resumed_from.is_none() {
             self.write_output(0, false)?;
@@ -82,8 +94,10 @@ impl Attempt<'_> {
                 self.check_at_end(step)?;
                 return Ok(if done { "done".into() } else { "converged".into() });
             }
+            self.stop_short();
             self.simulation.advance(self.block_length(step))?;
             let step = self.simulation.steps();
+            let due = self.cadences.pass(&self.simulation.moment());
             let after = self.simulation.time();
             if let SimulatedDuration::Seconds(_) = self.end
                 && (after.is_nan() || after <= time)
@@ -92,15 +106,17 @@ impl Attempt<'_> {
                 self.all_know = true;
                 return Err(setup::no_progress(time, after - time));
             }
-            let agreed = self.vote(step)?;
+            let agreed = self.vote(step, due)?;
             let moved = if agreed.requests.moved { self.relocate() } else { Ok(None) };
             let moved = self.note(moved)?;
             self.write_output(step, agreed.requests.output)?;
             if let Some(by) = moved {
                 self.stop(step, by, 0)?;
             }
-            self.save_and_stop(step, agreed.requests)?;
-            self.replicate_if_due(step, agreed.requests.replica)?;
+            self.save_and_stop(step, due, agreed.requests)?;
+            if due.replica || agreed.requests.replica {
+                self.replicate(step)?;
+            }
             if let Decision::Stop(signal) = agreed.decision {
                 self.stop(step, signal.name(), 0)?;
             }
@@ -108,26 +124,31 @@ impl Attempt<'_> {
         }
     }
 
+    /// Tells the simulation the next instant that an adaptive time step must not pass.
+    fn stop_short(&mut self) {
+        let end = match self.end {
+            SimulatedDuration::Seconds(end) => Some(end),
+            SimulatedDuration::Steps(_) => None,
+        };
+        let all = [end, self.cadences.next_aligned(), self.streams.next_aligned()];
+        self.simulation.stop_short_at(all.into_iter().flatten().fold(f64::INFINITY, f64::min));
+    }
+
     /// The number of steps of the next block: at most until the next step with output, a check or a saved state.
     fn block_length(&self, step: u64) -> u64 {
         let SimulatedDuration::Steps(end) = self.end else { return 1 };
         let most = (end - step).clamp(1, MAX_BLOCK);
-        let dt = self.simulation.last_step();
         let is_due = |n: &u64| {
-            let (step, time) = (step + n, self.simulation.time_after(*n));
-            self.checkpoints.is_due(step, time, dt)
-                || self.replication.is_due(step, time, dt)
-                || self.file.engine.check_every.is_due(step, time, dt)
-                || self.streams.want(step, time)
+            let moment = self.simulation.moment_after(*n);
+            self.cadences.are_due(&moment) || self.streams.want(&moment)
         };
         self.simulation.steps_at_once((1..most).find(is_due).unwrap_or(most))
     }
 
     /// Searches for non-finite values if a search is due, votes, and acts on what all ranks voted one block ago. Collective.
-    fn vote(&mut self, step: u64) -> Result<Agreed> {
+    fn vote(&mut self, step: u64, due: Due) -> Result<Agreed> {
         let started = Instant::now();
-        let (time, dt) = (self.simulation.time(), self.simulation.last_step());
-        if self.file.engine.check_every.is_due(step, time, dt) {
+        if due.check {
             self.finite.search(&self.simulation, step);
         }
         let (longest, may_seal) = (self.checkpoints.longest(), self.streams.may_seal());
@@ -186,16 +207,31 @@ impl Attempt<'_> {
     /// If values are not finite, if another run owns the directory, or if a file cannot be written.
     fn write_output(&mut self, step: u64, requested: bool) -> Result<()> {
         let started = Instant::now();
-        let time = self.simulation.time();
-        if requested || self.streams.are_due(step, time) {
+        let moment = self.simulation.moment();
+        if requested || self.streams.are_due(&moment) {
             self.check_before_writing(step)?;
         }
         self.torn = true;
-        let written = self.streams.step(self.simulation.fields(), step, time, requested);
+        let written = self.streams.step(self.simulation.fields(), &moment, requested);
         self.note(written)?;
         (self.torn, self.output_step) = (false, Some(step));
         self.simulation.timers_mut().record(Phase::Output, started);
         Ok(())
+    }
+
+    /// Writes the last instant to the streams that lack it, and returns notes on intervals that it cuts short. The state must
+    /// have been saved before: a run that is extended drops this instant, unless it is one of a stream's cadence. Collective.
+    ///
+    /// # Errors
+    /// As [`Attempt::write_output`].
+    pub fn write_end(&mut self) -> Result<Vec<String>> {
+        let moment = self.simulation.moment();
+        if !self.streams.lack(&moment) {
+            return Ok(vec![]);
+        }
+        self.check_before_writing(moment.step)?;
+        let written = self.streams.write_end(self.simulation.fields(), &moment);
+        self.note(written)
     }
 
     /// Writes the output of a step unless that has been done. Collective.
@@ -210,9 +246,8 @@ impl Attempt<'_> {
     }
 
     /// Starts a checkpoint if one is due or requested, then stops if that was requested. Collective.
-    fn save_and_stop(&mut self, step: u64, requests: Requests) -> Result<()> {
-        let (time, dt) = (self.simulation.time(), self.simulation.last_step());
-        if requests.checkpoint || self.checkpoints.is_due(step, time, dt) {
+    fn save_and_stop(&mut self, step: u64, due: Due, requests: Requests) -> Result<()> {
+        if requests.checkpoint || due.checkpoint {
             self.save(step)?;
         }
         if requests.stop || requests.ranks > 0 {
@@ -234,8 +269,8 @@ impl Attempt<'_> {
         }
         let started = Instant::now();
         self.prepare_to_save(step)?;
-        let (simulation, streams) = (&self.simulation, &self.streams);
-        let saved = self.checkpoints.save(step, |older| streams.snapshot(simulation, older));
+        let (simulation, streams, cadences) = (&self.simulation, &self.streams, &self.cadences);
+        let saved = self.checkpoints.save(step, |older| snapshot(simulation, streams, cadences, older));
         self.note(saved)?;
         self.control.iter_mut().for_each(Control::restart_checkpoint_timer);
         self.checkpoints.paused(started, self.simulation.timers_mut());
@@ -252,12 +287,6 @@ impl Attempt<'_> {
         self.note(sealed)
     }
 
-    /// Keeps the state in memory if a replica is due or requested. Collective.
-    fn replicate_if_due(&mut self, step: u64, requested: bool) -> Result<()> {
-        let (time, dt) = (self.simulation.time(), self.simulation.last_step());
-        if requested || self.replication.is_due(step, time, dt) { self.replicate(step) } else { Ok(()) }
-    }
-
     /// Keeps the state in the memory of the nodes, if replication is on. Collective.
     ///
     /// # Errors
@@ -268,8 +297,8 @@ impl Attempt<'_> {
         }
         let started = Instant::now();
         self.prepare_to_save(step)?;
-        let (simulation, streams) = (&self.simulation, &self.streams);
-        let kept = self.replication.keep(&self.comm, |older| streams.snapshot(simulation, older));
+        let (simulation, streams, cadences) = (&self.simulation, &self.streams, &self.cadences);
+        let kept = self.replication.keep(&self.comm, |older| snapshot(simulation, streams, cadences, older));
         self.note(kept)?;
         self.control.iter_mut().for_each(Control::restart_replica_timer);
         self.replication.paused(started, self.simulation.timers_mut());

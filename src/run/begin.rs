@@ -1,6 +1,7 @@
 //! The beginning of an attempt: everything is checked, then memory is allocated, then the run directory is acquired, and only
 //! then is anything written.
 use super::attempt::Attempt;
+use super::cadences::Cadences;
 use super::checkpoints::Checkpoints;
 use super::consensus::Consensus;
 use super::control::Control;
@@ -14,7 +15,7 @@ use super::program_identity::{program, revision};
 use super::replication::Replication;
 use super::resume_state::find_resume_state;
 use super::streams::{Streams, check_streams};
-use super::{pictures, report, setup, trace};
+use super::{pictures, report, setup, timing, trace};
 use crate::base::message::message;
 use crate::base::{Error, Result, clock};
 use crate::comm::{Comm, node, thread_warning};
@@ -58,13 +59,13 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     // Other ranks would only repeat it; each reads its own part when the fields are filled.
     let notes = if comm.is_root() && !resumes { check_inputs(file, &model) } else { Ok(vec![]) };
     comm.agree(notes)?.iter().for_each(|note| message!("note: {note}"));
+    if comm.is_root() {
+        timing::warnings(file, model.declared.clock).iter().for_each(|warning| message!("warning: {warning}"));
+    }
 
     let mut simulation = model.compile()?;
     let (clock, state_bytes) = (simulation.fields().declared().clock, simulation.program().bytes_of_state());
-    let end = setup::steps(clock, file.time.end).map_or(file.time.end, SimulatedDuration::Steps);
-    if let SimulatedDuration::Seconds(end) = end {
-        simulation.end_at(end);
-    }
+    let end = timing::steps(clock, file.time.end).map_or(file.time.end, SimulatedDuration::Steps);
     let latest = if resumes { find_resume_state(&comm, dir)? } else { None };
     let (state, in_memory) = latest.map_or((None, None), |latest| (Some(latest.saved), latest.in_memory));
     let resumed_from = state.as_ref().map(|state| state.step());
@@ -85,7 +86,10 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         announce_resume(dir, resumed_from, in_memory.is_some());
     }
     let provenance = provenance(&comm, file);
-    let streams = Streams::begin(&comm, simulation.fields(), file, dir, &provenance, (resumes, state.as_deref()))?;
+    let moment = simulation.moment();
+    let cadences = Cadences::new(file, &moment, state.as_deref());
+    let from = (resumes, &moment, state.as_deref());
+    let streams = Streams::begin(&comm, simulation.fields(), file, dir, &provenance, from)?;
     let copy_gb_s = report::measure_copy(&comm, simulation.memory());
     simulation.timers_mut().trace = origin.map(Trace::new);
     simulation.timers_mut().record(Phase::Setup, started);
@@ -119,6 +123,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         comm,
         simulation,
         streams,
+        cadences,
         consensus: Consensus::default(),
         finite: FiniteCheck::default(),
         end,
@@ -129,7 +134,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         ownership: Ownership::new(fence),
         resumed_from,
         memory,
-        replication: Replication::new(replicas, file.replica.every),
+        replication: Replication::new(replicas),
     })
 }
 
@@ -161,7 +166,7 @@ fn check_continues(
             .remedy("nothing was changed; begin anew with `halocline run FILE --output DIR --force`, or elsewhere"));
     };
     let time = simulation.time();
-    let passed = match setup::steps(simulation.fields().declared().clock, file.time.end) {
+    let passed = match timing::steps(simulation.fields().declared().clock, file.time.end) {
         Some(end) => (step > end).then(|| format!("step {step}")),
         None => matches!(file.time.end, SimulatedDuration::Seconds(end) if time > end).then(|| format!("{time} s")),
     };

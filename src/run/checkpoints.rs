@@ -28,11 +28,6 @@ impl Checkpoints {
         self.every != Cadence::Never
     }
 
-    /// True if the job file asks for a checkpoint after a step of `dt` seconds.
-    pub fn is_due(&self, step: u64, time: f64, dt: f64) -> bool {
-        self.every.is_due(step, time, dt)
-    }
-
     /// The step of the last checkpoint.
     pub fn last(&self) -> Option<u64> {
         self.last

@@ -11,6 +11,7 @@ use crate::comm;
 use crate::config::Cadence;
 use crate::engine::Phase;
 use crate::engine::trace::MOST;
+use crate::model::Clock;
 use serde_json::{Map, Value};
 use std::time::Instant;
 
@@ -49,6 +50,11 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
 fn report(attempt: &mut Attempt, outcome: &Result<String>, wall: f64, started: Instant) -> Result<()> {
     let (is_root, dir) = (attempt.comm.is_root(), attempt.dir.clone());
     let failed = outcome.as_ref().is_err_and(|e| e.kind() == Kind::Failure);
+    let notes = if outcome.is_ok() { attempt.write_end()? } else { vec![] };
+    let overflows = attempt.streams.overflows();
+    if is_root {
+        overflows.iter().for_each(|overflow| message!("warning: {overflow}; write the stream with element = \"f64\""));
+    }
     attempt.streams.finish()?;
     let settling = attempt.simulation.timers_mut().record(Phase::Output, started);
     attempt.checkpoints.wait()?;
@@ -65,7 +71,8 @@ fn report(attempt: &mut Attempt, outcome: &Result<String>, wall: f64, started: I
     let pictures = if outcome.is_ok() { draw(attempt)? } else { vec![] };
     attempt.simulation.timers_mut().record_as("pictures", Phase::Output, started);
     let time = Report::gather(&attempt.comm, attempt.simulation.timers(), attempt.copy_gb_s);
-    let summary = summary(attempt, outcome, wall, results, state, time);
+    let mut summary = summary(attempt, outcome, wall, results, state, time);
+    summary.notes = [notes, overflows].concat();
     attempt.comm.agree(if is_root { summary.write(&dir) } else { Ok(()) })?;
     let trace = write_trace(attempt)?;
     let files = if is_root { written(attempt, &pictures) } else { vec![] };
@@ -130,7 +137,7 @@ fn summary(
         replicas,
         replica_bytes,
         replica_s: attempt.replication.paused_s(),
-        time_s: simulation.time(),
+        time_s: (simulation.clock() != Clock::Steps).then(|| simulation.time()),
         wall_s: wall,
         cells_per_s: cells * rate,
         t_eff_gb_s: simulation.moved() as f64 / wall / 1e9,
@@ -140,6 +147,7 @@ fn summary(
         seconds: Seconds::of(simulation.timers()),
         time,
         results,
+        notes: vec![],
         state,
     }
 }
@@ -158,7 +166,11 @@ fn write_trace(attempt: &Attempt) -> Result<Option<String>> {
 fn draw(attempt: &Attempt) -> Result<Vec<String>> {
     let (store, mut names) = (attempt.simulation.fields(), vec![]);
     for Picture { stream, field, name } in pictures::wanted(attempt.file, store) {
-        let when = format!("step {}", attempt.simulation.steps());
+        let step = attempt.simulation.steps();
+        let when = match attempt.simulation.clock() {
+            Clock::Steps => format!("step {step}"),
+            _ => format!("t = {} s, step {step}", attempt.simulation.time() as f32),
+        };
         let cells = store.declared().grids[0].cells();
         let region = attempt.file.output[&stream].region.as_ref().map_or(Region::of(cells), |r| r.within(cells));
         if pictures::draw(&attempt.comm, store, field, region, &when, &attempt.dir.join(&name))? {

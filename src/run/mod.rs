@@ -5,6 +5,8 @@
 //! consensus by which all ranks decide together.
 mod attempt;
 mod begin;
+mod cadence;
+mod cadences;
 mod checkpoints;
 mod consensus;
 mod control;
@@ -31,6 +33,7 @@ mod start;
 mod stop_limit;
 mod streams;
 mod summary;
+mod timing;
 mod trace;
 
 pub use crate::saved::outcome::{is_done, outcome};
@@ -42,3 +45,4 @@ pub use setup::model;
 pub use start::{run, start_without};
 pub use streams::check_streams;
 pub use summary::{Seconds, Summary};
+pub use timing::warnings;

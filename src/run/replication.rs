@@ -1,8 +1,7 @@
-//! Replication of the state in the memory of the nodes: when it is due, and the seconds that it costs.
+//! Replication of the state in the memory of the nodes, and the seconds that it costs.
 use crate::base::Result;
 use crate::base::message::message;
 use crate::comm::Comm;
-use crate::config::Cadence;
 use crate::engine::{Phase, Snapshot, Timers};
 use crate::saved::replica::Replicas;
 use std::time::Instant;
@@ -11,25 +10,19 @@ use std::time::Instant;
 pub struct Replication {
     /// None if the job file asks for no replicas, or once memory has run out.
     replicas: Option<Replicas>,
-    every: Cadence,
     /// Seconds for which replicas have paused the attempt.
     paused_s: f64,
 }
 
 impl Replication {
-    /// Replication at a cadence; without `replicas` it is off.
-    pub fn new(replicas: Option<Replicas>, every: Cadence) -> Replication {
-        Replication { replicas, every, paused_s: 0.0 }
+    /// Replication; without `replicas` it is off.
+    pub fn new(replicas: Option<Replicas>) -> Replication {
+        Replication { replicas, paused_s: 0.0 }
     }
 
     /// True if replicas are kept.
     pub fn is_on(&self) -> bool {
         self.replicas.is_some()
-    }
-
-    /// True if the job file asks for a replica after a step of `dt` seconds.
-    pub fn is_due(&self, step: u64, time: f64, dt: f64) -> bool {
-        self.is_on() && self.every.is_due(step, time, dt)
     }
 
     /// Keeps the snapshot that `take` makes in recycled memory. Collective.

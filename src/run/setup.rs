@@ -1,10 +1,11 @@
 //! Declares the model of a job file, with its grid, process grid and instruction set. Allocates nothing.
 use crate::base::{Error, Result};
 use crate::comm::Comm;
-use crate::config::{Fuse, InstructionSetChoice, JobFile, SimulatedDuration};
+use crate::config::{Fuse, InstructionSetChoice, JobFile};
 use crate::model::grid::Grid;
 use crate::model::{Clock, Model};
 use crate::run::job::PreparedJob;
+use crate::run::timing::check_times;
 use halocline_kernels::InstructionSet;
 
 /// Declares and checks the model of a prepared job. Allocates no fields.
@@ -27,15 +28,7 @@ pub fn model(job: &PreparedJob, comm: Comm) -> Result<Model> {
         model.process_grid(dims);
     }
     job.declare(&mut model)?;
-    if let SimulatedDuration::Seconds(end) = file.time.end
-        && model.declared.clock == Clock::Steps
-    {
-        return Err(file.origins.error(
-            "time.end",
-            format!("`time.end` is {end} s, but the job `{}` has no time step in seconds", file.job),
-            "give it in steps, such as \"40 step\"",
-        ));
-    }
+    check_times(file, model.declared.clock)?;
     if let Some(start) = file.time.start
         && model.declared.clock == Clock::Steps
     {
@@ -65,16 +58,6 @@ fn instruction_set(file: &JobFile) -> Result<InstructionSet> {
         format!("this machine does not have {}", set.name()),
         &format!("it has {}; \"auto\" takes the widest, and results do not depend on the choice", here.join(", ")),
     ))
-}
-
-/// The number of steps of a run that ends at `end`; none if the time step is not known in advance.
-pub fn steps(clock: Clock, end: SimulatedDuration) -> Option<u64> {
-    match (end, clock) {
-        (SimulatedDuration::Steps(n), _) => Some(n),
-        // Round-off must not add a step.
-        (SimulatedDuration::Seconds(t), Clock::Fixed(dt)) => Some((t / dt - 1e-9).ceil().max(0.0) as u64),
-        (SimulatedDuration::Seconds(_), _) => None,
-    }
 }
 
 /// The error for a time step `dt` that does not increase the time.

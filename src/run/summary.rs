@@ -76,8 +76,9 @@ pub struct Summary {
     pub replica_bytes: u64,
     /// Seconds for which replicas paused rank 0.
     pub replica_s: f64,
-    /// Simulated time in seconds.
-    pub time_s: f64,
+    /// Simulated time in seconds; none in a simulation without time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_s: Option<f64>,
     /// Wall time of stepping in seconds, without set-up and output.
     pub wall_s: f64,
     /// Cell updates per second of stepping.
@@ -96,6 +97,10 @@ pub struct Summary {
     pub time: Report,
     /// The diagnostics of the job, by name.
     pub results: Map<String, Value>,
+    /// What a reader of the output must know: intervals of statistics that the end of the run cuts short, values that a file
+    /// cannot hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The hash of the final state.
     pub state: String,
 }
@@ -160,6 +165,9 @@ impl Summary {
         if self.messages > 0 {
             let each = self.sent_bytes as f64 / 1e3 / self.messages as f64;
             let _ = writeln!(text, "  rank 0 sent {} messages of {each:.1} kB", self.messages);
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "  note: {note}");
         }
         for (name, value) in self.results.iter().filter(|(name, _)| !name.ends_with(" at")) {
             let at = self.results.get(&format!("{name} at")).map_or(String::new(), |at| format!("  at {at}"));

@@ -36,8 +36,18 @@ fn every_job_names_its_dimensions_and_units() {
         run(Threads(2), &file, &output).ends().state();
         for stream in streams(&file) {
             let Some(text) = ncdump(&["-h"], &output.join(format!("{stream}.h5"))) else { return };
-            has(&text, &[":Conventions = \"CF-1.11\" ;", &format!(":source = \"halocline {VERSION}, job {job}\" ;")]);
-            assert!(text.contains(" = UNLIMITED ; // ("), "{job}, {stream}: {text}");
+            // The job without time has steps.
+            let (record, units) = if job == "poisson" { ("step", "1") } else { ("time", "s") };
+            has(
+                &text,
+                &[
+                    &format!("{record}:units = \"{units}\" ;"),
+                    ":Conventions = \"CF-1.11\" ;",
+                    &format!(":source = \"halocline {VERSION}, job {job}\" ;"),
+                ],
+            );
+            assert!(text.contains(&format!("{record} = UNLIMITED ; // (")), "{job}, {stream}: {text}");
+            assert_eq!(text.contains("time:axis = \"T\" ;"), record == "time", "{job}, {stream}: {text}");
             // Every variable has a unit and a meaning; and each names dimensions that have coordinates.
             for variable in text.lines().filter_map(|line| line.strip_suffix(") ;")?.split_once('(')) {
                 let name = variable.0.rsplit(' ').next().expect("a name");
@@ -152,6 +162,31 @@ fn the_compliance_checker_finds_no_error() {
                 .unwrap();
             let report = String::from_utf8_lossy(&checked.stdout);
             assert!(checked.status.success(), "{job}, {stream}: {report}");
+        }
+    }
+}
+
+#[test]
+fn intervals_have_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    for (job, record) in [("diffusion", "time"), ("poisson", "step")] {
+        let output = folder.path().join(job);
+        let more = ["output.means={every='4 step', reduce='mean'}", "output.highest={every='4 step', reduce='max'}"];
+        run(Threads(2), &support::smoke(job), &output).with_all(more).with("time.end=6 step").ends().state();
+        let packed = Command::new(env!("CARGO_BIN_EXE_halocline")).arg("pack").arg(&output).output().unwrap();
+        assert!(packed.status.success());
+        for (stream, method) in [("means", "mean"), ("highest", "maximum")] {
+            for file in [format!("{stream}.h5"), format!("{stream}.packed.h5")] {
+                let bounds = format!("{record}_bnds");
+                let Some(text) = ncdump(&["-v", &format!("{bounds},step")], &output.join(&file)) else { return };
+                has(&text, &[&format!("{record}:bounds = \"{bounds}\" ;"), "bnds = 2 ;", "step = 4, 6 ;"]);
+                assert!(text.contains(&format!("cell_methods = \"{record}: {method}\" ;")), "{text}");
+                assert!(text.contains(&format!(" {bounds}({record}, bnds) ;")), "{text}");
+                assert!(!text.contains(" bnds(bnds)"), "a dimension without a variable: {text}");
+                if record == "step" {
+                    assert!(text.contains("0, 4,\n  4, 6 ;"), "{text}");
+                }
+            }
         }
     }
 }

@@ -88,9 +88,10 @@ impl Fusion {
     pub fn run_steps(&mut self, core: &mut Core, block: &Block, rows: usize, bytes: u64) -> Result<()> {
         let begun = Instant::now();
         crate::comm::set_current_stage("fused steps", core.steps);
-        let mut history = sweep::scalar_history(core, block);
+        let (mut history, limit) = sweep::scalar_history(core, block);
         sweep::run(core, &mut self.deep, block, rows, &history)?;
         core.fields.scalars = history.pop().expect("there is one after the last stage");
+        core.fields.limit = limit;
         let first = core.steps;
         core.steps += block.steps as u64;
         core.fields.scalars[TIME] = core.fields.time_after(core.steps, 0);
@@ -123,9 +124,10 @@ impl Fusion {
         let FusionGroup { block, name, bytes, .. } = group;
         let started = Instant::now();
         crate::comm::set_current_stage(name, core.steps);
-        let mut history = sweep::scalar_history(core, block);
+        let (mut history, limit) = sweep::scalar_history(core, block);
         let found = sweep::run(core, &mut self.deep, block, rows, &history)?;
         core.fields.scalars = history.pop().expect("there is one after the last stage");
+        core.fields.limit = limit;
         let program = core.program();
         let reductions = block.instances.iter().filter(|instance| instance.op.is_some());
         for (instance, found) in reductions.zip(found) {

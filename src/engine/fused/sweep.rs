@@ -11,6 +11,7 @@ use crate::engine::fused::deep_halos::DeepHalos;
 use crate::engine::fused::wavefront;
 use crate::engine::phase::Phase;
 use crate::engine::points;
+use crate::engine::step_limit::StepLimit;
 use crate::engine::tiles;
 use crate::model::handle::TIME;
 use crate::model::stage::Work;
@@ -35,7 +36,7 @@ pub(super) fn sizes(core: &Core, block: &Block) -> Vec<usize> {
     if let (Some(first), true) = (block.instances.first().and_then(|i| i.field), core.comm.is_root())
         && let Some(patch) = fields.patches(first).first()
     {
-        let history = scalar_history(core, block);
+        let (history, _) = scalar_history(core, block);
         let sweep = sweep(core, block, &history, vec![]);
         let (t, mut last) = (1 - block.sweep, 0);
         let (low, high) = (patch.region.low[t], patch.region.high[t]);
@@ -52,10 +53,11 @@ pub(super) fn sizes(core: &Core, block: &Block) -> Vec<usize> {
     if rows.is_empty() { vec![ROWS[ROWS.len() - 1]] } else { rows.into_iter().take(SIZES).collect() }
 }
 
-/// The scalars before each stage of each step of a block, and after the last stage, with the time of each step.
-pub(super) fn scalar_history(core: &Core, block: &Block) -> Vec<Vec<f64>> {
+/// The scalars before each stage of each step of a block, and after the last stage, with the time of each step; then the
+/// limit of the time step after the last stage.
+pub(super) fn scalar_history(core: &Core, block: &Block) -> (Vec<Vec<f64>>, StepLimit) {
     let (program, fields) = (&core.fields.program, &core.fields);
-    let mut scalars = fields.scalars.clone();
+    let (mut scalars, mut limit) = (fields.scalars.clone(), fields.limit);
     let mut history = vec![];
     for step in 0..block.steps {
         if step > 0 {
@@ -66,12 +68,12 @@ pub(super) fn scalar_history(core: &Core, block: &Block) -> Vec<Vec<f64>> {
             let stage = program.stage(stage);
             if let (Work::Scalar(f), Some(id)) = (&stage.work, stage.scalar_written) {
                 let from: Vec<f64> = stage.scalars_read.iter().map(|&s| scalars[s]).collect();
-                program.declared.set_scalar(&mut scalars, id, f(&from), fields.end);
+                limit.set_scalar(&program.declared, &mut scalars, id, f(&from));
             }
         }
     }
     history.push(scalars);
-    history
+    (history, limit)
 }
 
 fn sweep<'a>(core: &'a Core, block: &'a Block, history: &'a [Vec<f64>], kernels: Kernels) -> Sweep<'a> {

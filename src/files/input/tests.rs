@@ -1,7 +1,7 @@
 //! Both formats: files built byte by byte, and files of Debian's `ferret-datasets`.
 use super::*;
 use crate::Comm;
-use crate::files::{Axis, Hyperslab, Layout, Seal, Stream, Variable};
+use crate::files::{Axis, Hyperslab, Instant, Layout, Seal, Stream, Variable};
 use halocline_kernels::ElementType;
 use std::path::{Path, PathBuf};
 
@@ -148,14 +148,15 @@ fn hdf5_files_are_read_in_boxes() {
         title: String::new(),
         axes: vec![axis("y", 2), axis("x", 3)],
         variables: vec![wind],
-        provenance: vec![],
         ..Layout::default()
     };
     let mut stream = Stream::create(&Comm::alone(), dir.path(), layout, Seal::default()).unwrap();
     for step in 0..2 {
         let mut numbers: Vec<f32> = (0..6).map(|i| (step * 10 + i) as f32).collect();
         numbers[5] = f32::NAN;
-        stream.write(step as u64, step as f64, vec![vec![Hyperslab::of(&[0, 0], &[2, 3], &numbers)]]).unwrap();
+        stream
+            .write(Instant::at(step as u64, step as f64), vec![vec![Hyperslab::of(&[0, 0], &[2, 3], &numbers)]])
+            .unwrap();
     }
     stream.finish().unwrap();
     for file in ["f.h5", "f/000000.h5"] {

@@ -46,6 +46,21 @@ impl Cells {
         }
     }
 
+    /// The place of the value with this index in an instant, as a message names it.
+    pub fn place(&self, mut index: usize) -> String {
+        match self {
+            Cells::Points(_) => format!("point {index}"),
+            Cells::Region(whole, kept) => {
+                let mut cell = whole.low;
+                for &axis in kept.iter().rev() {
+                    cell[axis] += (index % whole.size()[axis]) as isize;
+                    index /= whole.size()[axis];
+                }
+                format!("cell {cell:?}")
+            }
+        }
+    }
+
     /// The position of a piece in an instant of the file: its first index and its size.
     pub fn selection(&self, piece: &Piece) -> Selection {
         match self {

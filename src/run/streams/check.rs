@@ -1,5 +1,6 @@
 //! Checks output streams against the fields of a model.
 use super::cells::cell_at;
+use super::layout::layout;
 use crate::base::Result;
 use crate::config::{JobFile, suggestion};
 use crate::model::Model;
@@ -13,6 +14,8 @@ pub fn check_streams(file: &JobFile, model: &Model) -> Result<()> {
     let known: Vec<&str> = model.fields().iter().map(|d| d.name.as_str()).collect();
     let grid = model.grid();
     for (name, stream) in &file.output {
+        let names = layout(file, name, &model.declared, &[]).0.check();
+        names.map_err(|e| file.origins.error(&format!("output.{name}"), e, ""))?;
         for field in stream.fields.iter().flatten() {
             if !known.contains(&field.as_str()) {
                 let key = format!("output.{name}.fields");

@@ -3,7 +3,7 @@ use super::stream::OutputStream;
 use crate::base::Result;
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile};
-use crate::engine::{Fields, Saved, Simulation, Snapshot};
+use crate::engine::{Fields, Moment, Saved, Snapshot};
 use std::path::Path;
 
 /// The output streams of an attempt, in the order of the job file.
@@ -30,21 +30,26 @@ impl Streams {
         job: &JobFile,
         dir: &Path,
         provenance: &[(String, String)],
-        from: (bool, Option<&dyn Saved>),
+        from: (bool, &Moment, Option<&dyn Saved>),
     ) -> Result<Streams> {
         let names = job.output.iter().filter(|(_, section)| section.every != Cadence::Never).map(|(name, _)| name);
         let begin = |name: &String| OutputStream::begin(comm, store, job, name, dir, provenance, from);
         names.map(begin).collect::<Result<_>>().map(Streams)
     }
 
-    /// True if any stream writes an instant after this step.
-    pub fn are_due(&self, step: u64, time: f64) -> bool {
-        self.0.iter().any(|stream| stream.is_due(step, time))
+    /// True if any stream writes an instant with the step that ends at `moment`.
+    pub fn are_due(&self, moment: &Moment) -> bool {
+        self.0.iter().any(|stream| stream.is_due(moment))
     }
 
-    /// True if any stream needs the fields after this step.
-    pub fn want(&self, step: u64, time: f64) -> bool {
-        self.0.iter().any(|stream| stream.wants(step, time))
+    /// True if any stream needs the fields at `moment`.
+    pub fn want(&self, moment: &Moment) -> bool {
+        self.0.iter().any(|stream| stream.wants(moment))
+    }
+
+    /// The next instant in seconds of an aligned stream, which an adaptive time step must not pass.
+    pub fn next_aligned(&self) -> Option<f64> {
+        self.0.iter().filter_map(OutputStream::next_aligned).min_by(f64::total_cmp)
     }
 
     /// True if sealing all streams now does not produce extra segments.
@@ -52,20 +57,36 @@ impl Streams {
         self.0.iter().all(OutputStream::may_seal)
     }
 
-    /// Accumulates the values after a step, and writes the instants that are due or `requested`. Collective.
+    /// Accumulates the values at the end of a step, and writes the instants that are due or `requested`. Collective.
     ///
     /// # Errors
     /// If an instant cannot be written.
-    pub fn step(&mut self, store: &Fields, step: u64, time: f64, requested: bool) -> Result<()> {
-        self.0.iter_mut().try_for_each(|stream| stream.step(store, step, time, requested))
+    pub fn step(&mut self, store: &Fields, moment: &Moment, requested: bool) -> Result<()> {
+        self.0.iter_mut().try_for_each(|stream| stream.step(store, moment, requested))
     }
 
-    /// A snapshot of the simulation with the accumulated values of all streams, in the memory of an older snapshot if there
-    /// is one. Collective.
-    pub fn snapshot(&self, simulation: &Simulation, older: Option<Snapshot>) -> Snapshot {
-        let mut snapshot = simulation.snapshot(older);
-        self.0.iter().for_each(|stream| stream.save(simulation.fields(), &mut snapshot));
-        snapshot
+    /// True if any stream lacks the end of a run that ends at `moment`.
+    pub fn lack(&self, moment: &Moment) -> bool {
+        self.0.iter().any(|stream| stream.lacks(moment))
+    }
+
+    /// Writes the end of the run to all streams that lack it, and returns notes on intervals that it cuts short. Collective.
+    ///
+    /// # Errors
+    /// If an instant cannot be written.
+    pub fn write_end(&mut self, store: &Fields, moment: &Moment) -> Result<Vec<String>> {
+        let notes = self.0.iter_mut().map(|stream| stream.write_end(store, moment));
+        Ok(notes.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// Warnings on values that files hold as infinity.
+    pub fn overflows(&self) -> Vec<String> {
+        self.0.iter().filter_map(OutputStream::overflow_note).collect()
+    }
+
+    /// Adds the accumulated values and the counters of all streams to a snapshot.
+    pub fn save(&self, store: &Fields, snapshot: &mut Snapshot) {
+        self.0.iter().for_each(|stream| stream.save(store, snapshot));
     }
 
     /// Seals all instants written so far: they survive a kill. Collective.

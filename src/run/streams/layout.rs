@@ -1,8 +1,10 @@
 //! The layout of a stream's file: its axes and variables, and the columns of values behind the variables.
 use super::cells::Cells;
 use crate::base::Region;
-use crate::config::{Reduction, StreamElement, StreamSection};
-use crate::files::{Axis, Variable};
+use crate::config::{JobFile, Reduction, StreamElement, StreamSection};
+use crate::files::{Axis, Layout, RecordAxis, Variable};
+use crate::model::Clock;
+use crate::model::declarations::Declarations;
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{AXES, Grid, Location};
 use crate::model::{AxisDescription, Direction};
@@ -18,18 +20,20 @@ pub struct Column {
     pub element: ElementType,
 }
 
-/// The axes, the variables and the columns of a stream. A complex field becomes two variables.
+/// The layout of the file of stream `name`, and its columns. A complex field becomes two variables.
 pub fn layout(
-    grid: &Grid,
-    descriptions: &[AxisDescription; 3],
-    declarations: &[FieldDeclaration],
-    cells: &Cells,
-    section: &StreamSection,
-) -> (Vec<Axis>, Vec<Variable>, Vec<Column>) {
+    job: &JobFile,
+    name: &str,
+    declared: &Declarations,
+    provenance: &[(String, String)],
+) -> (Layout, Vec<Column>) {
+    let (section, grid) = (&job.output[name], &declared.grids[0]);
+    let cells = Cells::of(section, grid);
+    let record_axis = if declared.clock == Clock::Steps { RecordAxis::Step } else { RecordAxis::Time };
     let (mut axes, mut variables, mut columns) = (vec![], vec![], vec![]);
-    for field in chosen(section, declarations) {
-        let d = &declarations[field];
-        let own = axes_of((grid, descriptions), d.location, cells, section, &mut axes);
+    for field in chosen(section, &declared.fields) {
+        let d = &declared.fields[field];
+        let own = axes_of((grid, &declared.axes), d.location, &cells, section, &mut axes);
         let real = if d.element.size() / d.element.parts() == 4 { ElementType::F32 } else { ElementType::F64 };
         let element = match section.element {
             StreamElement::Same => real,
@@ -45,7 +49,8 @@ pub fn layout(
                 attributes.push(("standard_name".into(), name.clone()));
             }
             if section.reduce != Reduction::Instant {
-                attributes.push(("cell_methods".into(), format!("time: {}", cell_method(section.reduce))));
+                let method = format!("{}: {}", record_axis.name(), cell_method(section.reduce));
+                attributes.push(("cell_methods".into(), method));
             }
             variables.push(Variable {
                 name: format!("{}{suffix}", d.name),
@@ -58,7 +63,18 @@ pub fn layout(
             columns.push(Column { field, part, element });
         }
     }
-    (axes, variables, columns)
+    let layout = Layout {
+        name: name.into(),
+        title: format!("{}, stream {name}", job.job),
+        source: format!("halocline {}, job {}", env!("CARGO_PKG_VERSION"), job.job),
+        reference_date: job.time.start,
+        record_axis,
+        bounds: section.reduce != Reduction::Instant,
+        axes,
+        variables,
+        provenance: provenance.to_vec(),
+    };
+    (layout, columns)
 }
 
 /// The fields that a stream writes.

@@ -2,13 +2,16 @@
 use super::accumulator::Accumulator;
 use super::cells::{Cells, Piece};
 use super::layout::{Column, layout};
+use super::overflow::{Overflow, infinite};
 use crate::base::hyperslab::Hyperslab;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
-use crate::config::{Cadence, JobFile};
+use crate::config::{Cadence, JobFile, Reduction};
 use crate::engine::extract::{self, Extract};
-use crate::engine::{Fields, Part, Saved, Snapshot};
-use crate::files::{Layout, Seal, Stream};
+use crate::engine::{Fields, Moment, Part, Saved, Snapshot};
+use crate::files::{Instant, Seal, Stream};
+use crate::model::Clock;
+use crate::run::cadence::CadenceState;
 use halocline_kernels::ElementType;
 use std::path::Path;
 
@@ -21,15 +24,22 @@ pub struct OutputStream {
     variables: Vec<String>,
     columns: Vec<Column>,
     cells: Cells,
-    every: Cadence,
+    cadence: CadenceState,
+    /// True if adaptive time steps are shortened to meet the instants.
+    align: bool,
+    /// True if time steps differ in length, so that a mean is weighted by it.
+    weighted: bool,
     accumulator: Accumulator,
-    /// The time of the previous step.
-    last_time: f64,
+    /// The step of the last instant in the file.
+    last: Option<u64>,
+    /// True if the file may not hold a finite value of the fields or of their sums.
+    may_overflow: bool,
+    overflow: Overflow,
 }
 
 impl OutputStream {
-    /// Creates the stream `name`. If the run `resumes`, continues the stream as it was in the saved `state` instead, or from
-    /// its beginning if there is none. Collective.
+    /// Creates the stream `name`. If the run `resumes` at `moment`, continues the stream as it was in the saved `state` instead,
+    /// or from its beginning if there is none. Collective.
     ///
     /// # Errors
     /// If its files cannot be created or continued.
@@ -40,38 +50,47 @@ impl OutputStream {
         name: &str,
         dir: &Path,
         provenance: &[(String, String)],
-        (resumes, state): (bool, Option<&dyn Saved>),
+        (resumes, moment, state): (bool, &Moment, Option<&dyn Saved>),
     ) -> Result<OutputStream> {
         let section = &job.output[name];
-        let grid = &store.declared().grids[0];
-        let cells = Cells::of(section, grid);
-        let (axes, variables, columns) =
-            layout(grid, &store.declared().axes, &store.declared().fields, &cells, section);
-        let names = variables.iter().map(|v| v.name.clone()).collect();
-        let layout = Layout {
-            name: name.into(),
-            title: format!("{}, stream {name}", job.job),
-            source: format!("halocline {}, job {}", env!("CARGO_PKG_VERSION"), job.job),
-            reference_date: job.time.start,
-            axes,
-            variables,
-            provenance: provenance.to_vec(),
-        };
+        let declared = store.declared();
+        let cells = Cells::of(section, &declared.grids[0]);
+        let (layout, columns) = layout(job, name, declared, provenance);
+        let variables = layout.variables.iter().map(|v| v.name.clone()).collect();
         let seal = Seal { seconds: section.seal.0.as_secs_f64(), ..Seal::default() };
+        // The saved state knows the last instant that belongs to it: a finished run has written one more, its end.
+        let last = match state {
+            Some(state) => state.number(&last_key(name)).map_or(Some(state.step()), |last| last.checked_sub(1)),
+            None => None,
+        };
         let file = match resumes {
             false => Stream::create(comm, dir, layout, seal)?,
-            true => Stream::resume(comm, dir, layout, seal, state.map(Saved::step))?,
+            true => Stream::resume(comm, dir, layout, seal, last)?,
         };
+        let cadence = match state {
+            Some(state) => CadenceState::resumed(section.every, &format!("output/{name}"), moment, state),
+            None => CadenceState::new(section.every),
+        };
+        let double = |c: &Column| {
+            let element = declared.fields[c.field].element;
+            element.size() / element.parts() == size_of::<f64>()
+        };
+        let narrows = |c: &Column| c.element == ElementType::F32 && double(c);
+        let sums = section.reduce == Reduction::Mean;
         let mut stream = OutputStream {
             comm: comm.clone(),
             file,
             name: name.into(),
-            variables: names,
-            columns,
+            variables,
             cells,
-            every: section.every,
-            accumulator: Accumulator::new(section.reduce),
-            last_time: 0.0,
+            cadence,
+            align: section.align,
+            weighted: declared.clock == Clock::Adaptive,
+            accumulator: Accumulator::new(section.reduce, (moment.step, moment.time)),
+            last,
+            may_overflow: columns.iter().any(|c| narrows(c) || sums && double(c)),
+            overflow: state.map_or_else(Overflow::default, |state| Overflow::restored(name, state)),
+            columns,
         };
         if let Some(state) = state {
             comm.agree(stream.restore(store, state))?;
@@ -87,18 +106,20 @@ impl OutputStream {
         if state.number(&format!("stream/{name}/count")).unwrap_or(0) == 0 {
             return Ok(());
         }
-        let (section, grid) = (&job.output[name], &store.declared().grids[0]);
-        let cells = Cells::of(section, grid);
-        let (_, variables, _) = layout(grid, &store.declared().axes, &store.declared().fields, &cells, section);
-        variables.iter().try_for_each(|variable| check_part(state, &part(name, &variable.name), &cells))
+        let cells = Cells::of(&job.output[name], &store.declared().grids[0]);
+        let (layout, _) = layout(job, name, store.declared(), &[]);
+        layout.variables.iter().try_for_each(|variable| check_part(state, &part(name, &variable.name), &cells))
     }
 
     /// Adds the accumulated values to a snapshot.
     pub fn save(&self, store: &Fields, snapshot: &mut Snapshot) {
-        let mut number = |what: &str, bits| _ = snapshot.numbers.insert(format!("stream/{}/{what}", self.name), bits);
-        number("count", self.accumulator.count);
-        number("last time", self.last_time.to_bits());
-        if self.accumulator.count == 0 {
+        self.cadence.save(&format!("output/{}", self.name), snapshot);
+        self.overflow.save(&self.name, snapshot);
+        snapshot.numbers.insert(last_key(&self.name), self.last.map_or(0, |last| last + 1));
+        let Accumulator { count, weight, begin, .. } = self.accumulator;
+        let numbers = [count, weight.to_bits(), begin.0, begin.1.to_bits()];
+        snapshot.numbers.extend(self.accumulator_keys().into_iter().zip(numbers));
+        if count == 0 {
             return;
         }
         for (c, column) in self.columns.iter().enumerate() {
@@ -113,10 +134,12 @@ impl OutputStream {
 
     /// Restores what [`OutputStream::save`] added to the saved state. A stream that the state does not contain begins anew.
     fn restore(&mut self, store: &Fields, state: &dyn Saved) -> Result<()> {
-        let number = |what: &str| state.number(&format!("stream/{}/{what}", self.name));
-        let time = state.number("scalar/time").unwrap_or_default();
-        let (count, last_time) = (number("count").unwrap_or(0), f64::from_bits(number("last time").unwrap_or(time)));
-        (self.accumulator.count, self.last_time) = (count, last_time);
+        let [Some(count), Some(weight), Some(step), Some(time)] = self.accumulator_keys().map(|key| state.number(&key))
+        else {
+            return Ok(());
+        };
+        self.accumulator.begin = (step, f64::from_bits(time));
+        (self.accumulator.count, self.accumulator.weight) = (count, f64::from_bits(weight));
         if count == 0 {
             return Ok(());
         }
@@ -138,30 +161,36 @@ impl OutputStream {
         part(&self.name, &self.variables[column])
     }
 
-    /// True if an instant is due after this step.
-    pub fn is_due(&self, step: u64, time: f64) -> bool {
-        if step == 0 {
-            return self.every != Cadence::Never && self.accumulator.is_off();
-        }
-        match self.every {
-            Cadence::Never => false,
-            Cadence::Steps(n) => step.is_multiple_of(n),
-            Cadence::Seconds(s) => intervals(time, s) > intervals(self.last_time, s),
+    /// The names of the numbers of the accumulator in a saved state.
+    fn accumulator_keys(&self) -> [String; 4] {
+        ["count", "weight", "begin step", "begin time"].map(|what| format!("stream/{}/{what}", self.name))
+    }
+
+    /// True if an instant is due with the step that ends at `moment`.
+    pub fn is_due(&self, moment: &Moment) -> bool {
+        match moment.step {
+            0 => self.accumulator.is_off(),
+            _ => self.cadence.is_due(moment),
         }
     }
 
-    /// True if the stream needs the fields after this step.
-    pub fn wants(&self, step: u64, time: f64) -> bool {
-        !self.accumulator.is_off() || self.is_due(step, time)
+    /// True if the stream needs the fields at `moment`.
+    pub fn wants(&self, moment: &Moment) -> bool {
+        !self.accumulator.is_off() || self.is_due(moment)
     }
 
-    /// Accumulates the values after a step, and writes an instant if one is due or `requested`. A stream of means or extrema
-    /// ignores requests. Collective.
+    /// The next instant in seconds that an adaptive time step must not pass.
+    pub fn next_aligned(&self) -> Option<f64> {
+        self.cadence.next_time().filter(|_| self.align)
+    }
+
+    /// Accumulates the values at the end of a step, and writes an instant if one is due or `requested`. A stream of means or
+    /// extrema ignores requests. Collective.
     ///
     /// # Errors
     /// If the instant cannot be written.
-    pub fn step(&mut self, store: &Fields, step: u64, time: f64, requested: bool) -> Result<()> {
-        if !self.accumulator.is_off() && step > 0 {
+    pub fn step(&mut self, store: &Fields, moment: &Moment, requested: bool) -> Result<()> {
+        if !self.accumulator.is_off() && moment.step > 0 {
             let pieces = |c: &Column| {
                 let pieces = self.cells.pieces(store, c.field);
                 pieces
@@ -169,16 +198,88 @@ impl OutputStream {
                     .map(|piece| extract::values(&store.arrays(c.field)[piece.patch], &piece.region, c.part))
                     .collect()
             };
-            self.accumulator.add(self.columns.iter().map(pieces).collect());
+            let weight = if self.weighted { moment.dt } else { 1.0 };
+            self.accumulator.add(self.columns.iter().map(pieces).collect(), weight);
         }
-        let due = self.is_due(step, time) || requested && self.accumulator.is_off();
-        self.last_time = time;
-        if !due {
-            return Ok(());
+        let due = self.is_due(moment) || requested && self.accumulator.is_off();
+        self.cadence.pass(moment);
+        if due { self.write(store, moment) } else { Ok(()) }
+    }
+
+    /// True if the file lacks the end of a run that ends at `moment`.
+    pub fn lacks(&self, moment: &Moment) -> bool {
+        match self.accumulator.is_off() {
+            true => self.last != Some(moment.step),
+            false => self.accumulator.count > 0,
         }
+    }
+
+    /// Writes the end of the run, at `moment`, unless it is in the file: the last instant, or the statistic over the part of an
+    /// interval since the last instant. Returns a note on such a part. Collective.
+    ///
+    /// # Errors
+    /// If the instant cannot be written.
+    pub fn write_end(&mut self, store: &Fields, moment: &Moment) -> Result<Option<String>> {
+        if !self.lacks(moment) {
+            return Ok(None);
+        }
+        let Accumulator { count, begin, .. } = self.accumulator;
+        let note = (!self.accumulator.is_off()).then(|| {
+            let covered = match self.cadence.every() {
+                Cadence::Seconds(_) => format!("{} s", (moment.time - begin.1) as f32),
+                Cadence::Steps(_) | Cadence::Never => format!("{count} step"),
+            };
+            format!("the last interval of output.{} covers {covered} of {}", self.name, self.cadence.every())
+        });
+        self.write(store, moment)?;
+        Ok(note)
+    }
+
+    /// Writes an instant. Collective.
+    fn write(&mut self, store: &Fields, moment: &Moment) -> Result<()> {
         let boxes: Vec<Vec<Hyperslab>> = (0..self.columns.len()).map(|c| self.hyperslabs(store, c)).collect();
-        self.accumulator.clear();
-        self.file.write(step, time, boxes)
+        if self.may_overflow {
+            self.count_overflow(moment.step, &boxes);
+        }
+        let at = match self.accumulator.is_off() {
+            true => Instant::at(moment.step, moment.time),
+            false => Instant { begin: self.accumulator.begin, ..Instant::at(moment.step, moment.time) },
+        };
+        self.accumulator.restart((moment.step, moment.time));
+        self.last = Some(moment.step);
+        self.file.write(at, boxes)
+    }
+
+    /// Counts the values of an instant that the file holds as infinity. Collective.
+    fn count_overflow(&mut self, step: u64, boxes: &[Vec<Hyperslab>]) {
+        let shape = self.cells.shape();
+        let (mut count, mut first) = (0, None);
+        for (c, (column, boxes)) in self.columns.iter().zip(boxes).enumerate() {
+            for slab in boxes {
+                let (found, at) = infinite(&slab.bytes, column.element);
+                count += found;
+                let at = at.map(|at| (c, index_in(&shape, slab, at)));
+                first = [first, at].into_iter().flatten().min();
+            }
+        }
+        self.overflow.add(&self.comm, step, count, first);
+    }
+
+    /// A warning that names the values that the file holds as infinity, if there are any.
+    pub fn overflow_note(&self) -> Option<String> {
+        let Overflow { count, first: [step, column, index] } = self.overflow;
+        let column = self.columns.get(column as usize).filter(|_| count > 0)?;
+        let what = match column.element {
+            ElementType::F32 => "the largest f32",
+            _ => "the sum that a mean is made of",
+        };
+        let variable = &self.variables[self.columns.iter().position(|c| std::ptr::eq(c, column))?];
+        let place = self.cells.place(index as usize);
+        Some(format!(
+            "output.{}: values beyond {what} are infinity in the file: {count}, the first in `{variable}` after step {step} at \
+             {place}",
+            self.name
+        ))
     }
 
     /// This rank's values of a column, for the next instant.
@@ -239,7 +340,18 @@ fn check_part(state: &dyn Saved, part: &str, cells: &Cells) -> Result<()> {
     Ok(())
 }
 
-/// The number of whole intervals of `s` seconds in `time`, with a tolerance for round-off.
-fn intervals(time: f64, s: f64) -> u64 {
-    (time / s + 1e-9).floor() as u64
+/// The name of the step of the last instant, plus 1, in a saved state; 0 is none.
+fn last_key(name: &str) -> String {
+    format!("stream/{name}/instants until")
+}
+
+/// The index in an array of this shape of the value at position `at` of a hyperslab.
+fn index_in(shape: &[usize], slab: &Hyperslab, mut at: usize) -> usize {
+    let (mut index, mut stride) = (0, 1);
+    for axis in (0..shape.len()).rev() {
+        index += stride * (slab.start[axis] + at % slab.count[axis]);
+        at /= slab.count[axis];
+        stride *= shape[axis];
+    }
+    index
 }
