@@ -3,8 +3,10 @@ mod accumulator;
 mod cells;
 mod check;
 mod layout;
+mod plan;
 mod stream;
 mod collection;
 
 pub use check::check_streams;
 pub(super) use collection::Streams;
+pub use plan::StreamPlan;
