@@ -1,6 +1,6 @@
 //! Arrays: the memory of one field on one patch, with halos and padded rows.
-use crate::base::Region;
 use crate::base::memory::{LINE, Memory};
+use crate::base::{Error, Region, Result};
 use halocline_kernels::{Element, ElementType};
 use ndarray::{ArrayView3, ArrayViewMut3, ShapeBuilder};
 
@@ -85,7 +85,7 @@ impl Array {
     /// along z and y.
     ///
     /// # Panics
-    /// If z or y is flat and has more than one cell, or the size overflows (see [`Array::bytes_for`]).
+    /// If z or y is flat and has more than one cell, or the memory cannot be allocated (see [`Array::try_new`]).
     ///
     /// A flat axis of several cells would let views alias, so it is refused:
     /// ```should_panic
@@ -94,14 +94,33 @@ impl Array {
     /// Array::new(ElementType::F64, Region::of([1, 4, 2]), [0; 3], [0; 3], [false, true, false]);
     /// ```
     pub fn new(element: ElementType, owned: Region, below: [usize; 3], above: [usize; 3], flat: [bool; 3]) -> Array {
+        Array::try_new(element, owned, below, above, flat).unwrap_or_else(|e| panic!("{}", e.what()))
+    }
+
+    /// As [`Array::new`], but without a panic if the memory cannot be allocated.
+    ///
+    /// # Errors
+    /// If the size overflows (see [`Array::bytes_for`]) or the system refuses the memory.
+    ///
+    /// # Panics
+    /// If z or y is flat and has more than one cell.
+    pub fn try_new(
+        element: ElementType,
+        owned: Region,
+        below: [usize; 3],
+        above: [usize; 3],
+        flat: [bool; 3],
+    ) -> Result<Array> {
         for axis in (0..2).filter(|&a| flat[a]) {
             assert!(owned.size()[axis] <= 1, "axis {axis} of {owned:?} is flat and has more than one cell");
         }
-        let layout = Layout::of(element, owned, below, above, flat);
-        let Layout { padded, row, plane, first, bytes, lines } =
-            layout.unwrap_or_else(|| panic!("an array of {owned:?} with halos is larger than the address space"));
-        Array {
-            memory: Memory::zeroed(bytes),
+        let Some(Layout { padded, row, plane, first, bytes, lines }) = Layout::of(element, owned, below, above, flat)
+        else {
+            let what = format!("an array of {owned:?} with halos is larger than the address space");
+            return Err(Error::failure(what).remedy("use fewer cells, or more ranks"));
+        };
+        Ok(Array {
+            memory: Memory::zeroed(bytes)?,
             element,
             owned,
             padded,
@@ -109,7 +128,7 @@ impl Array {
             plane: if flat[0] { 0 } else { plane as isize },
             first,
             lines,
-        }
+        })
     }
 
     /// Returns the bytes of memory of an array with the same arguments as [`Array::new`]; `None` if they overflow.

@@ -1,5 +1,6 @@
 //! Raw memory: aligned, zeroed on first touch, in huge pages if it is large.
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use super::{Error, Result};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 
 /// Bytes of a cache line.
 pub(crate) const LINE: usize = 64;
@@ -28,13 +29,19 @@ impl Memory {
     }
 
     /// Allocates `bytes` zeroed bytes.
-    pub(crate) fn zeroed(bytes: usize) -> Memory {
+    ///
+    /// # Errors
+    /// If the system refuses the memory. Most systems grant more than they have, so this error alone does not prevent that a
+    /// process runs out of memory.
+    pub(crate) fn zeroed(bytes: usize) -> Result<Memory> {
         let layout = Memory::layout(bytes);
         let at = if Memory::is_mapped(layout) { Memory::map(layout) } else { Memory::allocate(layout) };
         if at.is_null() {
-            handle_alloc_error(layout);
+            let why = std::io::Error::last_os_error();
+            let what = format!("the system refuses {} bytes of memory: {why}", layout.size());
+            return Err(Error::failure(what).remedy("use fewer cells, or more ranks on more nodes"));
         }
-        Memory { at, layout }
+        Ok(Memory { at, layout })
     }
 
     /// Returns a pointer to the first byte.

@@ -1,6 +1,7 @@
 //! What every other module is built on: errors, boxes of cells, index transforms, arrays and buffers, background tasks,
 //! messages, signals.
 pub mod array;
+pub(crate) mod available_memory;
 pub(crate) mod background;
 pub mod buffer_pool;
 pub mod bytes;

@@ -49,14 +49,8 @@ pub(super) enum Command {
         /// A job of `halocline list`; without it, describe the keys that all job files have
         job: Option<String>,
     },
-    /// Check a job file completely without running it, and print the cost of the run
-    Check {
-        #[command(flatten)]
-        job: JobArguments,
-        /// Number of ranks to plan for [default: the product of parallel.ranks, or 1]
-        #[arg(long, value_name = "N")]
-        ranks: Option<NonZeroUsize>,
-    },
+    /// Make all checks of `run` without running, and print what the run would cost and write
+    Check(CheckArguments),
     /// Pack each output stream of a run into one plain HDF5 file
     Pack {
         /// The run directory
@@ -94,6 +88,18 @@ pub(super) struct RunArguments {
     /// Continue the run in the directory, if there is one: for batch scripts that are queued again
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
+}
+
+#[derive(Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Ranks that share a node [default: all, or one per core of this machine if there are more than four per core]
+    #[arg(long, value_name = "N")]
+    pub ranks_per_node: Option<NonZeroUsize>,
+    /// Memory of a node, such as 256GB [default: what is free on this machine]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory: Option<u64>,
 }
 
 #[derive(Args)]
@@ -173,7 +179,7 @@ pub(super) struct SubmitArguments {
 
 #[derive(Args)]
 pub(super) struct Machine {
-    /// Ranks as threads of this process, without an MPI launcher [default: 1]
+    /// Ranks as threads of this process, without an MPI launcher [default: the product of parallel.ranks, or 1]
     #[arg(long, value_name = "N")]
     pub ranks: Option<NonZeroUsize>,
     /// Threads of each rank [default: the cores that the launcher assigns to it]
@@ -182,4 +188,25 @@ pub(super) struct Machine {
     /// Write trace.json: what each rank did when, for ui.perfetto.dev or chrome://tracing; a short run is enough
     #[arg(long)]
     pub trace: bool,
+}
+
+/// Parses a number of bytes with a unit.
+fn bytes(text: &str) -> Result<u64, String> {
+    let number = text.trim_end_matches(|c: char| c.is_alphabetic() || c == ' ');
+    let unit = match text[number.len()..].trim() {
+        "" | "B" => 1.0,
+        "kB" | "KB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "TB" => 1e12,
+        "KiB" => 1024.0,
+        "MiB" => 1048576.0,
+        "GiB" => 1073741824.0,
+        "TiB" => 1099511627776.0,
+        _ => return Err("units are kB, MB, GB, TB, KiB, MiB, GiB, TiB".into()),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok((number * unit) as u64),
+        _ => Err("a size is a number and a unit, such as 256GB".into()),
+    }
 }

@@ -1,6 +1,7 @@
 //! [`main`]: the entry point of a program of jobs.
 use super::arguments::{Arguments, Command};
-use super::inspect::{check, describe, list, manual};
+use super::check::check;
+use super::inspect::{describe, list, manual};
 use super::pack::pack;
 use super::reply::{Reply, reply_to};
 use super::start::{prepare_resume, prepare_run, start, submit};
@@ -61,7 +62,7 @@ pub(super) fn reply(jobs: &[JobEntry], arguments: impl IntoIterator<Item = OsStr
         Command::List => Ok(list(jobs)),
         Command::Describe { job: None } => Ok(manual()),
         Command::Describe { job: Some(job) } => JobEntry::find(jobs, &job).map(describe),
-        Command::Check { job, ranks } => check(jobs, &job, ranks),
+        Command::Check(arguments) => check(jobs, arguments),
         Command::Pack { dir, output, stream } => pack(&dir, output.as_deref(), stream.as_deref()),
     };
     reply_to(result)

@@ -1,15 +1,9 @@
-//! The commands that start no run: `list`, `describe` and `check`.
-use super::arguments::JobArguments;
-use super::job::read;
-use crate::base::Result;
+//! The commands that start no run: `list` and `describe`.
 use crate::comm::Comm;
 use crate::config::{self, JobFile, KeyDescription};
 use crate::model::field::FieldDeclaration;
-use crate::program::Program;
 use crate::run::{self, JobEntry};
 use comfy_table::{ContentArrangement, Table, presets};
-use indicatif::DecimalBytes;
-use std::num::NonZeroUsize;
 
 /// `halocline list`: the jobs, one per line.
 pub(super) fn list(jobs: &[JobEntry]) -> String {
@@ -54,54 +48,6 @@ pub(super) fn describe(entry: &JobEntry) -> String {
 /// `halocline describe`: the keys of every job file.
 pub(super) fn manual() -> String {
     format!("The keys of a job file; on the command line, KEY=VALUE\n\n{}", keys(config::describe::<JobFile>()))
-}
-
-/// `halocline check`: checks a job file completely, and describes the cost of the run on `ranks` ranks.
-pub(super) fn check(jobs: &[JobEntry], arguments: &JobArguments, ranks: Option<NonZeroUsize>) -> Result<String> {
-    let job = read(jobs, arguments)?;
-    let file = job.file();
-    let wanted = file.parallel.ranks.map(|split| split.iter().product());
-    let ranks = ranks.map(NonZeroUsize::get).or(wanted).unwrap_or(1);
-    let model = run::model(&job, Comm::alone())?;
-    run::check_streams(file, &model)?;
-    let notes = run::check_inputs(file, &model)?;
-    let clock = model.declared.clock;
-    let program = Program::new(model, ranks)?;
-    let [z, y, x] = file.grid.cells;
-    let (end, element) = (file.time.end, file.engine.element.name());
-    let memory =
-        (0..ranks).map(|rank| program.memory(rank)).collect::<Result<Vec<u64>>>()?.into_iter().max().unwrap_or(0);
-    let (messages, bytes) = program.messages().into_iter().max_by_key(|m| m.1).unwrap_or((0, 0));
-    let mut text = format!(
-        "{}: no errors found\n  {} on {z} × {y} × {x} cells of {element}, until {end}\n",
-        arguments.file.display(),
-        file.job
-    );
-    let s = if ranks == 1 { "" } else { "s" };
-    text += &format!(
-        "  {ranks} rank{s}, process grid {:?}, {} of fields on a rank\n",
-        program.process_grid(),
-        DecimalBytes(memory)
-    );
-    text += &format!("  a step moves {} in memory", DecimalBytes(program.bytes_per_step()));
-    if ranks > 1 {
-        text += &format!(
-            ", and sends {messages} messages with {} in all from the busiest rank",
-            DecimalBytes(bytes as u64)
-        );
-    }
-    notes.iter().for_each(|note| text += &format!("\n  note: {note}"));
-    let state = program.bytes_of_state();
-    text += &format!("\n  a checkpoint takes {} on disk\n", DecimalBytes(state));
-    if file.replica.is_on() {
-        // A rank keeps its own part and the part of another rank, for two alternating replicas.
-        let each = DecimalBytes(4 * state.div_ceil(ranks as u64));
-        text += &format!("  a replica takes up to {each} of memory per rank\n");
-    }
-    for warning in run::warnings(file, clock) {
-        text += &format!("  warning: {warning}\n");
-    }
-    Ok(text)
 }
 
 /// Formats descriptions of keys as a table.

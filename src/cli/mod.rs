@@ -1,5 +1,6 @@
 //! The command line. `list`, `describe`, `check`, `verify` and `pack` never start MPI: login nodes forbid it.
 mod arguments;
+mod check;
 mod entry;
 mod inspect;
 mod job;

@@ -1,6 +1,6 @@
 //! The commands that start runs: `run`, `resume` and `submit`.
 use super::arguments::{JobArguments, Machine, ResumeArguments, RunArguments, SubmitArguments};
-use super::inspect::check;
+use super::check::check_elsewhere;
 use super::job::read;
 use super::reply::{Reply, reply_to};
 use crate::base::message::{self, message};
@@ -8,9 +8,9 @@ use crate::base::{Error, Result};
 use crate::comm;
 use crate::config::JobFile;
 use crate::launch::submit::Batch;
-use crate::run::{self, JobEntry, Options, PreparedJob};
+use crate::run::{self, Destination, JobEntry, Options, PreparedJob};
 use crate::saved::ledger::{Entry, Ledger};
-use crate::saved::{acquisition, run_directory};
+use crate::saved::run_directory;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,19 @@ pub(super) fn start(ready: Result<ReadyRun>) -> Reply {
 
 /// `halocline run`: makes all checks that are possible before ranks exist.
 pub(super) fn prepare_run(jobs: &[JobEntry], arguments: RunArguments) -> Result<ReadyRun> {
+    plan_run(jobs, arguments, check_machine)
+}
+
+/// As [`prepare_run`], for a run that may start on another machine.
+pub(super) fn plan_elsewhere(jobs: &[JobEntry], arguments: RunArguments) -> Result<ReadyRun> {
+    plan_run(jobs, arguments, check_ranks)
+}
+
+fn plan_run(
+    jobs: &[JobEntry],
+    arguments: RunArguments,
+    check_machine: impl Fn(&Machine, &JobFile) -> Result<()>,
+) -> Result<ReadyRun> {
     let RunArguments { job, machine, output, force, resume } = arguments;
     let output = output.unwrap_or_else(|| default_directory(&job.file));
     let job = read(jobs, &job)?;
@@ -53,9 +66,10 @@ pub(super) fn prepare_run(jobs: &[JobEntry], arguments: RunArguments) -> Result<
     check_machine(&machine, job.file())?;
     // Under a launcher the ranks check the directory together, before any of them writes.
     if !comm::launched() {
-        acquisition::check(&output, force)?;
+        run::check_directory(Destination { dir: &output, force, resumes: false })?;
     }
     let Machine { ranks, threads, trace } = machine;
+    let ranks = ranks.or_else(|| in_process(job.file()));
     Ok(Some((job, Options { ranks, threads, output, force, resume: None, restart: false, trace })))
 }
 
@@ -131,18 +145,29 @@ fn continue_run(
         return Ok(None);
     }
     let Machine { ranks, threads, trace } = machine;
+    let ranks = ranks.or_else(|| in_process(job.file()));
     Ok(Some((job, Options { ranks, threads, output, force: false, resume: Some(changed), restart, trace })))
 }
 
-/// Checks that `--ranks` and `parallel.ranks` agree, and that the machine is not asked for threads beyond reason.
-fn check_machine(machine: &Machine, file: &JobFile) -> Result<()> {
-    if let (Some(ranks), Some(split)) = (machine.ranks, file.parallel.ranks)
-        && split.iter().product::<usize>() != ranks.get()
+/// Without a launcher and without `--ranks`, the number of ranks is that of the process grid, if the job file has one.
+fn in_process(file: &JobFile) -> Option<NonZeroUsize> {
+    file.parallel.count().filter(|_| !comm::launched()).and_then(NonZeroUsize::new)
+}
+
+/// Checks that `--ranks` and `parallel.ranks` agree.
+fn check_ranks(machine: &Machine, file: &JobFile) -> Result<()> {
+    if let (Some(ranks), Some(split), Some(parts)) = (machine.ranks, file.parallel.ranks, file.parallel.count())
+        && parts != ranks.get()
     {
-        let parts = split.iter().product::<usize>();
         let why = format!("gives {parts} ranks, but --ranks is {ranks}\nremove one of the two");
         return Err(file.origins.wrong("parallel.ranks", format!("{split:?}"), &why));
     }
+    Ok(())
+}
+
+/// Checks that `--ranks` and `parallel.ranks` agree, and that this machine is not asked for threads beyond reason.
+fn check_machine(machine: &Machine, file: &JobFile) -> Result<()> {
+    check_ranks(machine, file)?;
     if file.parallel.oversubscribe {
         return Ok(());
     }
@@ -178,7 +203,11 @@ pub(super) fn submit(jobs: &[JobEntry], arguments: SubmitArguments) -> Result<St
         None => vec![job.set.clone()],
     };
     for set in cases {
-        check(jobs, &JobArguments { file: job.file.clone(), set }, Some(ranks))?;
+        let job = JobArguments { file: job.file.clone(), set };
+        let machine = Machine { ranks: Some(ranks), threads: None, trace: false };
+        // A job that Slurm starts again continues its run.
+        let run = RunArguments { job, machine, output: Some(output.clone()), force: false, resume: true };
+        check_elsewhere(jobs, run, ranks.get())?;
     }
     let name = job.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let arguments = [vec![job.file.display().to_string()], job.set].concat();

@@ -245,7 +245,7 @@ mod tests {
                     instruction_set: if double { InstructionSetChoice::Avx512 } else { InstructionSetChoice::Auto },
                     check_every,
                 },
-                parallel: ParallelSection { ranks, oversubscribe: false },
+                parallel: ParallelSection { ranks, oversubscribe: false, overcommit: double },
                 output: streams.into_iter().filter(|(name, _)| legal(name)).collect(),
                 checkpoint: CheckpointSection { every: save, at_end: double, ..CheckpointSection::default() },
                 replica: ReplicaSection { every: save, ..ReplicaSection::default() },

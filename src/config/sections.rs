@@ -121,6 +121,15 @@ pub struct ParallelSection {
     pub ranks: Option<[usize; 3]>,
     /// true: more than four threads per core may be started, as for tests
     pub oversubscribe: bool,
+    /// true: a run starts even if a node seems to have too little memory for it
+    pub overcommit: bool,
+}
+
+impl ParallelSection {
+    /// The number of ranks of the process grid, if one is given.
+    pub fn count(&self) -> Option<usize> {
+        self.ranks.map(|ranks| ranks.into_iter().fold(1, usize::saturating_mul))
+    }
 }
 
 /// `[output.NAME]`: a stream, written to `NAME.h5`.

@@ -30,7 +30,7 @@ fn fault(line: &str) -> Option<(String, String)> {
     let line = uncommented(line);
     // In a list over several lines, a line has no key.
     let value = line.split_once('=').map_or(line, |(_, value)| value).trim().trim_end_matches(',');
-    if let Some(fault) = NumberFault::of(value).or_else(|| NumberFault::within(value)) {
+    if let Some(fault) = whole(value).or_else(|| NumberFault::within(value)) {
         return Some((fault.why, fault.remedy));
     }
     let is_word =
@@ -43,6 +43,11 @@ fn fault(line: &str) -> Option<(String, String)> {
         _ if is_word => Some((format!("`{value}` is a string without quotes"), format!("write \"{value}\""))),
         _ => None,
     }
+}
+
+/// The fault of a value that is one number, not a part of a list or table.
+fn whole(value: &str) -> Option<NumberFault> {
+    if value.contains(['[', ']', '{', '}']) { None } else { NumberFault::of(value) }
 }
 
 /// The line without its comment.
@@ -74,6 +79,7 @@ mod tests {
                 "cells = [8, 08]",
                 "a:1: not TOML: `08` is not a number: it begins with a zero in `cells = [8, 08]`\n  write 8",
             ),
+            ("  .5]", "a:1: not TOML: `.5` is not a number: it begins with the decimal point in `.5]`\n  write 0.5"),
             ("  01,", "a:1: not TOML: `01` is not a number: it begins with a zero in `01,`\n  write 1"),
             ("start = fast", "a:1: not TOML: `fast` is a string without quotes in `start = fast`\n  write \"fast\""),
             ("on = True", "a:1: not TOML: `True` has capital letters in `on = True`\n  write true"),

@@ -1,5 +1,5 @@
 //! The fields of one rank, and the scalars and coefficients that kernels read with them; shared by the threads of the rank.
-use crate::base::{Array, Region, Result};
+use crate::base::{Array, Error, Region, Result};
 use crate::comm::Threads;
 use crate::engine::boundary_fill;
 use crate::engine::coefficients::Coefficients;
@@ -49,18 +49,23 @@ impl Fields {
     /// Allocates the fields of a rank and fills them with their initial values.
     ///
     /// # Errors
-    /// If initial values cannot be read from a file.
+    /// If memory cannot be allocated, or initial values cannot be read from a file.
     pub(super) fn new(program: Arc<Program>, rank: usize, threads: &Threads) -> Result<Fields> {
         let declared = &program.declared;
         let count = declared.fields.len();
         let patches: Vec<Vec<Patch>> = (0..count).map(|f| program.domain_of(f).patches(rank)).collect();
-        let allocate = |f: usize| -> Vec<Array> {
-            let (element, grid, halo) = (declared.fields[f].element, program.grid_of(f), &program.depths.halo[f]);
+        let allocate = |f: usize| -> Result<Vec<Array>> {
+            let (d, grid, halo) = (&declared.fields[f], program.grid_of(f), &program.depths.halo[f]);
             let flat = [0, 1, 2].map(|a| grid.is_flat(a));
-            patches[f].iter().map(|p| Array::new(element, p.region, halo.below, halo.above, flat)).collect()
+            let array = |p: &Patch| Array::try_new(d.element, p.region, halo.below, halo.above, flat);
+            patches[f].iter().map(array).collect::<Result<Vec<Array>>>().map_err(|e| {
+                let what = format!("rank {rank} cannot allocate the field `{}`: {}", d.name, e.what());
+                Error::input(what).remedy("use fewer cells, or more ranks on more nodes")
+            })
         };
-        let now = (0..count).map(allocate).collect();
-        let next = (0..count).map(|f| if program.depths.double[f] { allocate(f) } else { vec![] }).collect();
+        let now = (0..count).map(allocate).collect::<Result<Arrays>>()?;
+        let next = |f: usize| if program.depths.double[f] { allocate(f) } else { Ok(vec![]) };
+        let next = (0..count).map(next).collect::<Result<Arrays>>()?;
         let mut fields = Fields {
             now,
             next,

@@ -11,7 +11,7 @@ pub(super) fn with_scratch<R>(bytes: usize, work: impl FnOnce(*mut u8) -> R) -> 
     OWN.with_borrow_mut(|own| {
         if own.as_ref().is_none_or(|memory| memory.bytes() < bytes) {
             *own = None;
-            *own = Some(Memory::zeroed(bytes));
+            *own = Some(Memory::zeroed(bytes).unwrap_or_else(|e| panic!("{}", e.what())));
         }
         work(own.as_ref().map_or(std::ptr::null_mut(), Memory::at))
     })

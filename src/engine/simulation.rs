@@ -59,7 +59,8 @@ impl Model {
 }
 
 impl Simulation {
-    fn new(comm: Comm, program: Arc<Program>) -> Result<Simulation> {
+    /// Makes a simulation of a program that was compiled for the ranks of `comm`: see [`Model::compile`]. Collective.
+    pub(crate) fn new(comm: Comm, program: Arc<Program>) -> Result<Simulation> {
         let declared = &program.declared;
         let sources = declared.sources.iter().map(|(name, open)| match comm.rank() {
             0 => open().map(Some).map_err(|e| Error::input(format!("source `{name}`: {}", e.what()))),

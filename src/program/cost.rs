@@ -1,10 +1,13 @@
 //! The cost of a program: memory, messages and memory traffic. The time to compute it is linear in the number of ranks.
 use crate::base::{Error, Result};
 use crate::model::stage::Item;
+use crate::program::checks::thickness;
 use crate::program::compile::Program;
+use crate::program::domain::Domain;
 use crate::program::exchange_plan::ExchangePlan;
 use crate::program::fusion::field_bytes;
 use crate::program::halo_validity::{Halo, invalidate, mark_valid, stale};
+use crate::program::layout::layout_of;
 use crate::program::transfers;
 use halocline_kernels::Extent;
 
@@ -75,6 +78,28 @@ impl Program {
     /// T_eff.
     pub fn bytes_per_step(&self) -> u64 {
         self.declared.bytes_of_items(&self.declared.step)
+    }
+
+    /// Returns the bytes of a rank's own cells of all fields in a checkpoint.
+    pub fn bytes_of_state_on(&self, rank: usize) -> u64 {
+        let bytes = |f: usize| {
+            let cells = self.domain_of(f).patches(rank).iter().map(|patch| patch.region.cells() as u64).sum::<u64>();
+            cells.saturating_mul(self.declared.fields[f].element.size() as u64)
+        };
+        self.declared.written().into_iter().map(bytes).fold(0, u64::saturating_add)
+    }
+
+    /// Returns the largest number of ranks that the grids of all fields can be divided over; none if there are no fields.
+    ///
+    /// # Errors
+    /// As [`Program::new`].
+    pub fn most_ranks(&self) -> Result<Option<usize>> {
+        let divided = self.declared.fields.iter().filter(|d| d.whole == [false; 3]);
+        let most = divided.map(|d| {
+            let thickness = thickness(&self.declared, layout_of(d), &self.extent)?;
+            Ok(Domain::most_ranks(&self.declared.grids[d.grid], thickness))
+        });
+        Ok(most.collect::<Result<Vec<usize>>>()?.into_iter().min())
     }
 
     /// Returns the bytes of all fields in a checkpoint.

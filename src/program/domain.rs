@@ -80,6 +80,13 @@ impl Domain {
         (cells, periodic, [0, 1, 2].map(|a| if periodic[a] { 1 } else { thickness[a].max(1) }))
     }
 
+    /// Returns the largest number of ranks that can each own a box: no part is thinner than in [`Domain::new`].
+    pub fn most_ranks(grid: &Grid, thickness: [usize; 3]) -> usize {
+        let (cells, _, least) = Domain::limits(grid, thickness);
+        let parts = (0..3).map(|a| (cells[a] / least[a]).max(1)).fold(1, usize::saturating_mul);
+        parts.saturating_mul(grid.all_blocks().len())
+    }
+
     fn with(grid: &Grid, ranks: usize, dims: [usize; 3]) -> Domain {
         let blocks = grid.all_blocks().len();
         let cuts = grid.all_blocks().iter().map(|b| std::array::from_fn(|a| process_grid::cuts(b.cells[a], dims[a])));

@@ -3,19 +3,20 @@
 use super::attempt::Attempt;
 use super::cadences::Cadences;
 use super::checkpoints::Checkpoints;
+use super::checks::{self, Destination};
 use super::consensus::Consensus;
 use super::control::Control;
 use super::deadline::Deadline;
 use super::finite::FiniteCheck;
-use super::input_files::check_inputs;
 use super::job::PreparedJob;
+use super::node_memory::check_these_nodes;
 use super::options::Options;
 use super::ownership::Ownership;
 use super::program_identity::{program, revision};
 use super::replication::Replication;
 use super::resume_state::find_resume_state;
-use super::streams::{Streams, check_streams};
-use super::{pictures, report, setup, timing, trace};
+use super::streams::Streams;
+use super::{pictures, report, timing, trace};
 use crate::base::message::message;
 use crate::base::{Error, Result, clock};
 use crate::comm::{Comm, node, thread_warning};
@@ -48,22 +49,15 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     }
     let dir = &options.output;
     let resumes = options.resume.is_some();
-    let check = || match resumes {
-        true => acquisition::check_resumable(dir),
-        false => acquisition::check(dir, options.force),
-    };
-    let seen = comm.agree(comm.is_root().then(|| check().map(|()| Seen::now(dir))).transpose())?;
+    let seen = comm.is_root().then(|| Seen::now(dir));
     let key = comm.agree(if comm.is_root() { secret_key() } else { Ok(None) })?;
-    let model = setup::model(job, comm.clone())?;
-    check_streams(file, &model)?;
-    // Other ranks would only repeat it; each reads its own part when the fields are filled.
-    let notes = if comm.is_root() && !resumes { check_inputs(file, &model) } else { Ok(vec![]) };
-    comm.agree(notes)?.iter().for_each(|note| message!("note: {note}"));
+    let to = Destination { dir, force: options.force, resumes };
+    let (plan, notes) = checks::check(job, &comm, comm.size(), to, |plan| check_these_nodes(&comm, file, plan))?;
     if comm.is_root() {
-        timing::warnings(file, model.declared.clock).iter().for_each(|warning| message!("warning: {warning}"));
+        notes.iter().for_each(|note| message!("note: {note}"));
     }
 
-    let mut simulation = model.compile()?;
+    let mut simulation = Simulation::new(comm.clone(), plan.program)?;
     let (clock, state_bytes) = (simulation.fields().declared().clock, simulation.program().bytes_of_state());
     let end = timing::steps(clock, file.time.end).map_or(file.time.end, SimulatedDuration::Steps);
     let latest = if resumes { find_resume_state(&comm, dir)? } else { None };

@@ -1,4 +1,5 @@
 //! [`Report`]: seconds by phase and stage over all ranks, and the measured bandwidth of memory.
+use crate::base::memory::Memory;
 use crate::comm::{Comm, Reduce};
 use crate::engine::{Phase, Timers};
 use halocline_kernels::stream::{fence, stream};
@@ -115,7 +116,9 @@ pub fn measure_copy(comm: &Comm, memory: usize) -> Option<f64> {
     if largest[0] < 4 * BYTES as i64 {
         return None;
     }
-    let (from, to) = (crate::base::memory::Memory::zeroed(BYTES), crate::base::memory::Memory::zeroed(BYTES));
+    // Without the memory for it, the measurement is left out.
+    let buffers = Memory::zeroed(BYTES).and_then(|from| Ok((from, Memory::zeroed(BYTES)?)));
+    let (from, to) = comm.agree(buffers).ok()?;
     // Untouched pages all map to one zero page, which would stay in cache: write every page once.
     // SAFETY: `from` has room for all chunks, and each chunk is written by one thread.
     comm.threads().for_each(BYTES / CHUNK, |i| unsafe { from.at().add(i * CHUNK).write_bytes(1, CHUNK) });

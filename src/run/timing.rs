@@ -100,6 +100,15 @@ pub fn steps(clock: Clock, end: SimulatedDuration) -> Option<u64> {
     }
 }
 
+/// The number of seconds of a run that ends at `end`; none if it depends on the solution, or the job has no time.
+pub fn seconds(clock: Clock, end: SimulatedDuration) -> Option<f64> {
+    match (end, clock) {
+        (SimulatedDuration::Seconds(t), _) => Some(t),
+        (SimulatedDuration::Steps(n), Clock::Fixed(dt)) => Some(n as f64 * dt),
+        (SimulatedDuration::Steps(_), _) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

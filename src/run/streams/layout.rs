@@ -78,7 +78,7 @@ pub fn layout(
 }
 
 /// The fields that a stream writes.
-fn chosen(section: &StreamSection, declarations: &[FieldDeclaration]) -> Vec<usize> {
+pub(super) fn chosen(section: &StreamSection, declarations: &[FieldDeclaration]) -> Vec<usize> {
     let position = |name: &String| declarations.iter().position(|d| d.name == *name);
     match &section.fields {
         Some(names) => names.iter().filter_map(position).collect(),

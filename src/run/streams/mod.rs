@@ -4,8 +4,10 @@ mod cells;
 mod check;
 mod layout;
 mod overflow;
+mod plan;
 mod stream;
 mod collection;
 
 pub use check::check_streams;
 pub(super) use collection::Streams;
+pub use plan::StreamPlan;
