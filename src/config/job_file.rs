@@ -211,7 +211,7 @@ mod tests {
         (cadence(), fields, place, element, reduce, 0..1u64 << 50, any::<bool>()).prop_map(
             |(every, fields, (region, points), element, reduce, seal, picture)| {
                 let seal = WallTime(Duration::from_nanos(seal));
-                StreamSection { every, fields, region, points, element, reduce, seal, picture }
+                StreamSection { every, fields, region, points, names: None, element, reduce, seal, picture }
             },
         )
     }

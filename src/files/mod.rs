@@ -34,7 +34,7 @@ mod tests;
 pub use crate::base::hyperslab::Hyperslab;
 pub(crate) use catalogue::{is_merged, is_segment};
 pub use durable::replace;
-pub use layout::{Axis, Layout, Variable};
+pub use layout::{Axis, Coordinate, CoordinateValues, Layout, Variable};
 pub use pack::pack;
 pub use picture::png;
 pub use seal::Seal;

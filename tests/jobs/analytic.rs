@@ -398,7 +398,12 @@ fn bad_parameters_are_one_clear_error() {
         ("job = 'acoustic'\nparameters = {source = [9.0, 0, 0], sponge = 0}", "lies outside the grid along z"),
         ("job = 'acoustic'\nparameters = {source = [1.0], sponge = 0}", "positions are [z, y, x]"),
         ("job = 'acoustic'\nparameters = {interface = 0.5}", "set parameters.deep_speed too"),
+        ("job = 'acoustic'\nparameters = {source = [nan, 0, 0], sponge = 0}", "is not finite"),
         ("job = 'gray_scott'\nparameters.dt = 9", "is unstable"),
+        ("job = 'gray_scott'\nparameters.radius = 0.05", "cells of 0.0625 m along x do not resolve it"),
+        ("job = 'diffusion'\nparameters.width = 0.06", "`parameters.width` = 0.06 m: cells of 0.0625 m"),
+        ("job = 'poisson'\nparameters.width = 0.06", "use at least 0.0625 m, or smaller cells"),
+        ("job = 'poisson'\nparameters.width = 0.2\ngrid.periodic = true", "use at most a sixth of the period"),
         (
             "job = 'poisson'\nparameters.positions = [[0.5, 0.5, 0.5]]",
             "2 `parameters.charges`, but 1 `parameters.positions`",

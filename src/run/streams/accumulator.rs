@@ -36,13 +36,13 @@ impl Accumulator {
         }
     }
 
-    /// The reduced values of a box.
-    pub fn result(&self, column: usize, number: usize) -> Vec<f64> {
-        let values = &self.values[column][number];
-        match self.reduce {
-            Reduction::Mean => values.iter().map(|v| v / self.count as f64).collect(),
-            _ => values.clone(),
+    /// The reduced values, by column, box and cell.
+    pub fn results(&self) -> Vec<Vec<Vec<f64>>> {
+        let mut results = self.values.clone();
+        if self.reduce == Reduction::Mean {
+            results.iter_mut().flatten().flatten().for_each(|v| *v /= self.count as f64);
         }
+        results
     }
 
     /// Starts the next interval.

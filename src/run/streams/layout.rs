@@ -1,8 +1,8 @@
 //! The layout of a stream's file: its axes and variables, and the columns of values behind the variables.
-use super::cells::Cells;
+use super::cells;
 use crate::base::Region;
 use crate::config::{Reduction, StreamElement, StreamSection};
-use crate::files::{Axis, Variable};
+use crate::files::{Axis, Coordinate, CoordinateValues, Layout, Variable};
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{AXES, Grid, Location};
 use crate::model::{AxisDescription, Direction};
@@ -18,18 +18,19 @@ pub struct Column {
     pub element: ElementType,
 }
 
-/// The axes, the variables and the columns of a stream. A complex field becomes two variables.
+/// The axes, variables and coordinates of a stream, without its name, and its columns. A complex field becomes two variables.
 pub fn layout(
     grid: &Grid,
     descriptions: &[AxisDescription; 3],
     declarations: &[FieldDeclaration],
-    cells: &Cells,
     section: &StreamSection,
-) -> (Vec<Axis>, Vec<Variable>, Vec<Column>) {
+) -> (Layout, Vec<Column>) {
     let (mut axes, mut variables, mut columns) = (vec![], vec![], vec![]);
+    let (coordinates, features) = stations(grid, section);
+    let named = coordinates.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(" ");
     for field in chosen(section, declarations) {
         let d = &declarations[field];
-        let own = axes_of((grid, descriptions), d.location, cells, section, &mut axes);
+        let own = axes_of((grid, descriptions), d.location, section, &mut axes);
         let real = if d.element.size() / d.element.parts() == 4 { ElementType::F32 } else { ElementType::F64 };
         let element = match section.element {
             StreamElement::Same => real,
@@ -47,6 +48,9 @@ pub fn layout(
             if section.reduce != Reduction::Instant {
                 attributes.push(("cell_methods".into(), format!("time: {}", cell_method(section.reduce))));
             }
+            if !named.is_empty() {
+                attributes.push(("coordinates".into(), named.clone()));
+            }
             variables.push(Variable {
                 name: format!("{}{suffix}", d.name),
                 long_name: format!("{}{what}", d.long_name),
@@ -58,7 +62,35 @@ pub fn layout(
             columns.push(Column { field, part, element });
         }
     }
-    (axes, variables, columns)
+    (Layout { axes, variables, coordinates, features, ..Layout::default() }, columns)
+}
+
+/// The coordinates of stations, as CF describes time series at discrete positions, and the kind of these features; none for a
+/// stream without positions.
+fn stations(grid: &Grid, section: &StreamSection) -> (Vec<Coordinate>, Option<String>) {
+    let Some(positions) = &section.points else { return (vec![], None) };
+    let mut all = vec![];
+    for a in (0..3).filter(|&a| !grid.is_flat(a) || a == 2) {
+        all.push(Coordinate {
+            name: AXES[a].into(),
+            long_name: format!("{} of the station", AXES[a]),
+            unit: "m".into(),
+            axis: 0,
+            attributes: vec![("axis".into(), AXES[a].to_uppercase())],
+            values: CoordinateValues::Numbers(positions.iter().map(|p| p[a]).collect()),
+        });
+    }
+    if let Some(names) = &section.names {
+        all.push(Coordinate {
+            name: "station_name".into(),
+            long_name: "name of the station".into(),
+            unit: String::new(),
+            axis: 0,
+            attributes: vec![("cf_role".into(), "timeseries_id".into())],
+            values: CoordinateValues::Text(names.clone()),
+        });
+    }
+    (all, Some("timeSeries".into()))
 }
 
 /// The fields that a stream writes.
@@ -84,27 +116,22 @@ fn cell_method(reduce: Reduction) -> &'static str {
 fn axes_of(
     (grid, descriptions): (&Grid, &[AxisDescription; 3]),
     location: Location,
-    cells: &Cells,
     section: &StreamSection,
     all: &mut Vec<Axis>,
 ) -> Vec<usize> {
-    let own = match cells {
-        Cells::Points(points) => {
-            let places = section.points.iter().flatten().map(|p| format!("{p:?}")).collect::<Vec<_>>().join(" ");
-            let long_name = format!("number of the point; positions [z, y, x] in m: {places}");
-            let values = (0..points.len()).map(|i| i as f64).collect();
-            vec![Axis {
-                name: "point".into(),
-                long_name,
-                unit: String::new(),
-                cf_axis: None,
-                standard_name: None,
-                attributes: vec![],
-                values,
-            }]
-        }
-        Cells::Region(region, kept) => {
-            kept.iter().map(|&a| axis(grid, &descriptions[a], a, location, region)).collect()
+    let own = match &section.points {
+        Some(positions) => vec![Axis {
+            name: "station".into(),
+            long_name: "number of the station".into(),
+            unit: String::new(),
+            cf_axis: None,
+            standard_name: None,
+            attributes: vec![],
+            values: (0..positions.len()).map(|i| i as f64).collect(),
+        }],
+        None => {
+            let (region, kept) = cells::region(grid, section.region.as_ref().map(|r| r.within(grid.cells())));
+            kept.iter().map(|&a| axis(grid, &descriptions[a], a, location, &region)).collect()
         }
     };
     own.into_iter()

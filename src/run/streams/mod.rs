@@ -3,6 +3,7 @@ mod accumulator;
 mod cells;
 mod check;
 mod layout;
+mod stations;
 mod stream;
 mod collection;
 

@@ -1,8 +1,9 @@
 //! [`OutputStream`]: one stream of a run, with its file and the values accumulated since its last instant.
 use super::accumulator::Accumulator;
-use super::cells::{Cells, Piece};
+use super::cells::{self, Cells, Piece};
 use super::layout::{Column, layout};
-use crate::base::hyperslab::Hyperslab;
+use super::stations::Stations;
+use crate::base::hyperslab::{Hyperslab, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile};
@@ -44,18 +45,22 @@ impl OutputStream {
     ) -> Result<OutputStream> {
         let section = &job.output[name];
         let grid = &store.declared().grids[0];
-        let cells = Cells::of(section, grid);
-        let (axes, variables, columns) =
-            layout(grid, &store.declared().axes, &store.declared().fields, &cells, section);
-        let names = variables.iter().map(|v| v.name.clone()).collect();
+        let (layout, columns) = layout(grid, &store.declared().axes, &store.declared().fields, section);
+        let cells = match &section.points {
+            Some(positions) => Cells::Stations(comm.agree(Stations::new(comm, store, &columns, positions))?),
+            None => {
+                let (whole, kept) = cells::region(grid, section.region.as_ref().map(|r| r.within(grid.cells())));
+                Cells::Region(whole, kept)
+            }
+        };
+        let names = layout.variables.iter().map(|v| v.name.clone()).collect();
         let layout = Layout {
             name: name.into(),
             title: format!("{}, stream {name}", job.job),
             source: format!("halocline {}, job {}", env!("CARGO_PKG_VERSION"), job.job),
             reference_date: job.time.start,
-            axes,
-            variables,
             provenance: provenance.to_vec(),
+            ..layout
         };
         let seal = Seal { seconds: section.seal.0.as_secs_f64(), ..Seal::default() };
         let file = match resumes {
@@ -101,11 +106,9 @@ impl OutputStream {
         if self.accumulator.count == 0 {
             return;
         }
-        for (c, column) in self.columns.iter().enumerate() {
-            let boxes = self.cells.pieces(store, column.field).into_iter().enumerate().map(|(p, piece)| {
-                let (start, count) = self.cells.selection(&piece);
-                Hyperslab::of(&start, &count, &self.accumulator.values[c][p])
-            });
+        for c in 0..self.columns.len() {
+            let boxes = self.cells.boxes(store, &self.columns, c).into_iter().zip(&self.accumulator.values[c]);
+            let boxes = boxes.map(|((start, count), values)| Hyperslab::of(&start, &count, values));
             let (name, number, shape) = (self.part(c), ElementType::F64, self.cells.shape());
             snapshot.parts.push(Part { name, number, shape, boxes: boxes.collect() });
         }
@@ -120,12 +123,10 @@ impl OutputStream {
         if count == 0 {
             return Ok(());
         }
-        let values = self.columns.iter().enumerate().map(|(c, column)| {
+        let values = (0..self.columns.len()).map(|c| {
             let part = self.part(c);
             check_part(state, &part, &self.cells)?;
-            let pieces = self.cells.pieces(store, column.field);
-            let read =
-                state.read(&part, &pieces.iter().map(|piece| self.cells.selection(piece)).collect::<Vec<_>>())?;
+            let read = state.read(&part, &self.cells.boxes(store, &self.columns, c))?;
             let numbers = |bytes: &Vec<u8>| bytes.as_chunks().0.iter().map(|b| f64::from_ne_bytes(*b)).collect();
             Ok(read.iter().map(numbers).collect::<Vec<Vec<f64>>>())
         });
@@ -162,40 +163,42 @@ impl OutputStream {
     /// If the instant cannot be written.
     pub fn step(&mut self, store: &Fields, step: u64, time: f64, requested: bool) -> Result<()> {
         if !self.accumulator.is_off() && step > 0 {
-            let pieces = |c: &Column| {
-                let pieces = self.cells.pieces(store, c.field);
-                pieces
-                    .iter()
-                    .map(|piece| extract::values(&store.arrays(c.field)[piece.patch], &piece.region, c.part))
-                    .collect()
-            };
-            self.accumulator.add(self.columns.iter().map(pieces).collect());
+            self.accumulator.add(self.cells.values(store, &self.columns));
         }
         let due = self.is_due(step, time) || requested && self.accumulator.is_off();
         self.last_time = time;
         if !due {
             return Ok(());
         }
-        let boxes: Vec<Vec<Hyperslab>> = (0..self.columns.len()).map(|c| self.hyperslabs(store, c)).collect();
+        let boxes = self.hyperslabs(store);
         self.accumulator.clear();
         self.file.write(step, time, boxes)
     }
 
-    /// This rank's values of a column, for the next instant.
-    fn hyperslabs(&self, store: &Fields, column: usize) -> Vec<Hyperslab> {
-        let c = &self.columns[column];
-        let hyperslab = |(p, piece): (usize, Piece)| {
-            let (start, count) = self.cells.selection(&piece);
-            let bytes = match self.accumulator.is_off() {
-                true => {
-                    let (array, part) = (&store.arrays(c.field)[piece.patch], Extract::Part(c.part, c.element));
-                    extract::extract(self.comm.threads(), array, &piece.region, part)
-                }
-                false => extract::encode(self.accumulator.result(column, p).into_iter(), c.element),
-            };
-            Hyperslab { start, count, bytes: bytes.into() }
+    /// This rank's values, by column, for the next instant. Collective.
+    fn hyperslabs(&mut self, store: &Fields) -> Vec<Vec<Hyperslab>> {
+        let bytes: Vec<Vec<Vec<u8>>> = match (&mut self.cells, self.accumulator.is_off()) {
+            (Cells::Region(whole, _), true) => {
+                let bytes = |c: &Column| {
+                    let (arrays, part) = (store.arrays(c.field), Extract::Part(c.part, c.element));
+                    let bytes = |p: Piece| extract::extract(self.comm.threads(), &arrays[p.patch], &p.region, part);
+                    cells::pieces(store, c.field, whole).into_iter().map(bytes).collect()
+                };
+                self.columns.iter().map(bytes).collect()
+            }
+            (cells, is_off) => {
+                let values = if is_off { cells.values(store, &self.columns) } else { self.accumulator.results() };
+                let encoded = |(values, c): (Vec<Vec<f64>>, &Column)| {
+                    values.into_iter().map(|values| extract::encode(values.into_iter(), c.element)).collect()
+                };
+                values.into_iter().zip(&self.columns).map(encoded).collect()
+            }
         };
-        self.cells.pieces(store, c.field).into_iter().enumerate().map(hyperslab).collect()
+        let hyperslab = |((start, count), bytes): (Selection, Vec<u8>)| Hyperslab { start, count, bytes: bytes.into() };
+        let column = |(c, bytes): (usize, Vec<Vec<u8>>)| {
+            self.cells.boxes(store, &self.columns, c).into_iter().zip(bytes).map(hyperslab).collect()
+        };
+        bytes.into_iter().enumerate().map(column).collect()
     }
 
     /// True if sealing the stream now does not produce an extra segment.
