@@ -79,10 +79,13 @@ impl Job for Linear {
     type Parameters = NoParameters;
 
     fn build<R: Real>(_: &NoParameters, model: &mut Model) -> Result<()> {
-        for (name, location) in [("c", Location::Center), ("u", Location::FaceX), ("w", Location::FaceZ)] {
+        // The slope across the walls on which values lie.
+        for (name, location, slope) in
+            [("c", Location::Center, 0.0), ("u", Location::FaceX, 1.0), ("w", Location::FaceZ, -2.0)]
+        {
             let linear = |at: At| 3.0 + at.x - 2.0 * at.z;
             let field = model.field::<R>(name).location(location).initial(linear);
-            field.boundary(Boundary::Gradient(1.0)).build()?;
+            field.boundary(Boundary::Gradient(slope)).build()?;
         }
         let heat = model.field::<R>("heat").location(Location::FaceX).build()?;
         let source = model.point_source(heat, [2.2, 0.1, 3.3])?;
@@ -171,7 +174,7 @@ fn positions_that_no_grid_has_are_refused_with_the_numbers() {
         ("output.receivers.points=[[20.0, 110.0, 261.0]]", "x must be inside the grid, from 0 to 260 m"),
         ("output.receivers.points=[[20.0, nan, 100.0]]", "is not finite"),
         ("output.receivers.points=[[20.0, 100.0]]", "the grid has 3 axes"),
-        ("output.receivers.points=[[1.0, 20.0, 100.0, 7.0]]", "[z, y, x]"),
+        ("output.receivers.points=[[1.0, 20.0, 100.0, 7.0]]", "must be a list of 1 to 3 numbers"),
         ("output.receivers.names=['a']", "has 1 names for 3 points"),
         ("output.receivers.names=['a', 'b', 'a']", "names must differ"),
         ("output.fields.names=['a']", "`output.fields.names` without `points`"),
