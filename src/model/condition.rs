@@ -13,14 +13,17 @@ pub struct Condition {
     pub(crate) text: String,
 }
 
+/// Makes an error from all scalars of a model.
+pub(crate) type ErrorOfScalars = Arc<dyn Fn(&[f64]) -> Error + Send + Sync>;
+
 /// A condition under which a run fails.
 #[derive(Clone)]
 pub(crate) struct FailureCondition {
     pub condition: Condition,
     /// The scalars of the condition and of the error.
     pub uses: Vec<Use>,
-    /// Makes the error from all scalars of the model.
-    pub error: Arc<dyn Fn(&[f64]) -> Error + Send + Sync>,
+    /// The error of the run.
+    pub error: ErrorOfScalars,
 }
 
 impl Condition {

@@ -17,7 +17,7 @@ pub fn coarsest(grid: &Grid) -> Option<(usize, f64)> {
 pub fn check_width(grid: &Grid, what: &str, width: f64) -> Result<()> {
     match coarsest(grid) {
         // A width that is rounded as the spacing is.
-        Some((axis, h)) if !(width >= h * (1.0 - 1e-9)) => {
+        Some((axis, h)) if width.is_nan() || width < h * (1.0 - 1e-9) => {
             let name = AXES[axis];
             Err(Error::input(format!("{what} = {width} m: cells of {h} m along {name} do not resolve it"))
                 .remedy(format!("use at least {h} m, or smaller cells")))

@@ -43,7 +43,7 @@ fn stations_interpolate_and_have_the_same_bits_on_any_ranks() {
     let points = format!("output.receivers.points={places:?}");
     let keys = [points.as_str(), "output.fields.every=1 step", "output.receivers.element=f64", "time.end=40 step"];
     let folder = tempfile::tempdir().unwrap();
-    let mut first: Option<(String, Vec<(u64, Vec<f64>)>)> = None;
+    let mut first = None;
     for (i, ranks) in [vec![Threads(1), Threads(3)], both(8)].concat().into_iter().enumerate() {
         let output = folder.path().join(i.to_string());
         let ended = run(ranks, &smoke("acoustic"), &output).with_all(keys).ends();
