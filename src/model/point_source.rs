@@ -49,7 +49,10 @@ impl Model {
             return Err(Error::input("a point source is declared with a field of another model"));
         }
         let location = self.declared.fields[field.id].location;
-        Ok(PointSource { field: field.plain(), shares: weights(self.declared.grid_of(field.id), 0, location, position)? })
+        Ok(PointSource {
+            field: field.plain(),
+            shares: weights(self.declared.grid_of(field.id), 0, location, position)?,
+        })
     }
 }
 
