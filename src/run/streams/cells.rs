@@ -1,5 +1,5 @@
 //! [`Cells`]: which cells of the grid a stream writes.
-use super::layout::Column;
+use super::column::Column;
 use super::stations::Stations;
 use crate::base::Region;
 use crate::base::hyperslab::Selection;

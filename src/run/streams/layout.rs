@@ -1,5 +1,6 @@
 //! The layout of a stream's file: its axes and variables, and the columns of values behind the variables.
 use super::cells;
+use super::column::Column;
 use crate::base::Region;
 use crate::config::{Reduction, StreamElement, StreamSection};
 use crate::files::{Axis, Coordinate, CoordinateValues, Layout, Variable};
@@ -7,16 +8,6 @@ use crate::model::field::FieldDeclaration;
 use crate::model::grid::{AXES, Grid, Location};
 use crate::model::{AxisDescription, Direction};
 use halocline_kernels::ElementType;
-
-/// The values behind one variable of the file.
-#[derive(Clone, Copy)]
-pub struct Column {
-    pub field: usize,
-    /// 0 for the real part, 1 for the imaginary part.
-    pub part: usize,
-    /// The element type in the file.
-    pub element: ElementType,
-}
 
 /// The axes, variables and coordinates of a stream, without its name, and its columns. A complex field becomes two variables.
 pub fn layout(

@@ -2,6 +2,7 @@
 mod accumulator;
 mod cells;
 mod check;
+mod column;
 mod layout;
 mod stations;
 mod stream;

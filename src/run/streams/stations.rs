@@ -1,5 +1,5 @@
 //! [`Stations`]: the values of fields at positions, interpolated on the rank that owns the first cell around each position.
-use super::layout::Column;
+use super::column::Column;
 use crate::base::hyperslab::Selection;
 use crate::base::{Region, Result};
 use crate::comm::{Comm, Link};

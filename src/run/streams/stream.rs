@@ -1,7 +1,8 @@
 //! [`OutputStream`]: one stream of a run, with its file and the values accumulated since its last instant.
 use super::accumulator::Accumulator;
 use super::cells::{self, Cells, Piece};
-use super::layout::{Column, layout};
+use super::column::Column;
+use super::layout::layout;
 use super::stations::Stations;
 use crate::base::hyperslab::{Hyperslab, Selection};
 use crate::base::{Error, Result};
