@@ -11,6 +11,7 @@ use super::replication::Replication;
 use super::requests::Requests;
 use super::setup;
 use super::streams::Streams;
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile, SimulatedDuration};
@@ -94,7 +95,7 @@ impl Attempt<'_> {
                     _ => "done",
                 };
                 if self.simulation.is_unfinished() && self.comm.is_root() {
-                    eprintln!("warning: not converged when the run ended, after step {step}: see its results");
+                    message!("warning: not converged when the run ended, after step {step}: see its results");
                 }
                 return Ok(outcome.into());
             }
