@@ -17,7 +17,7 @@ pub fn layout(
     section: &StreamSection,
 ) -> (Layout, Vec<Column>) {
     let (mut axes, mut variables, mut columns) = (vec![], vec![], vec![]);
-    let (coordinates, features) = stations(grid, section);
+    let (coordinates, features) = stations(grid, descriptions, section);
     let named = coordinates.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(" ");
     for field in chosen(section, declarations) {
         let d = &declarations[field];
@@ -58,16 +58,24 @@ pub fn layout(
 
 /// The coordinates of stations, as CF describes time series at discrete positions, and the kind of these features; none for a
 /// stream without positions.
-fn stations(grid: &Grid, section: &StreamSection) -> (Vec<Coordinate>, Option<String>) {
+fn stations(
+    grid: &Grid,
+    descriptions: &[AxisDescription; 3],
+    section: &StreamSection,
+) -> (Vec<Coordinate>, Option<String>) {
     let Some(positions) = &section.points else { return (vec![], None) };
     let mut all = vec![];
     for a in (0..3).filter(|&a| !grid.is_flat(a) || a == 2) {
+        let Axis { cf_axis, standard_name, mut attributes, .. } =
+            axis(grid, &descriptions[a], a, Location::Center, &Region::of([1; 3]));
+        attributes.extend(cf_axis.map(|letter| ("axis".into(), letter.into())));
+        attributes.extend(standard_name.map(|name| ("standard_name".into(), name)));
         all.push(Coordinate {
             name: AXES[a].into(),
-            long_name: format!("{} of the station", AXES[a]),
+            long_name: format!("{} of the station", descriptions[a].long_name),
             unit: "m".into(),
             axis: 0,
-            attributes: vec![("axis".into(), AXES[a].to_uppercase())],
+            attributes,
             values: CoordinateValues::Numbers(positions.iter().map(|p| p[a]).collect()),
         });
     }
