@@ -94,9 +94,8 @@ impl OutputStream {
             return Ok(());
         }
         let (section, grid) = (&job.output[name], &store.declared().grids[0]);
-        let cells = Cells::of(section, grid);
-        let (_, variables, _) = layout(grid, &store.declared().axes, &store.declared().fields, &cells, section);
-        variables.iter().try_for_each(|variable| check_part(state, &part(name, &variable.name), &cells))
+        let (layout, _) = layout(grid, &store.declared().axes, &store.declared().fields, section);
+        layout.variables.iter().try_for_each(|v| check_part(state, &part(name, &v.name), &layout.shape(v)))
     }
 
     /// Adds the accumulated values to a snapshot.
@@ -126,7 +125,7 @@ impl OutputStream {
         }
         let values = (0..self.columns.len()).map(|c| {
             let part = self.part(c);
-            check_part(state, &part, &self.cells)?;
+            check_part(state, &part, &self.cells.shape())?;
             let read = state.read(&part, &self.cells.boxes(store, &self.columns, c))?;
             let numbers = |bytes: &Vec<u8>| bytes.as_chunks().0.iter().map(|b| f64::from_ne_bytes(*b)).collect();
             Ok(read.iter().map(numbers).collect::<Vec<Vec<f64>>>())
@@ -235,8 +234,8 @@ fn part(stream: &str, variable: &str) -> String {
 }
 
 /// Checks that a saved state holds these accumulated values.
-fn check_part(state: &dyn Saved, part: &str, cells: &Cells) -> Result<()> {
-    if state.part(part) != Some((ElementType::F64, cells.shape())) {
+fn check_part(state: &dyn Saved, part: &str, shape: &[usize]) -> Result<()> {
+    if state.part(part) != Some((ElementType::F64, shape.to_vec())) {
         return Err(Error::input(format!("the saved state has no accumulated values `{part}`"))
             .remedy("nothing was changed; give the stream another name, or keep its keys as they were"));
     }
