@@ -104,6 +104,7 @@ fn ended(text: &str, output: &Path, ranks: usize) -> u8 {
         output: output.to_owned(),
         force: false,
         resume: None,
+        restart: false,
         trace: false,
     };
     run::run(&job, options)

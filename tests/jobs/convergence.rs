@@ -21,6 +21,7 @@ fn run(text: &str, output: &Path) -> (u8, serde_json::Value) {
         output: output.to_owned(),
         force: false,
         resume: None,
+        restart: false,
         trace: false,
     };
     let code = halocline::run::run(&job, options);
