@@ -36,8 +36,8 @@ pub mod prelude {
     pub use crate::engine::Simulation;
     pub use crate::field;
     pub use crate::model::{
-        At, Boundary, Field, FileInput, Grid, Here, Location, Model, Point, Profile, Reduction, Scalar, Schedule,
-        Scheme, dot, max, max_abs, max_difference, mean, min, norm1, norm2, rms, sum,
+        At, Boundary, Field, FileInput, Grid, Here, Location, Model, Point, PointSource, Profile, Reduction, Scalar,
+        Schedule, Scheme, dot, max, max_abs, max_difference, mean, min, norm1, norm2, rms, sum,
     };
     pub use crate::run::Job;
     pub use halocline_kernels::expr::location::{Center, Corner, EdgeX, EdgeY, EdgeZ, FaceX, FaceY, FaceZ};

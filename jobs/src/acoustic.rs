@@ -104,12 +104,13 @@ where
     let rate = model.field::<R>("rate").long_name("rate of change of the pressure").unit("Pa s-1").hidden().build()?;
     let c = model.field::<R>("speed").long_name("speed of sound").unit("m s-1").hidden().initial(speed).build()?;
 
-    // A source s(t) in one cell of volume V radiates s(t − r/c) V / (4π c² r) into free space.
-    let cell = checks::cell(place, &grid);
+    // A source s(t) in one cell of volume V radiates s(t − r/c) V / (4π c² r) into free space. A source between cell centres is
+    // shared out over the cells around it.
+    let source = model.point_source(rate, place)?;
     let volume: f64 = (0..3).map(|a| grid.block(0).cell_length(a)).product();
     let there = layer_speed(p, &grid, place);
     let (kick, f) = (dt * p.amplitude * 4.0 * math::PI * there * there / volume, p.frequency);
-    let send = move |rate: f64, time: f64| rate + kick * ricker(time - 1.5 / f, f);
+    let send = move |time: f64| kick * ricker(time - 1.5 / f, f);
 
     let walls = (0..3).filter(|&a| grid.is_bounded(a)).collect::<Vec<_>>();
     if p.sponge > 0 && !walls.is_empty() {
@@ -119,13 +120,13 @@ where
         let gy = model.profile::<1>(sponge(1));
         let gx = model.profile::<2>(sponge(2));
         model.every_step(|s| {
-            s.at_point("source", rate, cell, send);
+            s.inject("source", &source, send);
             let step = AbsorbingLeapfrog::<R, RADIUS>::new(dt, h);
             s.apply(step, (pressure, rate, c, gz, gy, gx), [pressure, rate]);
         });
     } else {
         model.every_step(|s| {
-            s.at_point("source", rate, cell, send);
+            s.inject("source", &source, send);
             s.apply(Leapfrog::<R, RADIUS>::new(dt, h), (pressure, rate, c), [pressure, rate]);
         });
     }

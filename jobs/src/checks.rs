@@ -21,10 +21,11 @@ pub fn time_step(given: Option<f64>, fraction: f64, limit: f64, why: &str) -> Re
 }
 
 /// Returns a position `[z, y, x]` in m from a list that is aligned to the right, like `grid.origin`. An empty list means the
-/// middle of the grid. Along a flat axis the position is always the middle.
+/// middle of the grid. Along a flat axis the position is always the middle of the cell.
 ///
 /// # Errors
-/// If the list has fewer numbers than the grid has axes that are not flat, or the position is outside the grid.
+/// If the list has fewer numbers than the grid has axes that are not flat, or more than three, or the position is outside the
+/// grid or not a number.
 pub fn position(key: &str, given: &[f64], grid: &Grid) -> Result<[f64; 3]> {
     let block = grid.block(0);
     let mut place = [0, 1, 2].map(|a| block.origin[a] + 0.5 * block.length[a]);
@@ -38,24 +39,16 @@ pub fn position(key: &str, given: &[f64], grid: &Grid) -> Result<[f64; 3]> {
     }
     for (a, &p) in (3 - given.len()..3).zip(given) {
         let (low, high) = (block.origin[a], block.origin[a] + block.length[a]);
+        if !(low..=high).contains(&p) {
+            let axis = halocline::model::grid::AXES[a];
+            return Err(Error::input(format!("`parameters.{key}` = {given:?} lies outside the grid along {axis}"))
+                .remedy(format!("{axis} goes from {low} to {high} m")));
+        }
         if !grid.is_flat(a) {
-            if !(low..=high).contains(&p) {
-                let axis = halocline::model::grid::AXES[a];
-                return Err(Error::input(format!("`parameters.{key}` = {given:?} lies outside the grid along {axis}"))
-                    .remedy(format!("{axis} goes from {low} to {high} m")));
-            }
             place[a] = p;
         }
     }
     Ok(place)
-}
-
-/// Returns the cell `[z, y, x]` that contains a position returned by [`position`].
-pub fn cell(place: [f64; 3], grid: &Grid) -> [usize; 3] {
-    let block = grid.block(0);
-    // A position on the upper end of the grid is in the last cell.
-    let index = |a: usize| ((place[a] - block.origin[a]) / block.cell_length(a)) as usize;
-    [0, 1, 2].map(|a| index(a).min(block.cells[a] - 1))
 }
 
 #[cfg(test)]
@@ -78,9 +71,10 @@ mod tests {
         let grid = Grid::new([4, 8]).length([2.0, 4.0]).origin([-1.0, 0.0]);
         assert_eq!(position("p", &[], &grid).unwrap(), [0.25, 0.0, 2.0]);
         assert_eq!(position("p", &[1.0, 4.0], &grid).unwrap(), [0.25, 1.0, 4.0]);
-        assert_eq!(position("p", &[9.0, -1.0, 0.0], &grid).unwrap(), [0.25, -1.0, 0.0]);
-        assert_eq!(cell([0.25, 1.0, 4.0], &grid), [0, 3, 7]);
-        assert_eq!(cell([0.25, -0.6, 0.6], &grid), [0, 0, 1]);
+        assert_eq!(position("p", &[0.4, -1.0, 0.0], &grid).unwrap(), [0.25, -1.0, 0.0]);
+        let above = position("p", &[9.0, -1.0, 0.0], &grid).unwrap_err();
+        assert!(above.what().ends_with("lies outside the grid along z"), "{above}");
+        assert!(position("p", &[f64::NAN, 0.0], &grid).unwrap_err().what().contains("= [NaN, 0.0] lies outside"));
         let outside = position("p", &[1.5, 0.0], &grid).unwrap_err();
         assert_eq!(
             outside.to_string(),

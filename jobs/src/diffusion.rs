@@ -1,6 +1,7 @@
 //! The diffusion equation ∂T/∂t = κ ∇²T, explicit, of order 2 or 4 in space.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
+use halocline::model::resolution::check_width;
 use halocline::prelude::*;
 use halocline_kernels::diffusion::{Ftcs, Ftcs4};
 
@@ -112,12 +113,15 @@ impl Job for Diffusion {
         };
         let dt = model.fixed_step(checks::time_step(p.dt, p.fraction, limit, why)?);
         let (width, seed) = (p.width, p.seed);
+        if let Initial::Bell = &p.initial {
+            check_width(model.grid(), "`parameters.width`", width)?;
+        }
         let field = model.field::<R>(&p.field).unit(&p.unit).boundary(match p.walls {
             Walls::Insulated => Boundary::Reflecting,
             Walls::Fixed => Boundary::Value(p.wall_value),
         });
         let t = match &p.initial {
-            Initial::Bell => field.initial(move |at| at.bell(width)),
+            Initial::Bell => field.bell(width),
             Initial::Random => field.initial(move |at| at.uniform(seed)),
             Initial::File if p.file.is_empty() || p.variable.is_empty() => {
                 return Err(Error::input("`parameters.initial` = \"file\" needs a file and one of its variables")

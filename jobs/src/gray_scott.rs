@@ -1,6 +1,7 @@
 //! The Gray–Scott model: two substances diffuse and react, and form spots, stripes or chaos.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
+use halocline::model::resolution::check_width;
 use halocline::prelude::*;
 use halocline_kernels::gray_scott::{GrayScott as Step, Rates};
 
@@ -27,7 +28,7 @@ pub struct Parameters {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     dt: Option<f64>,
-    /// radius of the ball in the middle in which the reaction starts [m]
+    /// radius of the ball in the middle in which the reaction starts; 0 for none [m]
     #[schemars(range(min = 0.0))]
     radius: f64,
     /// random part of the initial values, relative to them
@@ -66,8 +67,11 @@ impl Job for GrayScott {
         model.fixed_step(dt);
 
         let (radius, noise, seed) = (p.radius, p.noise, p.seed);
+        if radius > 0.0 {
+            check_width(model.grid(), "`parameters.radius`", radius)?;
+        }
         let shaken = move |value: f64, at: At, seed: u64| value * (1.0 + noise * (2.0 * at.uniform(seed) - 1.0));
-        let inside = move |at: &At| at.distance() <= radius;
+        let inside = move |at: &At| radius > 0.0 && at.distance() <= radius;
         let u = model.field::<R>("u").long_name("concentration of u");
         let u = u.initial(move |at| shaken(if inside(&at) { 0.5 } else { 1.0 }, at, seed)).build()?;
         let v = model.field::<R>("v").long_name("concentration of v");

@@ -1,10 +1,14 @@
 //! Poisson's equation −∇²φ = f, second order, solved by conjugate gradients.
 //!
 //! A step is a number of iterations, so that output can show the convergence. The run ends when the residual is below the
-//! tolerance. Sums are exact, so the number of iterations is the same on any number of ranks.
+//! tolerance: not the residual of the recurrence, which goes on falling when rounding errors have stopped the solution, but the
+//! one computed from the solution at the end of each step. Where they differ, the iteration begins anew from the solution; if
+//! that does not help, the run ends with an error. Sums are exact, so the number of iterations is the same on any number of
+//! ranks.
 #![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
 use crate::checks;
 use halocline::model::Op;
+use halocline::model::resolution::check_width;
 use halocline::prelude::*;
 use halocline_kernels::central::{Central, inverse_squares};
 use halocline_kernels::linear::{Axpy, Descend, Less, NegativeLaplacian};
@@ -94,9 +98,12 @@ pub fn declare<R: Real>(
     let image = model.field::<R>("image").long_name("−∇² of the direction").unit("V m-4").hidden().build()?;
 
     let minus_one = model.scalar("minus_one", -1.0);
-    let [excess, norm, rr, rr_before, curvature, alpha, beta, residual, iterations] =
+    let [excess, norm, rr, rr_before, curvature, alpha, beta, recurrent, iterations] =
         ["excess", "norm", "rr", "rr_before", "curvature", "alpha", "beta", "relative_residual", "iterations"]
             .map(|name| model.scalar(name, 0.0));
+    let [defect2, residual, restart, stagnates] =
+        ["defect2", "true_residual", "restart", "stagnates"].map(|name| model.scalar(name, 0.0));
+    let residual_before = model.scalar("true_residual_at_restart", f64::MAX);
     let laplacian = NegativeLaplacian::<R>::new(h);
     let relative = |[rr, norm]: [f64; 2]| if norm > 0.0 { rr.sqrt() / norm } else { 0.0 };
 
@@ -107,9 +114,13 @@ pub fn declare<R: Real>(
             s.reduce(excess, mean(charge)).apply(Less, (charge, excess), [charge]);
         }
         s.apply(laplacian, [phi], [image]).apply(Axpy, (charge, minus_one, image), [r]);
-        s.reduce(norm, norm2(charge)).reduce(rr, dot(r, r)).compute(residual, [rr, norm], relative);
+        s.reduce(norm, norm2(charge)).reduce(rr, dot(r, r)).compute(recurrent, [rr, norm], relative);
+        s.compute(residual, [recurrent], |[residual]| residual);
     });
-    let (enough, most) = (residual.below(p.tolerance), p.iterations_per_step);
+    let (enough, most, tolerance) = (recurrent.below(p.tolerance), p.iterations_per_step, p.tolerance);
+    let inverse_squares = inverse_squares(h);
+    let true_defect2 =
+        Reduction::of::<R, _>("true residual", Op::Sum, SquaredDefect { inverse_squares }, [phi, charge]);
     model.every_step(|s| {
         s.until(enough.clone(), most, |s| {
             s.apply(Axpy, (r, beta, d), [d]); // β = 0 in the first iteration
@@ -118,15 +129,38 @@ pub fn declare<R: Real>(
             s.apply(Descend, (phi, r, alpha, d, image), [phi, r]);
             s.compute(rr_before, [rr], |[rr]| rr).reduce(rr, dot(r, r));
             s.compute(beta, [rr, rr_before], |[rr, before]| rr / before);
-            s.compute(residual, [rr, norm], relative).compute(iterations, [iterations], |[n]| n + 1.0);
+            s.compute(recurrent, [rr, norm], relative).compute(iterations, [iterations], |[n]| n + 1.0);
+        });
+        s.reduce(defect2, true_defect2).compute(residual, [defect2, norm], relative);
+        let is_claim = move |[recurrent, residual]: [f64; 2]| recurrent < tolerance && residual >= tolerance;
+        s.compute(restart, [recurrent, residual], move |both| if is_claim(both) { 1.0 } else { 0.0 });
+        s.until(restart.below(0.5), 1, |s| {
+            let is_no_better = |[now, before]: [f64; 2]| if now > 0.5 * before { 1.0 } else { 0.0 };
+            s.compute(stagnates, [residual, residual_before], is_no_better);
+            s.compute(residual_before, [residual], |[residual]| residual);
+            s.apply(laplacian, [phi], [image]).apply(Axpy, (charge, minus_one, image), [r]).reduce(rr, dot(r, r));
+            s.compute(recurrent, [rr, norm], relative).compute(beta, [beta], |_| 0.0);
         });
     });
-    model.stop_when(enough);
+    model.stop_when(residual.below(tolerance));
+    model.fail_when(stagnates.above(0.5), [residual, iterations], move |[residual, iterations]| {
+        let what = format!(
+            "conjugate gradients stagnated at a relative residual of {residual:.3e}, above `parameters.tolerance` = \
+             {tolerance:e}, after {iterations} iterations: the recurrence has converged, the solution has not"
+        );
+        let remedy = match R::TYPE {
+            halocline_kernels::ElementType::F32 => {
+                "single precision carries no more: set engine.element = \"f64\", or a larger tolerance"
+            }
+            _ => "rounding errors allow no more on this grid: set a larger tolerance",
+        };
+        Error::failure(what).remedy(remedy)
+    });
 
     model.diagnose("iterations", iterations);
-    model.diagnose("residual", residual);
-    // The residual above follows from the recurrence; this one follows from the solution.
-    let defect = Defect::<R> { inverse_squares: inverse_squares(h).map(R::of) };
+    model.diagnose("residual", residual); // of the solution
+    model.diagnose("residual of the recurrence", recurrent);
+    let defect = Defect::<R> { inverse_squares: inverse_squares.map(R::of) };
     model.diagnose("max(defect)", Reduction::of::<R, _>("max(defect)", Op::Max, defect, [phi, charge]));
     let volume: f64 = (0..3).map(|a| grid.block(0).cell_length(a)).product();
     let energy = FieldEnergy { half_volume: 0.5 * volume };
@@ -146,6 +180,25 @@ impl<R: Real> Kernel<R> for Defect<R> {
     #[inline(always)]
     fn cell(&self, (phi, charge): Near<'_, R, Self>) -> (f64,) {
         ((charge.here() + Star::laplacian(&phi, self.inverse_squares)).abs().f64(),)
+    }
+}
+
+/// The square of f + ∇²φ in a cell, in double precision whatever the type of the fields.
+struct SquaredDefect {
+    inverse_squares: [f64; 3],
+}
+impl<R: Real> Kernel<R> for SquaredDefect {
+    type Reads = (Star<1>, Pointwise);
+    type Writes = (f64,);
+    #[inline(always)]
+    fn cell(&self, (phi, charge): Near<'_, R, Self>) -> (f64,) {
+        let [z, y, x] = self.inverse_squares;
+        let twice = 2.0 * phi.here().f64();
+        let along_z = (phi.z::<-1>().f64() - twice + phi.z::<1>().f64()) * z;
+        let along_y = (phi.y::<-1>().f64() - twice + phi.y::<1>().f64()) * y;
+        let along_x = (phi.x::<-1>().f64() - twice + phi.x::<1>().f64()) * x;
+        let defect = charge.here().f64() + (along_z + along_y + along_x);
+        (defect * defect,)
     }
 }
 
@@ -179,6 +232,8 @@ fn density(p: &Parameters, grid: &Grid) -> Result<impl Fn(At) -> f64 + Send + Sy
         }
         places.push((p.charges[i], place));
     }
+    check_width(grid, "`parameters.width`", p.width)?;
+    check_period(grid, p.width)?;
     let flat = [0, 1, 2].map(|a| grid.is_flat(a));
     let wraps = [0, 1, 2].map(|a| !grid.is_bounded(a));
     let axes = flat.iter().filter(|flat| !**flat).count() as i32;
@@ -198,4 +253,20 @@ fn density(p: &Parameters, grid: &Grid) -> Result<impl Fn(At) -> f64 + Send + Sy
         }
         sum
     })
+}
+
+/// Checks that a Gaussian of this width in m fits into the period of every periodic axis: only the nearest image of a charge
+/// counts, so more than 2·10⁻⁵ of a wider one would be cut off.
+fn check_period(grid: &Grid, width: f64) -> Result<()> {
+    let block = grid.block(0);
+    match (0..3).find(|&a| !grid.is_flat(a) && !grid.is_bounded(a) && 6.0 * width > block.length[a]) {
+        None => Ok(()),
+        Some(a) => {
+            let (axis, length) = (halocline::model::grid::AXES[a], block.length[a]);
+            let what = format!(
+                "`parameters.width` = {width} m: a Gaussian is wider than the period of {length} m along {axis}"
+            );
+            Err(Error::input(what).remedy(format!("use at most a sixth of the period, {} m", length / 6.0)))
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A kernel: the new values of one cell from its neighbourhood.
 use crate::cell::{Cell, CellPosition, Profile, RowPointers};
-use crate::element::{Element, ElementType};
+use crate::element::{Element, ElementType, Real};
 use crate::extent::{Arms, Cube, Extent, Stencil};
 use crate::sealed::Sealed;
 use std::marker::PhantomData;
@@ -37,9 +37,11 @@ pub trait Kernel<T: Element>: Send + Sync + 'static {
 /// The arguments of a kernel's `cell`: what it reads, as seen from one cell.
 pub type Near<'a, T, K> = <<K as Kernel<T>>::Reads as Args<T>>::Views<'a>;
 
-/// An argument with numbers of another type than the kernel's: `As<f32, Pointwise>` is an `f32` field.
+/// An argument with numbers of another type than the kernel's: `As<f32, Pointwise>` is an `f32` field, and `As<f64, Uniform>` a
+/// scalar in double precision, whatever the kernel's type (an `f32` could not count beyond 2²⁴).
 pub struct As<U, S>(PhantomData<(U, S)>);
-/// One number, the same everywhere (a time step, a residual): a scalar of the model.
+/// One number, the same everywhere (a time step, a residual): a scalar of the model, rounded to the kernel's type. A count or a
+/// time that needs more digits than an `f32` has is an `As<f64, Uniform>`.
 pub struct Uniform;
 /// Coefficients that vary along one axis (0: z, 1: y, 2: x).
 pub struct Along<const AXIS: usize>;
@@ -143,6 +145,19 @@ impl<T: Element> Arg<T> for Uniform {
     }
     fn argument() -> Argument {
         Argument::Uniform { element: <T::Real as Element>::TYPE }
+    }
+}
+
+impl<T: Element, U: Real> Arg<T> for As<U, Uniform> {
+    type View<'a> = U;
+    const ROWS: usize = 1;
+    #[inline(always)]
+    unsafe fn view(table: &RowPointers, first: usize, _: usize) -> U {
+        // SAFETY: by the contract of `view`, the entry points to one number of this type.
+        unsafe { *(table[first] as *const U) }
+    }
+    fn argument() -> Argument {
+        Argument::Uniform { element: U::TYPE }
     }
 }
 

@@ -85,6 +85,9 @@ fn complete_stream(name: &str, stream: &mut StreamSection, grid: &GridSection, o
         }
         debug_assert!(Region::of(grid.cells).contains(&region.within(grid.cells)));
     }
+    if let Some(names) = &stream.names {
+        check_names(&key, names, stream.points.as_ref().map(Vec::len), origins)?;
+    }
     for (i, point) in stream.points.iter_mut().flatten().enumerate() {
         for axis in 0..3 {
             let (low, high) = (grid.origin[axis], grid.origin[axis] + grid.length[axis]);
@@ -99,4 +102,25 @@ fn complete_stream(name: &str, stream: &mut StreamSection, grid: &GridSection, o
         }
     }
     Ok(())
+}
+
+/// Checks the names of stations: one for each point, each different and not empty.
+fn check_names(key: &str, names: &[String], points: Option<usize>, origins: &KeyOrigins) -> Result<()> {
+    let (key, count) = (format!("{key}.names"), names.len());
+    match points {
+        None => return Err(origins.error(&key, format!("`{key}` without `points`"), "names are those of points")),
+        Some(n) if n != count => {
+            let what = format!("`{key}` has {count} names for {n} points");
+            return Err(origins.error(&key, what, "give each point a name, or none"));
+        }
+        Some(_) => {}
+    }
+    let mut known = std::collections::HashSet::new();
+    match names.iter().enumerate().find(|(_, name)| name.trim().is_empty() || !known.insert(*name)) {
+        None => Ok(()),
+        Some((i, name)) => {
+            let why = "names must differ, and none may be empty";
+            Err(origins.wrong(&format!("{key}[{i}]"), format!("{name:?}"), why))
+        }
+    }
 }

@@ -216,7 +216,7 @@ mod tests {
         (cadence(), any::<bool>(), fields, place, element, reduce, 0..1u64 << 50, any::<bool>()).prop_map(
             |(every, align, fields, (region, points), element, reduce, seal, picture)| {
                 let seal = WallTime(Duration::from_nanos(seal));
-                StreamSection { every, align, fields, region, points, element, reduce, seal, picture }
+                StreamSection { every, align, fields, region, points, names: None, element, reduce, seal, picture }
             },
         )
     }

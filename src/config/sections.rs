@@ -148,10 +148,15 @@ pub struct StreamSection {
     /// the part of the grid to write; by default all
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<RegionSection>,
-    /// positions to write instead of whole fields (receivers, stations), each given like `grid.origin` [m]
+    /// positions of stations (receivers) to write instead of whole fields, each given like `grid.origin`; values between cells
+    /// are interpolated linearly along each axis [m]
     #[serde(default, deserialize_with = "axes::points", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "axes::points_schema")]
     pub points: Option<Vec<[f64; 3]>>,
+    /// names of the stations, one for each of `points`; by default they are numbered
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub names: Option<Vec<String>>,
     /// the element type in the file
     #[serde(default)]
     pub element: StreamElement,

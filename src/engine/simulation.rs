@@ -123,6 +123,18 @@ impl Simulation {
         self.program().declared.stop.as_ref().is_some_and(|stop| stop.holds(&self.core.fields.scalars))
     }
 
+    /// The error of the model's own condition for a failure, once that holds.
+    pub fn failure(&self) -> Option<Error> {
+        let failure = self.program().declared.failure.as_ref();
+        let failure = failure.filter(|failure| failure.condition.holds(&self.core.fields.scalars));
+        failure.map(|failure| (failure.error)(&self.core.fields.scalars))
+    }
+
+    /// True if the model has a condition for an end, which does not hold.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.program().declared.stop.is_some() && !self.is_finished()
+    }
+
     /// The program that the simulation executes.
     pub(crate) fn program(&self) -> &Program {
         &self.core.fields.program

@@ -59,6 +59,47 @@ impl RecordAxis {
     }
 }
 
+/// A coordinate that is not the coordinate of a dimension of its own, such as the position or the name of a station.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coordinate {
+    /// Name in the file.
+    pub name: String,
+    /// Description.
+    pub long_name: String,
+    /// Unit, as UDUNITS spells it; empty means dimensionless. Text has no unit.
+    pub unit: String,
+    /// Index of its axis in [`Layout::axes`].
+    pub axis: usize,
+    /// Further attributes: names and values.
+    pub attributes: Vec<(String, String)>,
+    /// A value for each index of the axis.
+    pub values: CoordinateValues,
+}
+
+/// The values of a [`Coordinate`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum CoordinateValues {
+    /// Numbers.
+    Numbers(Vec<f64>),
+    /// Text.
+    Text(Vec<String>),
+}
+
+impl CoordinateValues {
+    /// The number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            CoordinateValues::Numbers(all) => all.len(),
+            CoordinateValues::Text(all) => all.len(),
+        }
+    }
+
+    /// True if there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// The contents of the files of a stream, except the numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layout {
@@ -78,6 +119,10 @@ pub struct Layout {
     pub axes: Vec<Axis>,
     /// The variables.
     pub variables: Vec<Variable>,
+    /// Coordinates of stations and the like; variables name them in their attribute `coordinates`.
+    pub coordinates: Vec<Coordinate>,
+    /// The kind of discrete features in the file, as CF's attribute `featureType` has it.
+    pub features: Option<String>,
     /// Attributes that differ between runs (host, ranks, start, revision, job file). The first attempt writes them to
     /// `/provenance/0`, the next to `/provenance/1`, and so on.
     pub provenance: Vec<(String, String)>,
@@ -104,8 +149,9 @@ impl Layout {
     pub(crate) fn check(&self) -> Result<()> {
         let stream = &self.name;
         let mut seen: Vec<&str> = vec!["time", "step", "time_bnds", "step_bnds", "bnds", "provenance"];
-        let names = self.axes.iter().map(|a| &a.name).chain(self.variables.iter().map(|v| &v.name));
-        for name in names.chain([stream]) {
+        let names = || self.axes.iter().map(|a| &a.name).chain(self.variables.iter().map(|v| &v.name));
+        let names = || names().chain(self.coordinates.iter().map(|c| &c.name));
+        for name in names().chain([stream]) {
             if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
                 return Err(Error::input(format!(
                     "output stream {stream:?}: the name {name:?} cannot be used in a file"
@@ -113,7 +159,7 @@ impl Layout {
                 .remedy("a name is not empty, does not start with a dot and holds no slash"));
             }
         }
-        for name in self.axes.iter().map(|a| &a.name).chain(self.variables.iter().map(|v| &v.name)) {
+        for name in names() {
             if seen.contains(&name.as_str()) {
                 return Err(Error::input(format!("output stream {stream:?}: the name {name:?} is there twice"))
                     .remedy("axes and variables need names of their own; time, step, time_bnds, step_bnds, bnds and provenance are taken"));
@@ -129,6 +175,18 @@ impl Layout {
                 let (name, element) = (&v.name, v.element.name());
                 return Err(Error::input(format!("output stream {stream:?}: {name} is {element}"))
                     .remedy("files hold f32 and f64: write a complex field as two variables"));
+            }
+        }
+        for c in &self.coordinates {
+            let (name, found) = (&c.name, c.values.len());
+            match self.axes.get(c.axis).map(|axis| axis.values.len()) {
+                Some(n) if n == found => {}
+                n => {
+                    return Err(Error::input(format!(
+                        "output stream {stream:?}: {name} has {found} values for axis {} of {n:?}",
+                        c.axis
+                    )));
+                }
             }
         }
         if let Some(axis) = self.axes.iter().find(|a| a.values.is_empty()) {

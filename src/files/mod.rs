@@ -35,7 +35,7 @@ mod tests;
 pub use crate::base::hyperslab::Hyperslab;
 pub(crate) use catalogue::{is_merged, is_segment};
 pub use durable::replace;
-pub use layout::{Axis, Layout, RecordAxis, Variable};
+pub use layout::{Axis, Coordinate, CoordinateValues, Layout, RecordAxis, Variable};
 pub use pack::pack;
 pub use picture::png;
 pub use records::Instant;

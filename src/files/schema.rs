@@ -1,6 +1,6 @@
 //! The contents that all files of a stream share: coordinates, scales, units, names, provenance.
 use super::hdf5::{self, Storage};
-use super::layout::{Axis, Layout, Variable};
+use super::layout::{Axis, Coordinate, CoordinateValues, Layout, Variable};
 use super::records::{self, Instant, RecordDataset};
 use crate::base::unit::udunits;
 use halocline_kernels::ElementType;
@@ -33,8 +33,12 @@ pub(super) fn create(
     if let Some(comment) = comment {
         hdf5::put_text(&file, "comment", comment)?;
     }
+    if let Some(features) = &layout.features {
+        hdf5::put_text(&file, "featureType", features)?;
+    }
     let record = records::create(&file, layout, instants)?;
     let scales = layout.axes.iter().map(|axis| coordinate(&file, axis)).collect::<hdf5::Result<Vec<_>>>()?;
+    layout.coordinates.iter().try_for_each(|c| auxiliary(&file, c, &scales[c.axis]))?;
     for v in &layout.variables {
         let shape = [&[instants.len()], &layout.shape(v)[..]].concat();
         let data = hdf5::dataset(&file, &v.name, v.element, &shape, storage(v))?;
@@ -60,10 +64,16 @@ pub(super) fn is_variable(data: &hdf5::Dataset) -> bool {
     hdf5::has_attribute(data, "_FillValue")
 }
 
-/// Writes the provenance of attempt number `attempt`.
+/// Bytes of the longest text that is stored as an attribute; HDF5 allows 64 KiB with the attribute's own header.
+const LONGEST_ATTRIBUTE: usize = 32 << 10;
+
+/// Writes the provenance of attempt number `attempt`: short texts as attributes, longer ones as datasets of one string.
 pub(super) fn put_provenance(provenance: &hdf5::Group, attempt: usize, attributes: &Provenance) -> hdf5::Result<()> {
     let group = provenance.create_group(&attempt.to_string())?;
-    attributes.iter().try_for_each(|(name, value)| hdf5::put_text(&group, name, value))
+    attributes.iter().try_for_each(|(name, value)| match value.len() {
+        0..=LONGEST_ATTRIBUTE => hdf5::put_text(&group, name, value),
+        _ => hdf5::create_texts(&group, name, std::slice::from_ref(value)).map(|_| ()),
+    })
 }
 
 /// Reads the provenance of all attempts from a file.
@@ -71,7 +81,13 @@ pub(super) fn provenance(file: &hdf5::File) -> hdf5::Result<Vec<Provenance>> {
     let provenance = file.group("provenance")?;
     let attempt = |n: usize| -> hdf5::Result<Provenance> {
         let group = provenance.group(&n.to_string())?;
-        Ok(group.attr_names()?.into_iter().map(|a| (a.clone(), hdf5::text(&group, &a).unwrap_or_default())).collect())
+        let attributes = group.attr_names()?.into_iter();
+        let mut all: Provenance = attributes.map(|a| (a.clone(), hdf5::text(&group, &a).unwrap_or_default())).collect();
+        for data in group.datasets()? {
+            let name = data.name().rsplit('/').next().unwrap_or_default().to_owned();
+            all.extend(hdf5::texts(&data).and_then(|texts| texts.into_iter().next()).map(|text| (name, text)));
+        }
+        Ok(all)
     };
     (0..provenance.len() as usize).map(attempt).collect()
 }
@@ -122,6 +138,26 @@ fn coordinate(file: &hdf5::Group, axis: &Axis) -> hdf5::Result<hdf5::Dataset> {
     let bytes: Vec<u8> = axis.values.iter().flat_map(|v| v.to_ne_bytes()).collect();
     hdf5::write(&data, &[(vec![0], vec![axis.values.len()])], &bytes, false)?;
     Ok(data)
+}
+
+/// Creates a coordinate that is not the coordinate of a dimension of its own.
+fn auxiliary(file: &hdf5::Group, c: &Coordinate, scale: &hdf5::Dataset) -> hdf5::Result<()> {
+    let data = match &c.values {
+        CoordinateValues::Numbers(values) => {
+            let data = hdf5::dataset(file, &c.name, ElementType::F64, &[values.len()], Storage::Whole)?;
+            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
+            hdf5::write(&data, &[(vec![0], vec![values.len()])], &bytes, false)?;
+            describe(&data, &c.long_name, &c.unit)?;
+            data
+        }
+        CoordinateValues::Text(texts) => {
+            let data = hdf5::create_texts(file, &c.name, texts)?;
+            hdf5::put_text(&data, "long_name", &c.long_name)?;
+            data
+        }
+    };
+    c.attributes.iter().try_for_each(|(name, value)| hdf5::put_text(&data, name, value))?;
+    hdf5::attach_scale(&data, scale, 0)
 }
 
 fn describe(data: &hdf5::Dataset, long_name: &str, unit: &str) -> hdf5::Result<()> {

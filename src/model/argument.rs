@@ -1,7 +1,7 @@
 //! Kernel arguments: handles of fields, scalars, profiles and positions, whose types are checked at compile time.
 use crate::model::handle::{Field, Here, ModelId, Profile, Scalar, Use, Used};
 use halocline_kernels::kernel::{Arg, Args, Argument, FieldArg, Outputs};
-use halocline_kernels::{Along, Element, ElementType, Extent, Position, Uniform};
+use halocline_kernels::{Along, As, Element, ElementType, Extent, Position, Real, Uniform};
 
 /// An argument of a stage as data, from which the engine builds the row table of the kernel.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +63,11 @@ impl<T: Element> Handle<T, Uniform> for Scalar {
             model: Some(self.model),
             argument: BoundArgument::Scalar { id: self.id, element: <T::Real as Element>::TYPE },
         }
+    }
+}
+impl<T: Element, U: Real> Handle<T, As<U, Uniform>> for Scalar {
+    fn bind(&self) -> Bound {
+        Bound { model: Some(self.model), argument: BoundArgument::Scalar { id: self.id, element: U::TYPE } }
     }
 }
 impl<T: Element, const AXIS: usize> Handle<T, Along<AXIS>> for Profile<AXIS> {

@@ -4,7 +4,7 @@ use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::model::assignment::SET;
 use crate::model::axis::AxisDescription;
-use crate::model::condition::Condition;
+use crate::model::condition::{Condition, FailureCondition};
 use crate::model::declarations::{Clock, Declarations, Diagnostic, Measure, ProfileDeclaration};
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{Grid, Location};
@@ -219,6 +219,19 @@ impl Model {
     /// Ends the run once the condition holds after a step.
     pub fn stop_when(&mut self, condition: Condition) {
         self.declared.stop = Some(condition);
+    }
+
+    /// Ends the run with an error once the condition holds after a step. `error` makes it of the values of scalars. Output and
+    /// summary are written, and the summary states the error.
+    pub fn fail_when<const N: usize>(
+        &mut self,
+        condition: Condition,
+        values: [Scalar; N],
+        error: impl Fn([f64; N]) -> Error + Send + Sync + 'static,
+    ) {
+        let uses = std::iter::once(condition.uses).chain(values.iter().map(|&scalar| scalar.into())).collect();
+        let error = move |scalars: &[f64]| error(values.map(|scalar| scalars[scalar.id]));
+        self.declared.failure = Some(FailureCondition { condition, uses, error: Arc::new(error) });
     }
 
     /// Returns the declared fields.

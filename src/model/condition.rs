@@ -1,4 +1,5 @@
 //! Conditions on a scalar, which end a loop or a run.
+use crate::base::Error;
 use crate::model::handle::{Scalar, Use};
 use std::sync::Arc;
 
@@ -10,6 +11,19 @@ pub struct Condition {
     holds: Arc<dyn Fn(f64) -> bool + Send + Sync>,
     /// The text of the condition in a printed schedule, such as `< 1e-8`.
     pub(crate) text: String,
+}
+
+/// Makes an error from all scalars of a model.
+pub(crate) type ErrorOfScalars = Arc<dyn Fn(&[f64]) -> Error + Send + Sync>;
+
+/// A condition under which a run fails.
+#[derive(Clone)]
+pub(crate) struct FailureCondition {
+    pub condition: Condition,
+    /// The scalars of the condition and of the error.
+    pub uses: Vec<Use>,
+    /// The error of the run.
+    pub error: ErrorOfScalars,
 }
 
 impl Condition {

@@ -2,7 +2,7 @@
 //! them.
 use crate::base::Error;
 use crate::model::axis::AxisDescription;
-use crate::model::condition::Condition;
+use crate::model::condition::{Condition, FailureCondition};
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{Grid, Location};
 use crate::model::handle::{ModelId, Scalar, Use};
@@ -98,6 +98,8 @@ pub(crate) struct Declarations {
     pub(crate) stop: Option<Condition>,
     /// The directory that relative paths of input files start from; none for the current directory.
     pub(crate) directory: Option<PathBuf>,
+    /// The condition under which the run fails.
+    pub(crate) failure: Option<FailureCondition>,
     /// Errors of invalid declarations; compiling a program reports the first.
     pub(crate) refused: Vec<Error>,
 }
@@ -127,6 +129,7 @@ impl Declarations {
             diagnostics: vec![],
             stop: None,
             directory: None,
+            failure: None,
             refused: vec![],
         }
     }

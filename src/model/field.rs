@@ -52,7 +52,8 @@ impl At {
         random::normal(seed, self.key)
     }
 
-    /// Returns a Gaussian of height 1 around the middle of the block: exp(−r² / width²), with `width` in metres.
+    /// Returns a Gaussian of height 1 around the middle of the block: exp(−r² / width²), with `width` in metres. A grid does
+    /// not resolve one that is narrower than a cell: [`crate::model::FieldBuilder::bell`] refuses it.
     pub fn bell(&self, width: f64) -> f64 {
         math::exp(-self.distance2() / (width * width))
     }

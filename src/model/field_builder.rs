@@ -7,6 +7,7 @@ use crate::model::field::{At, FieldDeclaration, Initial};
 use crate::model::file_input::FileInput;
 use crate::model::grid::{Location, Side};
 use crate::model::handle::{Field, GridId};
+use crate::model::resolution::check_width;
 use halocline_kernels::Element;
 use halocline_kernels::expr::{self, Anonymous, Name};
 use std::marker::PhantomData;
@@ -49,6 +50,8 @@ macro_rules! field {
 pub struct FieldBuilder<'m, T, N = Anonymous> {
     model: &'m mut Model,
     declaration: FieldDeclaration,
+    /// The width of the bell of initial values in metres.
+    bell: Option<f64>,
     of: PhantomData<(T, N)>,
 }
 
@@ -69,14 +72,14 @@ impl<'m, T: Element> FieldBuilder<'m, T> {
             vector: None,
             output: true,
         };
-        FieldBuilder { model, declaration, of: PhantomData }
+        FieldBuilder { model, declaration, bell: None, of: PhantomData }
     }
 }
 
 impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
     /// Gives the field a name that the compiler knows: see [`field!`](crate::field!).
     pub fn named<M: Name>(self) -> FieldBuilder<'m, T, M> {
-        FieldBuilder { model: self.model, declaration: self.declaration, of: PhantomData }
+        FieldBuilder { model: self.model, declaration: self.declaration, bell: self.bell, of: PhantomData }
     }
 
     /// Sets the unit, as in UDUNITS: `K`, `m s-1`. The default is `1`. Output files spell `m²` as `m2`.
@@ -118,6 +121,14 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
     /// Sets the initial values as a function of the position: a real number, or a complex one for a complex field.
     pub fn initial<V: Element>(mut self, f: impl Fn(At) -> V + Send + Sync + 'static) -> Self {
         self.declaration.initial = Initial::Function(Arc::new(move |at| f(at).parts()));
+        self
+    }
+
+    /// Sets the initial values to a Gaussian of height 1 around the middle of each block, exp(−r² / width²), with `width` in
+    /// metres: [`At::bell`], except that [`FieldBuilder::build`] refuses a bell that the grid does not resolve.
+    pub fn bell(mut self, width: f64) -> Self {
+        self.bell = Some(width);
+        self.declaration.initial = Initial::Function(Arc::new(move |at| [at.bell(width), 0.0]));
         self
     }
 
@@ -164,13 +175,16 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
     ///
     /// # Errors
     /// If the name is taken, does not begin with a letter or has characters other than letters, digits and `_`, if the
-    /// unit or the standard name has characters that UDUNITS or CF does not allow, or if the grid does not belong to the
-    /// model.
+    /// unit or the standard name has characters that UDUNITS or CF does not allow, if the grid does not belong to the
+    /// model, or if a [`FieldBuilder::bell`] is narrower than a cell.
     pub fn build(self) -> Result<Field<T>> {
         self.add()
     }
 
     fn add<L, M>(self) -> Result<Field<T, L, M>> {
+        if let (Some(width), Some(grid)) = (self.bell, self.model.declared.grids.get(self.declaration.grid)) {
+            check_width(grid, &format!("the width of the bell in `{}`", self.declaration.name), width)?;
+        }
         self.model.add_field(self.declaration)
     }
 }

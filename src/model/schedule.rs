@@ -41,7 +41,7 @@ impl Schedule {
         (self.stages, self.items)
     }
 
-    fn stage(&mut self, stage: Stage) -> &mut Self {
+    pub(crate) fn stage(&mut self, stage: Stage) -> &mut Self {
         self.items.push(Item::Stage(StageId(self.stages.len())));
         self.stages.push(stage);
         self
@@ -223,8 +223,8 @@ impl Schedule {
         })
     }
 
-    /// Changes one cell, for example a point source: `f(old, time)` returns the new value (real part) from the old
-    /// value and the time in seconds.
+    /// Changes one cell: `f(old, time)` returns the new value (real part) from the old value and the time in seconds. A
+    /// source at a position, which may lie between cells, is [`Schedule::inject`].
     pub fn at_point<T: Element>(
         &mut self,
         name: &str,
@@ -337,7 +337,8 @@ impl Schedule {
     }
 
     /// Runs the body until the condition holds, at most `most` times. The condition is tested before every run of the
-    /// body.
+    /// body. That the loop has ended does not tell which of the two was the reason, and a residual that the body updates by a
+    /// recurrence is not that of the solution: measure what counts after the loop.
     pub fn until(&mut self, condition: Condition, most: usize, body: impl FnOnce(&mut Schedule)) -> &mut Self {
         let body = self.nested(body);
         self.items.push(Item::Until(condition, most, body));

@@ -67,7 +67,8 @@ pub(crate) fn declarations(declared: &Declarations) -> Result<()> {
         Measure::Scalar(scalar) => Some(Use::from(*scalar)),
         Measure::Reduction(_) => None,
     });
-    for handle in conditions.map(|c| c.uses).chain(scalars) {
+    let failure = declared.failure.iter().flat_map(|failure| failure.uses.iter().copied());
+    for handle in conditions.map(|c| c.uses).chain(scalars).chain(failure) {
         if !declared.owns(handle) {
             return Err(Error::input("a loop, a stop or a diagnostic uses a scalar of another model")
                 .remedy("use the handle that `Model::scalar` of this model returned"));

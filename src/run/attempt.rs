@@ -12,6 +12,7 @@ use super::replication::Replication;
 use super::requests::Requests;
 use super::setup;
 use super::streams::Streams;
+use crate::base::message::message;
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile, SimulatedDuration};
@@ -73,7 +74,8 @@ fn snapshot(simulation: &Simulation, streams: &Streams, cadences: &Cadences, old
 }
 
 impl Attempt<'_> {
-    /// Steps to the end of the run and returns its outcome, `done` or `converged`. Collective.
+    /// Steps to the end of the run and returns its outcome: `done`, `converged`, or `not converged` for a model that has a condition
+    /// for its end, which does not hold. Collective.
     pub fn step_to_end(&mut self) -> Result<String> {
         let from = (self.simulation.steps(), self.simulation.time());
         let mut progress = Progress::new(self.comm.is_root(), self.end, self.simulation.bytes_per_step(), from);
@@ -89,10 +91,25 @@ impl Attempt<'_> {
                 SimulatedDuration::Steps(n) => step >= n,
                 SimulatedDuration::Seconds(end) => time >= end,
             };
+            if let Some(error) = self.simulation.failure() {
+                progress.finish();
+                self.check_at_end(step)?;
+                // The condition depends on scalars alone, which are the same on all ranks.
+                self.all_know = true;
+                return Err(error);
+            }
             if done || self.simulation.is_finished() {
                 progress.finish();
                 self.check_at_end(step)?;
-                return Ok(if done { "done".into() } else { "converged".into() });
+                let outcome = match (self.simulation.is_finished(), self.simulation.is_unfinished()) {
+                    (true, _) => "converged",
+                    (_, true) => "not converged",
+                    _ => "done",
+                };
+                if self.simulation.is_unfinished() && self.comm.is_root() {
+                    message!("warning: not converged when the run ended, after step {step}: see its results");
+                }
+                return Ok(outcome.into());
             }
             self.stop_short();
             self.simulation.advance(self.block_length(step))?;

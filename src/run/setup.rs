@@ -2,11 +2,12 @@
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Fuse, InstructionSetChoice, JobFile};
+use crate::model::field::FieldDeclaration;
 use crate::model::grid::Grid;
 use crate::model::{Clock, Model};
 use crate::run::job::PreparedJob;
 use crate::run::timing::check_times;
-use halocline_kernels::InstructionSet;
+use halocline_kernels::{ElementType, InstructionSet};
 
 /// Declares and checks the model of a prepared job. Allocates no fields.
 ///
@@ -29,6 +30,7 @@ pub fn model(job: &PreparedJob, comm: Comm) -> Result<Model> {
     }
     job.declare(&mut model)?;
     check_times(file, model.declared.clock)?;
+    check_element(file, &model)?;
     if let Some(start) = file.time.start
         && model.declared.clock == Clock::Steps
     {
@@ -40,6 +42,17 @@ pub fn model(job: &PreparedJob, comm: Comm) -> Result<Model> {
     }
     crate::program::check(&model)?;
     Ok(model)
+}
+
+/// Checks that a job that is to be computed in single precision has a field in single precision.
+fn check_element(file: &JobFile, model: &Model) -> Result<()> {
+    let single = |d: &FieldDeclaration| matches!(d.element, ElementType::F32 | ElementType::C32);
+    if file.engine.element != ElementType::F32 || model.fields().iter().any(single) {
+        return Ok(());
+    }
+    let what = format!("`engine.element` is \"f32\", but the job `{}` has no field in single precision", file.job);
+    let remedy = "leave it out, or set it to \"f64\": the job chooses its types itself";
+    Err(file.origins.error("engine.element", what, remedy))
 }
 
 fn instruction_set(file: &JobFile) -> Result<InstructionSet> {

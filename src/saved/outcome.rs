@@ -16,5 +16,5 @@ pub fn is_done(dir: &Path) -> bool {
 
 /// True for an outcome after which nothing is left to compute.
 pub fn is_final(outcome: &str) -> bool {
-    matches!(outcome, "done" | "converged")
+    matches!(outcome, "done" | "converged" | "not converged")
 }

@@ -264,5 +264,15 @@ fn staggered_fields_and_points_have_coordinates_of_their_own() {
         ],
     );
     let text = ncdump(&["-v", "pressure"], &folder.path().join("run/stations.h5")).expect("ncdump is there");
-    has(&text, &["point = 2 ;", "double pressure(time, point) ;", "1.5, 5.5,"]);
+    has(
+        &text,
+        &[
+            "station = 2 ;",
+            "double pressure(time, station) ;",
+            "double x(station) ;",
+            "pressure:coordinates = \"y x\" ;",
+            ":featureType = \"timeSeries\" ;",
+            "1.5, 5.5,",
+        ],
+    );
 }

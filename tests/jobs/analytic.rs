@@ -321,7 +321,7 @@ fn potential<R: Real>(comm: Comm, walls: poisson::Walls) -> Result<(f64, f64)> {
         let theta = |a: usize| math::PI * waves[a] as f64 / n[a] as f64 * if a == 1 { 2.0 } else { 1.0 };
         (0..3).map(|a| symbol(2, theta(a)) * (n[a] as f64 / length[a]) * (n[a] as f64 / length[a])).sum()
     };
-    let tolerance = if R::TYPE.size() == 8 { 1e-13 } else { 1e-6 };
+    let tolerance = if R::TYPE.size() == 8 { 1e-13 } else { 1e-5 };
     let p = poisson::Parameters { walls, tolerance, iterations_per_step: 1, ..Default::default() };
     let density = move |at: At| modes.iter().map(|(waves, weight)| weight * value(*waves, at.index)).sum();
     poisson::declare::<R>(&p, density, &mut model)?;
@@ -348,7 +348,7 @@ fn the_potential_of_eigenfunctions_takes_an_iteration_for_each() {
     for walls in [poisson::Walls::Grounded, poisson::Walls::Insulated] {
         let (double, n) = agreed(|comm| potential::<f64>(comm, walls));
         let (single, m) = agreed(|comm| potential::<f32>(comm, walls));
-        assert!(double < 1e-12 && single < 1e-5, "{double:e}, {single:e}");
+        assert!(double < 1e-12 && single < 1e-4, "{double:e}, {single:e}");
         assert!(n == 3.0 && m <= 6.0, "{n} iterations, {m} in single precision");
     }
 }
@@ -398,7 +398,12 @@ fn bad_parameters_are_one_clear_error() {
         ("job = 'acoustic'\nparameters = {source = [9.0, 0, 0], sponge = 0}", "lies outside the grid along z"),
         ("job = 'acoustic'\nparameters = {source = [1.0], sponge = 0}", "positions are [z, y, x]"),
         ("job = 'acoustic'\nparameters = {interface = 0.5}", "set parameters.deep_speed too"),
+        ("job = 'acoustic'\nparameters = {source = [nan, 0, 0], sponge = 0}", "is not finite"),
         ("job = 'gray_scott'\nparameters.dt = 9", "is unstable"),
+        ("job = 'gray_scott'\nparameters.radius = 0.05", "cells of 0.0625 m along x do not resolve it"),
+        ("job = 'diffusion'\nparameters.width = 0.06", "`parameters.width` = 0.06 m: cells of 0.0625 m"),
+        ("job = 'poisson'\nparameters.width = 0.06", "use at least 0.0625 m, or smaller cells"),
+        ("job = 'poisson'\nparameters.width = 0.2\ngrid.periodic = true", "use at most a sixth of the period"),
         (
             "job = 'poisson'\nparameters.positions = [[0.5, 0.5, 0.5]]",
             "2 `parameters.charges`, but 1 `parameters.positions`",

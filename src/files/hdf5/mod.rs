@@ -12,6 +12,7 @@ mod number_type;
 mod readable;
 mod scales;
 mod selection;
+mod text;
 mod transfer;
 
 pub(crate) use ::hdf5::{Dataset, File, Group, Result};
@@ -22,4 +23,5 @@ pub(crate) use file::{create, create_checked, dataset_names, is_mere_dimension, 
 pub(crate) use number_type::stored_number;
 pub(crate) use readable::{check_filters, check_sources};
 pub(crate) use scales::{attach_scale, axis_names, make_scale};
+pub(crate) use text::{create_texts, texts};
 pub(crate) use transfer::{read, read_bytes, write};

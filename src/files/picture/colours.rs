@@ -2,7 +2,7 @@
 use colorgrad::Gradient;
 use ndarray::ArrayView2;
 
-/// The colour of values that are not finite.
+/// The colour of cells without a value: land, fill values, NaN, infinities. Neither colour map has a grey.
 pub(super) const MISSING: [u8; 3] = [150, 150, 150];
 
 /// A map of values from `low` to `high` to colours.
@@ -30,9 +30,14 @@ impl Colours {
         }
         if low == high {
             let half = if widest > 0.0 { 0.5 * widest } else { 0.5 };
-            (low, high) = (low - half, high + half);
+            (low, high) = ((low - half).max(f64::MIN), (high + half).min(f64::MAX));
         }
         Colours { low, high, gradient: Box::new(colorgrad::preset::viridis()), reversed: false }
+    }
+
+    /// The value at a fraction of the range from `low` to `high`, which may be too wide for a number.
+    pub(super) fn value(&self, fraction: f64) -> f64 {
+        self.low * (1.0 - fraction) + self.high * fraction
     }
 
     /// The colour of a value.

@@ -1,5 +1,5 @@
 //! Title, axes and colour bar around the plane.
-use super::colours::Colours;
+use super::colours::{Colours, MISSING};
 use super::ticks::Ticks;
 use plotters::backend::BitMapBackend;
 use plotters::drawing::DrawingArea;
@@ -22,6 +22,8 @@ pub(super) struct Decoration<'a> {
     /// Size of the plane in pixels.
     pub(super) width: i32,
     pub(super) height: i32,
+    /// True if some cells have no value: a legend explains their colour.
+    pub(super) lacks_values: bool,
 }
 
 /// The side of a rectangle on which an axis is drawn.
@@ -62,14 +64,20 @@ impl Decoration<'_> {
         // The colour bar.
         let (from, to) = (right + 30, right + 56);
         for row in 0..self.height {
-            let v = colours.low + (colours.high - colours.low) * (row as f64 + 0.5) / self.height as f64;
-            let [r, g, b] = colours.rgb(v);
+            let [r, g, b] = colours.rgb(colours.value((row as f64 + 0.5) / self.height as f64));
             let place = [(from, bottom - row - 1), (to, bottom - row)];
             self.area.draw(&Rectangle::new(place, RGBColor(r, g, b).filled()))?;
         }
         self.frame((from, top), (to, bottom))?;
         let label = self.axis(Side::RightOf, (to, bottom), self.height, colours.low, colours.high)?;
         self.text(&with_factor(unit, label), (from, top - 20), 22, HPos::Left, VPos::Center, false)?;
+        if self.lacks_values {
+            let [r, g, b] = MISSING;
+            let (above, below) = (bottom + 28, bottom + 48);
+            self.area.draw(&Rectangle::new([(from, above), (to, below)], RGBColor(r, g, b).filled()))?;
+            self.frame((from, above), (to, below))?;
+            self.text("no value", (to + 12, (above + below) / 2), 20, HPos::Left, VPos::Center, false)?;
+        }
         self.area.present()?;
         Ok(())
     }
@@ -87,7 +95,8 @@ impl Decoration<'_> {
         let most = if let Side::Below = side { length / 110 } else { length / 60 };
         let ticks = Ticks::of(low, high, most.clamp(2, 10) as usize);
         for (value, label) in &ticks.marks {
-            let along = ((value - low) / (high - low) * length as f64) as i32;
+            // Halved, since the difference of the largest doubles overflows.
+            let along = ((0.5 * value - 0.5 * low) / (0.5 * high - 0.5 * low) * length as f64) as i32;
             let (at, end, text, h, v) = match side {
                 Side::Below => {
                     let at = (origin.0 + along, origin.1);

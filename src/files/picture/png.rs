@@ -14,8 +14,9 @@ use std::path::Path;
 /// Draws values `[y, x]`, the row of the lowest y first, into a PNG file: colours with a bar, axes with ticks, a title.
 ///
 /// `x` and `y` are the label of each axis and the coordinates of its two edges. Values of one sign are drawn from dark to
-/// bright, values of both signs in blue and red with white at zero, NaN and infinities in grey. A plane of more values than
-/// pixels is averaged; each value of a smaller plane is drawn as a square.
+/// bright, values of both signs in blue and red with white at zero. Cells without a value (land, fill values, NaN) and infinities
+/// are grey, with a legend, and do not count for the range of the colours. A plane of more values than pixels is averaged over
+/// the cells with a value; each value of a smaller plane is drawn as a square.
 ///
 /// # Errors
 /// If there are no values, or the file cannot be written.
@@ -42,7 +43,8 @@ pub fn png(
     }
     let drawn = {
         let area = BitMapBackend::with_buffer(&mut pixels, (whole.0 as u32, whole.1 as u32)).into_drawing_area();
-        Decoration { area, width: width as i32, height: height as i32 }.draw(title, unit, x, y, &colours)
+        let lacks_values = values.iter().any(|v| !v.is_finite());
+        Decoration { area, width: width as i32, height: height as i32, lacks_values }.draw(title, unit, x, y, &colours)
     };
     drawn.map_err(|e| Error::file("draw", path, e))?;
     durable::replace(path, |part| {
@@ -101,12 +103,39 @@ mod tests {
     }
 
     #[test]
+    fn cells_without_a_value_do_not_count_for_the_colours() {
+        let dir = tempfile::tempdir().unwrap();
+        let colours = |name: &str, values: Array2<f64>| {
+            let path = dir.path().join(name);
+            png(&path, "", "", values.view(), ("", 0.0, 3.0), ("", 0.0, 1.0)).unwrap();
+            let (width, height, bytes) = pixels(&path);
+            let (w, h) = (width - LEFT - RIGHT, height - TOP - BOTTOM);
+            let plane = (0..3).map(|i| &bytes[((TOP + h / 2) * width + LEFT + (2 * i + 1) * w / 6) * 3..][..3]);
+            let plane: Vec<[u8; 3]> = plane.map(|rgb| rgb.try_into().unwrap()).collect();
+            // In the middle of the legend.
+            let legend = &bytes[((TOP + h + 38) * width + LEFT + w + 43) * 3..][..3];
+            (plane, legend == MISSING)
+        };
+        let (land, legend) = colours("land", array![[f64::NAN, 2.0, 3.0]]);
+        let (sea, none) = colours("sea", array![[2.0, 2.0, 3.0]]);
+        assert_eq!((land[0], &land[1..]), (MISSING, &sea[1..]));
+        assert!(legend && !none);
+        assert_eq!(colours("no value", Array2::from_elem((1, 3), f64::NAN)), (vec![MISSING; 3], true));
+        let (constant, _) = colours("constant", Array2::from_elem((1, 3), f64::MAX));
+        assert!(constant[0] == constant[2] && constant[0] != MISSING);
+        let (widest, _) = colours("widest", array![[f64::MIN, 0.0, f64::MAX]]);
+        assert!(widest[0][2] > widest[0][0] && widest[2][0] > widest[2][2] && widest[1].iter().all(|&c| c > 235));
+    }
+
+    #[test]
     fn odd_planes_are_drawn_and_empty_ones_refused() {
         let dir = tempfile::tempdir().unwrap();
         let draw = |values: Array2<f64>| {
             png(dir.path().join("a.png"), "", "", values.view(), ("", 0.0, 0.0), ("", f64::NAN, 1.0))
         };
-        for values in [Array2::zeros((1, 1)), Array2::from_elem((3, 2), f64::NAN), Array2::from_elem((2, 2), 1e300)] {
+        let huge = array![[f64::MAX, f64::MIN], [f64::NAN, f64::INFINITY]];
+        let constants = [0.0, f64::NAN, 1e300, f64::MAX, f64::INFINITY].map(|v| Array2::from_elem((3, 2), v));
+        for values in constants.into_iter().chain([Array2::zeros((1, 1)), huge]) {
             draw(values).unwrap();
         }
         assert!(draw(Array2::zeros((0, 3))).unwrap_err().what().contains("nothing to draw"));

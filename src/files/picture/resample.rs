@@ -19,16 +19,12 @@ pub(super) fn resample(values: ArrayView2<f64>, (width, height): (usize, usize))
         first..((pixel + 1) * n / pixels).max(first + 1)
     };
     Array2::from_shape_fn((height, width), |(row, column)| {
-        let (mut sum, mut count) = (0.0, 0);
-        for j in cells(row, height, values.nrows()) {
-            for i in cells(column, width, values.ncols()) {
-                let v = values[[j, i]];
-                if v.is_finite() {
-                    (sum, count) = (sum + v, count + 1);
-                }
-            }
-        }
-        if count == 0 { f64::NAN } else { sum / count as f64 }
+        let (rows, columns) = (cells(row, height, values.nrows()), cells(column, width, values.ncols()));
+        let all = || rows.clone().flat_map(|j| columns.clone().map(move |i| values[[j, i]])).filter(|v| v.is_finite());
+        let count = all().count() as f64;
+        let mean = all().sum::<f64>() / count;
+        // A sum of the largest doubles overflows.
+        if mean.is_infinite() { all().map(|v| v / count).sum() } else { mean }
     })
 }
 

@@ -12,7 +12,7 @@ impl Ticks {
     pub(super) fn of(low: f64, high: f64, about: usize) -> Ticks {
         let (low, high) = (low.min(high), low.max(high));
         // The step is 1, 2 or 5 times a power of ten, whichever is nearest.
-        let (digit, exponent) = scientific((high - low) / about as f64);
+        let (digit, exponent) = scientific(high / about as f64 - low / about as f64);
         let (step, exponent) = match digit {
             d if d < 1.4 => (1, exponent),
             d if d < 3.2 => (2, exponent),

@@ -149,7 +149,7 @@ impl Supervisor {
         match (outcome.as_deref(), status.code(), status.signal()) {
             // The run was complete before.
             (None, Some(0), _) if crate::run::is_done(&self.output) => End::Ended(0),
-            (Some("done" | "converged"), ..) => End::Ended(0),
+            (Some(outcome), ..) if crate::saved::outcome::is_final(outcome) => End::Ended(0),
             (Some(outcome), ..) if outcome.starts_with("stopped by") => End::Ended(75),
             // All ranks agreed on this failure, such as a value that is not finite: it would recur.
             (Some(_), ..) => End::Ended(1),

@@ -53,7 +53,7 @@ pub(super) fn stage(declared: &Declarations, extent: &[Extent], stage: &Stage) -
 /// # Errors
 /// The reason, if they cannot.
 pub(super) fn step(declared: &Declarations) -> Result<Vec<StageId>, String> {
-    if declared.stop.is_some() {
+    if declared.stop.is_some() || declared.failure.is_some() {
         return Err("any step may be the last".into());
     }
     if declared.clock == Clock::Adaptive {

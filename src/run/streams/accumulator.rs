@@ -45,13 +45,13 @@ impl Accumulator {
         }
     }
 
-    /// The reduced values of a box.
-    pub fn result(&self, column: usize, number: usize) -> Vec<f64> {
-        let values = &self.values[column][number];
-        match self.reduce {
-            Reduction::Mean => values.iter().map(|v| v / self.weight).collect(),
-            _ => values.clone(),
+    /// The reduced values, by column, box and cell.
+    pub fn results(&self) -> Vec<Vec<Vec<f64>>> {
+        let mut results = self.values.clone();
+        if self.reduce == Reduction::Mean {
+            results.iter_mut().flatten().flatten().for_each(|v| *v /= self.weight);
         }
+        results
     }
 
     /// Starts the next interval at a step and its time in seconds.
@@ -67,7 +67,7 @@ mod tests {
     fn reduced(reduce: Reduction, steps: &[(f64, f64)]) -> f64 {
         let mut all = Accumulator::new(reduce, (0, 0.0));
         steps.iter().for_each(|&(value, weight)| all.add(vec![vec![vec![value]]], weight));
-        all.result(0, 0)[0]
+        all.results()[0][0][0]
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Checks output streams against the fields of a model.
-use super::cells::cell_at;
 use super::layout::layout;
 use crate::base::Result;
 use crate::config::{JobFile, suggestion};
 use crate::model::Model;
-use crate::model::grid::AXES;
+use crate::model::interpolation;
 
 /// Checks the output streams of a job file against the fields and the grid of its model.
 ///
@@ -31,16 +30,9 @@ pub fn check_streams(file: &JobFile, model: &Model) -> Result<()> {
                 ));
             }
         }
-        for point in stream.points.iter().flatten() {
-            if let Some(a) = (0..3).find(|&a| !grid.is_flat(a) && cell_at(grid, *point, a).is_none()) {
-                let (axis, block) = (AXES[a], grid.block(0));
-                let (low, high) = (block.origin[a], block.origin[a] + block.length[a]);
-                return Err(file.origins.error(
-                    &format!("output.{name}.points"),
-                    format!("the point {point:?} is outside of the grid along {axis}"),
-                    &format!("{axis} is from {low} to {high}"),
-                ));
-            }
+        for (i, point) in stream.points.iter().flatten().enumerate() {
+            let inside = interpolation::check(grid, 0, *point);
+            inside.map_err(|e| file.origins.error(&format!("output.{name}.points[{i}]"), e, ""))?;
         }
     }
     Ok(())

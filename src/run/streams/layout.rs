@@ -1,24 +1,15 @@
 //! The layout of a stream's file: its axes and variables, and the columns of values behind the variables.
-use super::cells::Cells;
+use super::cells;
+use super::column::Column;
 use crate::base::Region;
 use crate::config::{JobFile, Reduction, StreamElement, StreamSection};
-use crate::files::{Axis, Layout, RecordAxis, Variable};
+use crate::files::{Axis, Coordinate, CoordinateValues, Layout, RecordAxis, Variable};
 use crate::model::Clock;
 use crate::model::declarations::Declarations;
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{AXES, Grid, Location};
 use crate::model::{AxisDescription, Direction};
 use halocline_kernels::ElementType;
-
-/// The values behind one variable of the file.
-#[derive(Clone, Copy)]
-pub struct Column {
-    pub field: usize,
-    /// 0 for the real part, 1 for the imaginary part.
-    pub part: usize,
-    /// The element type in the file.
-    pub element: ElementType,
-}
 
 /// The layout of the file of stream `name`, and its columns. A complex field becomes two variables.
 pub fn layout(
@@ -28,12 +19,13 @@ pub fn layout(
     provenance: &[(String, String)],
 ) -> (Layout, Vec<Column>) {
     let (section, grid) = (&job.output[name], &declared.grids[0]);
-    let cells = Cells::of(section, grid);
     let record_axis = if declared.clock == Clock::Steps { RecordAxis::Step } else { RecordAxis::Time };
     let (mut axes, mut variables, mut columns) = (vec![], vec![], vec![]);
+    let (coordinates, features) = stations(grid, &declared.axes, section);
+    let named = coordinates.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(" ");
     for field in chosen(section, &declared.fields) {
         let d = &declared.fields[field];
-        let own = axes_of((grid, &declared.axes), d.location, &cells, section, &mut axes);
+        let own = axes_of((grid, &declared.axes), d.location, section, &mut axes);
         let real = if d.element.size() / d.element.parts() == 4 { ElementType::F32 } else { ElementType::F64 };
         let element = match section.element {
             StreamElement::Same => real,
@@ -51,6 +43,9 @@ pub fn layout(
             if section.reduce != Reduction::Instant {
                 let method = format!("{}: {}", record_axis.name(), cell_method(section.reduce));
                 attributes.push(("cell_methods".into(), method));
+            }
+            if !named.is_empty() {
+                attributes.push(("coordinates".into(), named.clone()));
             }
             variables.push(Variable {
                 name: format!("{}{suffix}", d.name),
@@ -72,9 +67,47 @@ pub fn layout(
         bounds: section.reduce != Reduction::Instant,
         axes,
         variables,
+        coordinates,
+        features,
         provenance: provenance.to_vec(),
     };
     (layout, columns)
+}
+
+/// The coordinates of stations, as CF describes time series at discrete positions, and the kind of these features; none for a
+/// stream without positions.
+fn stations(
+    grid: &Grid,
+    descriptions: &[AxisDescription; 3],
+    section: &StreamSection,
+) -> (Vec<Coordinate>, Option<String>) {
+    let Some(positions) = &section.points else { return (vec![], None) };
+    let mut all = vec![];
+    for a in (0..3).filter(|&a| !grid.is_flat(a) || a == 2) {
+        let Axis { cf_axis, standard_name, mut attributes, .. } =
+            axis(grid, &descriptions[a], a, Location::Center, &Region::of([1; 3]));
+        attributes.extend(cf_axis.map(|letter| ("axis".into(), letter.into())));
+        attributes.extend(standard_name.map(|name| ("standard_name".into(), name)));
+        all.push(Coordinate {
+            name: AXES[a].into(),
+            long_name: format!("{} of the station", descriptions[a].long_name),
+            unit: "m".into(),
+            axis: 0,
+            attributes,
+            values: CoordinateValues::Numbers(positions.iter().map(|p| p[a]).collect()),
+        });
+    }
+    if let Some(names) = &section.names {
+        all.push(Coordinate {
+            name: "station_name".into(),
+            long_name: "name of the station".into(),
+            unit: String::new(),
+            axis: 0,
+            attributes: vec![("cf_role".into(), "timeseries_id".into())],
+            values: CoordinateValues::Text(names.clone()),
+        });
+    }
+    (all, Some("timeSeries".into()))
 }
 
 /// The fields that a stream writes.
@@ -100,27 +133,22 @@ fn cell_method(reduce: Reduction) -> &'static str {
 fn axes_of(
     (grid, descriptions): (&Grid, &[AxisDescription; 3]),
     location: Location,
-    cells: &Cells,
     section: &StreamSection,
     all: &mut Vec<Axis>,
 ) -> Vec<usize> {
-    let own = match cells {
-        Cells::Points(points) => {
-            let places = section.points.iter().flatten().map(|p| format!("{p:?}")).collect::<Vec<_>>().join(" ");
-            let long_name = format!("number of the point; positions [z, y, x] in m: {places}");
-            let values = (0..points.len()).map(|i| i as f64).collect();
-            vec![Axis {
-                name: "point".into(),
-                long_name,
-                unit: String::new(),
-                cf_axis: None,
-                standard_name: None,
-                attributes: vec![],
-                values,
-            }]
-        }
-        Cells::Region(region, kept) => {
-            kept.iter().map(|&a| axis(grid, &descriptions[a], a, location, region)).collect()
+    let own = match &section.points {
+        Some(positions) => vec![Axis {
+            name: "station".into(),
+            long_name: "number of the station".into(),
+            unit: String::new(),
+            cf_axis: None,
+            standard_name: None,
+            attributes: vec![],
+            values: (0..positions.len()).map(|i| i as f64).collect(),
+        }],
+        None => {
+            let (region, kept) = cells::region(grid, section.region.as_ref().map(|r| r.within(grid.cells())));
+            kept.iter().map(|&a| axis(grid, &descriptions[a], a, location, &region)).collect()
         }
     };
     own.into_iter()

@@ -2,9 +2,11 @@
 mod accumulator;
 mod cells;
 mod check;
+mod column;
 mod layout;
 mod overflow;
 mod plan;
+mod stations;
 mod stream;
 mod collection;
 

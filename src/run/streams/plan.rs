@@ -1,5 +1,5 @@
 //! [`StreamPlan`]: what a stream will write, known before anything is allocated.
-use super::cells::Cells;
+use super::cells;
 use super::layout::chosen;
 use crate::base::Region;
 use crate::config::{Cadence, JobFile, Reduction, StreamElement};
@@ -42,9 +42,13 @@ impl StreamPlan {
             (f, bytes as u64)
         };
         let fields: Vec<(usize, u64)> = chosen(section, fields).into_iter().map(bytes_of_cell).collect();
-        let (cells, region) = match Cells::of(section, model.grid()) {
-            Cells::Points(points) => (points.len() as u64, None),
-            Cells::Region(region, _) => (region.cells() as u64, Some(region)),
+        let grid = model.grid();
+        let (cells, region) = match &section.points {
+            Some(points) => (points.len() as u64, None),
+            None => {
+                let (region, _) = cells::region(grid, section.region.as_ref().map(|r| r.within(grid.cells())));
+                (region.cells() as u64, Some(region))
+            }
         };
         let accumulates = section.reduce != Reduction::Instant;
         let bytes = fields.iter().fold(0, |all: u64, (_, bytes)| all.saturating_add(cells.saturating_mul(*bytes)));

@@ -1,9 +1,11 @@
 //! [`OutputStream`]: one stream of a run, with its file and the values accumulated since its last instant.
 use super::accumulator::Accumulator;
-use super::cells::{Cells, Piece};
-use super::layout::{Column, layout};
+use super::cells::{self, Cells, Piece};
+use super::column::Column;
+use super::layout::layout;
 use super::overflow::{Overflow, infinite};
-use crate::base::hyperslab::Hyperslab;
+use super::stations::Stations;
+use crate::base::hyperslab::{Hyperslab, Selection};
 use crate::base::{Error, Result};
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile, Reduction};
@@ -54,8 +56,15 @@ impl OutputStream {
     ) -> Result<OutputStream> {
         let section = &job.output[name];
         let declared = store.declared();
-        let cells = Cells::of(section, &declared.grids[0]);
+        let grid = &declared.grids[0];
         let (layout, columns) = layout(job, name, declared, provenance);
+        let cells = match &section.points {
+            Some(positions) => Cells::Stations(comm.agree(Stations::new(comm, store, &columns, positions))?),
+            None => {
+                let (whole, kept) = cells::region(grid, section.region.as_ref().map(|r| r.within(grid.cells())));
+                Cells::Region(whole, kept)
+            }
+        };
         let variables = layout.variables.iter().map(|v| v.name.clone()).collect();
         let seal = Seal { seconds: section.seal.0.as_secs_f64(), ..Seal::default() };
         // The saved state knows the last instant that belongs to it: a finished run has written one more, its end.
@@ -106,9 +115,8 @@ impl OutputStream {
         if state.number(&format!("stream/{name}/count")).unwrap_or(0) == 0 {
             return Ok(());
         }
-        let cells = Cells::of(&job.output[name], &store.declared().grids[0]);
         let (layout, _) = layout(job, name, store.declared(), &[]);
-        layout.variables.iter().try_for_each(|variable| check_part(state, &part(name, &variable.name), &cells))
+        layout.variables.iter().try_for_each(|v| check_part(state, &part(name, &v.name), &layout.shape(v)))
     }
 
     /// Adds the accumulated values to a snapshot.
@@ -122,11 +130,9 @@ impl OutputStream {
         if count == 0 {
             return;
         }
-        for (c, column) in self.columns.iter().enumerate() {
-            let boxes = self.cells.pieces(store, column.field).into_iter().enumerate().map(|(p, piece)| {
-                let (start, count) = self.cells.selection(&piece);
-                Hyperslab::of(&start, &count, &self.accumulator.values[c][p])
-            });
+        for c in 0..self.columns.len() {
+            let boxes = self.cells.boxes(store, &self.columns, c).into_iter().zip(&self.accumulator.values[c]);
+            let boxes = boxes.map(|((start, count), values)| Hyperslab::of(&start, &count, values));
             let (name, number, shape) = (self.part(c), ElementType::F64, self.cells.shape());
             snapshot.parts.push(Part { name, number, shape, boxes: boxes.collect() });
         }
@@ -143,12 +149,10 @@ impl OutputStream {
         if count == 0 {
             return Ok(());
         }
-        let values = self.columns.iter().enumerate().map(|(c, column)| {
+        let values = (0..self.columns.len()).map(|c| {
             let part = self.part(c);
-            check_part(state, &part, &self.cells)?;
-            let pieces = self.cells.pieces(store, column.field);
-            let read =
-                state.read(&part, &pieces.iter().map(|piece| self.cells.selection(piece)).collect::<Vec<_>>())?;
+            check_part(state, &part, &self.cells.shape())?;
+            let read = state.read(&part, &self.cells.boxes(store, &self.columns, c))?;
             let numbers = |bytes: &Vec<u8>| bytes.as_chunks().0.iter().map(|b| f64::from_ne_bytes(*b)).collect();
             Ok(read.iter().map(numbers).collect::<Vec<Vec<f64>>>())
         });
@@ -191,15 +195,8 @@ impl OutputStream {
     /// If the instant cannot be written.
     pub fn step(&mut self, store: &Fields, moment: &Moment, requested: bool) -> Result<()> {
         if !self.accumulator.is_off() && moment.step > 0 {
-            let pieces = |c: &Column| {
-                let pieces = self.cells.pieces(store, c.field);
-                pieces
-                    .iter()
-                    .map(|piece| extract::values(&store.arrays(c.field)[piece.patch], &piece.region, c.part))
-                    .collect()
-            };
             let weight = if self.weighted { moment.dt } else { 1.0 };
-            self.accumulator.add(self.columns.iter().map(pieces).collect(), weight);
+            self.accumulator.add(self.cells.values(store, &self.columns), weight);
         }
         let due = self.is_due(moment) || requested && self.accumulator.is_off();
         self.cadence.pass(moment);
@@ -237,7 +234,7 @@ impl OutputStream {
 
     /// Writes an instant. Collective.
     fn write(&mut self, store: &Fields, moment: &Moment) -> Result<()> {
-        let boxes: Vec<Vec<Hyperslab>> = (0..self.columns.len()).map(|c| self.hyperslabs(store, c)).collect();
+        let boxes = self.hyperslabs(store);
         if self.may_overflow {
             self.count_overflow(moment.step, &boxes);
         }
@@ -282,31 +279,40 @@ impl OutputStream {
         ))
     }
 
-    /// This rank's values of a column, for the next instant.
-    fn hyperslabs(&self, store: &Fields, column: usize) -> Vec<Hyperslab> {
-        let c = &self.columns[column];
-        let hyperslab = |(p, piece): (usize, Piece)| {
-            let (start, count) = self.cells.selection(&piece);
-            let bytes = match self.accumulator.is_off() {
-                true => {
-                    let (array, part) = (&store.arrays(c.field)[piece.patch], Extract::Part(c.part, c.element));
-                    extract::extract(self.comm.threads(), array, &piece.region, part)
-                }
-                false => extract::encode(self.accumulator.result(column, p).into_iter(), c.element),
-            };
-            Hyperslab { start, count, bytes: bytes.into() }
+    /// This rank's values, by column, for the next instant. Collective.
+    fn hyperslabs(&mut self, store: &Fields) -> Vec<Vec<Hyperslab>> {
+        let bytes: Vec<Vec<Vec<u8>>> = match (&mut self.cells, self.accumulator.is_off()) {
+            (Cells::Region(whole, _), true) => {
+                let bytes = |c: &Column| {
+                    let (arrays, part) = (store.arrays(c.field), Extract::Part(c.part, c.element));
+                    let bytes = |p: Piece| extract::extract(self.comm.threads(), &arrays[p.patch], &p.region, part);
+                    cells::pieces(store, c.field, whole).into_iter().map(bytes).collect()
+                };
+                self.columns.iter().map(bytes).collect()
+            }
+            (cells, is_off) => {
+                let values = if is_off { cells.values(store, &self.columns) } else { self.accumulator.results() };
+                let encoded = |(values, c): (Vec<Vec<f64>>, &Column)| {
+                    values.into_iter().map(|values| extract::encode(values.into_iter(), c.element)).collect()
+                };
+                values.into_iter().zip(&self.columns).map(encoded).collect()
+            }
         };
-        self.cells.pieces(store, c.field).into_iter().enumerate().map(hyperslab).collect()
-    }
-
-    /// True if sealing the stream now does not produce an extra segment.
-    pub fn may_seal(&self) -> bool {
-        self.file.is_ripe()
+        let hyperslab = |((start, count), bytes): (Selection, Vec<u8>)| Hyperslab { start, count, bytes: bytes.into() };
+        let column = |(c, bytes): (usize, Vec<Vec<u8>>)| {
+            self.cells.boxes(store, &self.columns, c).into_iter().zip(bytes).map(hyperslab).collect()
+        };
+        bytes.into_iter().enumerate().map(column).collect()
     }
 
     /// Follows the run directory to another name.
     pub fn move_to(&mut self, dir: &Path) {
         self.file.move_to(dir);
+    }
+
+    /// True if sealing the stream now does not produce an extra segment.
+    pub fn may_seal(&self) -> bool {
+        self.file.is_ripe()
     }
 
     /// Seals the instants written so far: they survive a kill. Collective.
@@ -331,9 +337,9 @@ fn part(stream: &str, variable: &str) -> String {
     format!("streams/{stream}/{variable}")
 }
 
-/// Checks that a saved state holds these accumulated values.
-fn check_part(state: &dyn Saved, part: &str, cells: &Cells) -> Result<()> {
-    if state.part(part) != Some((ElementType::F64, cells.shape())) {
+/// Checks that a saved state holds accumulated values of this shape.
+fn check_part(state: &dyn Saved, part: &str, shape: &[usize]) -> Result<()> {
+    if state.part(part) != Some((ElementType::F64, shape.to_vec())) {
         return Err(Error::input(format!("the saved state has no accumulated values `{part}`"))
             .remedy("nothing was changed; give the stream another name, or keep its keys as they were"));
     }

@@ -35,7 +35,7 @@ impl Job for Heat {
         let h = model.grid().spacing();
         let dt = model.fixed_step(0.9 * Ftcs::<R>::stable_step(p.kappa, h));
         let width = p.width;
-        let t = model.field::<R>("temperature").unit("K").initial(move |at| at.bell(width)).build()?;
+        let t = model.field::<R>("temperature").unit("K").bell(width).build()?;
         model.every_step(|s| {
             s.apply(Ftcs::new(p.kappa, dt, h), [t], [t]); // next t from t
         });
