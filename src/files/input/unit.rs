@@ -195,7 +195,7 @@ mod tests {
             ("hPa", "mbar"),
             ("millibars", "mb"),
             ("kg.m-3", "g L-1"),
-            ("km h-1", "1000 m/3600 s"),
+            ("km h-1", "1000 m/3600/s"),
             ("J kg-1 K-1", "m2 s-2 K-1"),
             ("1", "1"),
             ("psu", "psu"),
