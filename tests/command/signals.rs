@@ -289,7 +289,7 @@ fn displaced(ranks: support::Ranks, output: &Path, act: impl Fn()) -> support::E
     running.ends()
 }
 
-const DISPLACED: [&str; 3] = ["time.end=20000 step", "output.fields.every=50 step", "checkpoint.every=300 step"];
+const DISPLACED: [&str; 3] = ["time.end=10000000 step", "output.fields.every=50 step", "checkpoint.every=300 step"];
 
 #[test]
 fn a_run_whose_directory_is_moved_saves_its_state_there() {
