@@ -94,6 +94,7 @@ impl Attempt<'_> {
             if let Some(error) = self.simulation.failure() {
                 progress.finish();
                 self.check_at_end(step)?;
+                self.write_end()?;
                 // The condition depends on scalars alone, which are the same on all ranks.
                 self.all_know = true;
                 return Err(error);
