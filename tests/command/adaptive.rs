@@ -70,6 +70,7 @@ fn adaptive(output: &Path, more: &str, end: &str, resumes: bool) -> u8 {
         output: output.into(),
         force: false,
         resume: resumes.then(BTreeMap::new),
+        restart: false,
         trace: false,
     };
     run::run(&job, options)
