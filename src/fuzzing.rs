@@ -1,7 +1,9 @@
 //! Entry points for the fuzz targets in `fuzz/` and for `tests/hostile_bytes.rs`: readers of files that may hold any bytes.
 //! Not part of the public interface. Each function returns whether the bytes were accepted; none may panic.
 use crate::config::JobFile;
+use crate::engine::Saved;
 use crate::files::input;
+use crate::saved::checkpoint::Checkpoint;
 use crate::saved::ledger::Ledger;
 use crate::saved::replica::shard as shards;
 use crate::saved::verify;
@@ -71,6 +73,12 @@ pub fn ledger(bytes: &[u8]) -> bool {
 /// Reads a checkpoint and checks all its blocks.
 pub fn checkpoint(bytes: &[u8]) -> bool {
     let scratch = Scratch::with("checkpoints/000000001000.h5", bytes);
+    let folder = scratch.path().join("checkpoints");
+    let path = folder.join("000000001000.h5");
+    // The name states the step.
+    if let Ok(checkpoint) = Checkpoint::open(&path) {
+        let _ = fs::rename(&path, folder.join(format!("{:012}.h5", checkpoint.step())));
+    }
     // There is no ledger, and only that may be wrong.
     verify(scratch.path(), None).is_err_and(|e| e.to_string().starts_with("1 of ") && e.what().contains("no ledger"))
 }

@@ -150,8 +150,9 @@ mod tests {
 
     /// Runs [`child`] in a new process, which sends these signals to itself.
     fn process(signals: &str) -> ExitStatus {
-        let me = std::env::current_exe().unwrap();
-        let mut command = Command::new(me);
+        // A signal that is ignored here, as under `nohup`, would be ignored there, too.
+        let mut command = Command::new("env");
+        command.arg("--default-signal").arg(std::env::current_exe().unwrap());
         command.args(["--exact", "base::signals::tests::child", "--quiet"]).env("HALOCLINE_TEST_SIGNALS", signals);
         command.output().unwrap().status
     }

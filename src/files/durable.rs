@@ -42,17 +42,17 @@ pub(crate) fn publish(part: &Path, path: &Path) -> Result<()> {
 /// Reserves disk space for the first `end` bytes of a temporary file.
 pub(crate) fn reserve(part: &Path, end: u64) -> Result<()> {
     use rustix::fs::{FallocateFlags, fallocate, statvfs};
-    use rustix::io::Errno;
+    use rustix::io::{Errno, retry_on_intr};
     use rustix::process::{Resource, getrlimit};
     if getrlimit(Resource::Fsize).current.is_some_and(|limit| end > limit) {
         return Err(why("write", part, Errno::FBIG.into()));
     }
     let file = File::options().write(true).open(part).map_err(|e| Error::file("open", part, e))?;
-    let reserved = match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, end) {
+    let reserved = match retry_on_intr(|| fallocate(&file, FallocateFlags::KEEP_SIZE, 0, end)) {
         // The file system cannot reserve space, but it reports how much is free.
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
             let held = file.metadata().map_or(0, |m| m.len());
-            match statvfs(part) {
+            match retry_on_intr(|| statvfs(part)) {
                 Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < end.saturating_sub(held) => Err(Errno::NOSPC),
                 _ => Ok(()),
             }

@@ -5,7 +5,7 @@ use crate::model::builder::Model;
 use crate::model::condition::Condition;
 use crate::model::declarations::{Clock, Declarations, Measure};
 use crate::model::field::FieldDeclaration;
-use crate::model::grid::{AXES, Adjacent};
+use crate::model::grid::{AXES, Adjacent, Location};
 use crate::model::handle::{Use, Used};
 use crate::model::stage::{Item, Stage, Work};
 use crate::program::layout::{Layout, layout_of};
@@ -200,8 +200,10 @@ fn check_joins(declared: &Declarations, d: &FieldDeclaration) -> Result<()> {
         let mut mapped = [false; 3];
         (0..3).filter(|&a| low[a]).for_each(|a| mapped[transform.to[a].axis] = true);
         if let Some(from) = from.filter(|f| f.location.low() != mapped) {
+            // Without a vector, the field is mapped to itself.
+            let to = if d.vector.is_some() { from.location } else { Location::of_low(mapped) };
             return wrong(
-                format!("maps values at {} to values at {}", d.location.name(), from.location.name()),
+                format!("maps values at {} to values at {}", d.location.name(), to.name()),
                 "declare the fields at both locations as components of a vector with `Model::vector`, or put them at cell centres",
             );
         }

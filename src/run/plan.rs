@@ -2,7 +2,7 @@
 use super::streams::StreamPlan;
 use super::timing;
 use crate::base::Result;
-use crate::config::{Cadence, JobFile, SimulatedDuration, WallCadence};
+use crate::config::{Cadence, CheckpointSection, JobFile, SimulatedDuration, WallCadence};
 use crate::model::{Clock, Model};
 use crate::program::Program;
 use std::sync::Arc;
@@ -42,7 +42,8 @@ impl Plan {
         let streams =
             file.output.keys().filter(on).map(|name| StreamPlan::new(name, file, &model, clock, end)).collect();
         let program = Arc::new(Program::new(model, ranks)?);
-        let saves = file.checkpoint.every != Cadence::Never || file.checkpoint.wall != WallCadence::Never;
+        let CheckpointSection { every, wall, at_end, .. } = file.checkpoint;
+        let saves = every != Cadence::Never || wall != WallCadence::Never || at_end;
         // A checkpoint is written from a copy. A rank keeps two replicas of its own state and of the state of another rank.
         let copies = u64::from(saves) + if file.replica.is_on() { 4 } else { 0 };
         // The next checkpoint is complete before the oldest is removed.

@@ -68,7 +68,7 @@ impl Supervisor {
             let mut child = self.start(ranks, &mut hosts)?;
             let watchdog = Watchdog::new(self.output.clone(), self.patience);
             let (status, stalled, was_there) = wait(&mut child, program, watchdog, &mut stop_requested)?;
-            if was_there && !run_directory::is_a_run(&self.output) {
+            if was_there && matches!(fs::exists(self.output.join("job.toml")), Ok(false)) {
                 let what = format!("the run directory {} was moved or removed", self.output.display());
                 return Err(Error::stopped(what)
                     .remedy("its run has saved its state in the new place, or beside it: see above"));

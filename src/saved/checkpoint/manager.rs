@@ -64,6 +64,8 @@ pub struct CheckpointManager {
     origin: Origin,
     /// On rank 0, except while the background thread adds a line to it.
     ledger: Option<Ledger>,
+    /// The ledger before the background thread took it.
+    before_naming: Option<Ledger>,
     pending: Option<(PendingCheckpoint, Phase)>,
     /// Fails once the run directory belongs to another attempt.
     fence: Fence,
@@ -127,6 +129,7 @@ impl CheckpointManager {
             streams,
             origin,
             ledger,
+            before_naming: None,
             pending: None,
             fence: Arc::new(|| Ok(())),
             phases: 0,
@@ -281,6 +284,7 @@ impl CheckpointManager {
         let root = file::complete(part, numbers, arrays, &hashes)?;
         let (step, part, dir, keep) = (*step, part.clone(), self.dir.clone(), self.keep);
         let mut ledger = self.ledger.take().expect("rank 0 has a ledger, and names one file at a time");
+        self.before_naming = Some(ledger.clone());
         let fence = self.fence.clone();
         Ok(BackgroundTask::begin(move || {
             fence()?;
@@ -313,7 +317,7 @@ impl CheckpointManager {
             // What a task has failed in does not matter: the checkpoint is written again.
             Some(Phase::Writing(work)) => drop(work.finish()),
             Some(Phase::Reading(work, _)) => drop(work.finish()),
-            Some(Phase::Naming(Some(work))) => self.ledger = work.finish().ok(),
+            Some(Phase::Naming(Some(work))) => self.ledger = work.finish().ok().or(self.before_naming.take()),
             Some(Phase::Naming(None)) | None => {}
         }
         part.iter().for_each(|part| self.discard(part));

@@ -23,6 +23,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_128;
 
+/// The remedy where the state does not fit into the memory file system.
+const MORE_MEMORY: &str = "the memory file system of this node has no room for the state twice: free some, name another with \
+                           HALOCLINE_MEMORY, use more nodes, or do without (replica.every=never, replica.wall=never)";
 const MAGIC: &[u8; 16] = b"halocline piece\n";
 /// The size of the seal in bytes.
 const SEAL: usize = 40;
@@ -251,7 +254,7 @@ impl Shard {
             }
         }
         // MemorySegment that is only promised ends a process when it is touched.
-        durable::reserve(path, end)?;
+        durable::reserve(path, end).map_err(|e| e.remedy(MORE_MEMORY))?;
         file.file.set_len(end).map_err(why)?;
         for (bytes, at) in loose {
             // SAFETY: the file has this length and is shortened only here, after the end of all maps. Other processes only
