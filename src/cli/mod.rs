@@ -7,6 +7,7 @@ mod job;
 mod pack;
 mod reply;
 mod start;
+mod submit;
 mod supervised;
 
 pub use entry::main;

@@ -150,7 +150,7 @@ pub(crate) fn is_merged(dir: &Path, name: &str) -> bool {
 }
 
 /// The numbers of the first and the last segment in the file of this name; `None` for other files.
-fn numbers(name: &str) -> Option<[usize; 2]> {
+pub(super) fn numbers(name: &str) -> Option<[usize; 2]> {
     let stem = name.strip_suffix(".h5")?;
     let (first, last) = stem.split_once('-').unwrap_or((stem, stem));
     let numbers = [first.parse().ok()?, last.parse().ok()?];

@@ -41,4 +41,4 @@ pub use picture::png;
 pub use records::Instant;
 pub use seal::Seal;
 pub use stream::Stream;
-pub(crate) use view::shown_segments;
+pub(crate) use view::{shown_segments, unshown_segments};

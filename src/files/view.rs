@@ -72,3 +72,30 @@ pub(crate) fn shown_segments(dir: &Path, name: &str) -> Vec<String> {
     let names = names.split(' ').filter(|file| catalogue::is_segment(file));
     names.map(|file| format!("{name}/{file}")).collect()
 }
+
+/// The segments of stream `name` in `dir` that were sealed or merged just before the run was killed, so that the virtual file
+/// does not show them yet: files with the contents of a segment whose numbers continue those of the shown ones. Paths are
+/// relative to `dir`.
+pub(crate) fn unshown_segments(dir: &Path, name: &str) -> Vec<String> {
+    let shown = shown_segments(dir, name);
+    let last = shown.iter().filter_map(|path| catalogue::numbers(path.rsplit('/').next()?)).map(|n| n[1]).max();
+    let mut next = last.map_or(0, |last| last + 1);
+    let entries = fs::read_dir(catalogue::folder(dir, name)).into_iter().flatten().flatten();
+    let files = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut found: Vec<([usize; 2], String)> =
+        files.filter_map(|file| Some((catalogue::numbers(&file)?, file))).collect();
+    found.sort();
+    let is_written = |path: &Path| {
+        let regular = fs::metadata(path).is_ok_and(|file| file.is_file());
+        regular && hdf5::open(path).and_then(|file| file.group("provenance")).is_ok()
+    };
+    let mut unshown = vec![];
+    for ([first, last], file) in found {
+        let path = format!("{name}/{file}");
+        if first <= next && !shown.contains(&path) && is_written(&dir.join(&path)) {
+            next = next.max(last + 1);
+            unshown.push(path);
+        }
+    }
+    unshown
+}

@@ -33,9 +33,11 @@ impl OwnFiles {
         })?;
         let mut names = ledger.named();
         names.extend(ALWAYS.map(str::to_owned));
-        // Segments that were sealed after the last line of the ledger: the file over all segments names them.
+        // Segments that were sealed after the last line of the ledger: the file over all segments names them, except the last.
         let streams = names.iter().filter_map(|name| name.strip_suffix(".h5")).filter(|name| !name.contains('/'));
-        let segments: Vec<String> = streams.flat_map(|stream| files::shown_segments(dir, stream)).collect();
+        let segments: Vec<String> = streams
+            .flat_map(|stream| [files::shown_segments(dir, stream), files::unshown_segments(dir, stream)].concat())
+            .collect();
         names.extend(segments);
         names.extend(checkpoint::unlisted(dir, &ledger));
         Ok(OwnFiles(names))

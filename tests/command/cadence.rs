@@ -12,7 +12,7 @@ use support::{Ended, at_most, instants, resume, run, smoke, verified};
 /// A small diffusion with steps of 0.01 s, until 1 s.
 const SMALL: [&str; 6] = [
     "grid={cells=[6, 8], length=[6, 8]}",
-    "parameters={dt=0.01, order=2}",
+    "parameters={dt=0.01, order=2, width=2.0}",
     "time.end=1 s",
     "output.fields={every='0.05 s', picture=false}",
     "output.mean={every='0.07 s', reduce='mean'}",

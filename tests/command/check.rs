@@ -404,7 +404,7 @@ fn a_disk_that_is_too_small_is_found_before_the_run() {
     assert!(warned.code == Some(0) && warned.out.contains("note: the run writes"), "{}{}", warned.out, warned.err);
     disk.remount("ro");
     let message = both_refuse(disk.path(), &[file.to_str().unwrap(), &output]);
-    assert!(message.contains("is not writable: Read-only file system"), "{message}");
+    assert!(message.contains("cannot write to") && message.contains("Read-only file system"), "{message}");
 }
 
 #[test]

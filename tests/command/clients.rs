@@ -37,7 +37,8 @@ fn every_job_names_its_dimensions_and_units() {
         for stream in streams(&file) {
             let Some(text) = ncdump(&["-h"], &output.join(format!("{stream}.h5"))) else { return };
             // The job without time has steps.
-            let (record, units) = if job == "poisson" { ("step", "1") } else { ("time", "s") };
+            let (record, units) =
+                if job == "poisson" { ("step", "1") } else { ("time", "seconds since 2000-01-01 00:00:00") };
             has(
                 &text,
                 &[
@@ -219,6 +220,7 @@ impl Job for Staggered {
         model.axis(Y).direction(Direction::Up).standard_name("height");
         let _u = model.field::<R>("u").unit("m s-1").location(Location::FaceX).initial(|at| at.x).build()?;
         let _v = model.field::<R>("v").unit("m s-1").location(Location::FaceY).initial(|at| at.y).build()?;
+        model.fixed_step(1.0);
         model.every_step(|s| {
             s.apply(Keep, [p], [p]);
         });
