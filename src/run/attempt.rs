@@ -216,7 +216,8 @@ impl Attempt<'_> {
         if !self.finite.all_finite(&self.comm, &self.simulation, step) {
             return Err(self.not_finite());
         }
-        self.ownership.check(&self.comm)
+        let owned = self.ownership.check(&self.comm);
+        self.note(owned)
     }
 
     /// Writes the output that is due after a step or `requested`. Collective.

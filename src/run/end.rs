@@ -21,10 +21,13 @@ pub(super) fn finish(mut attempt: Attempt, outcome: Result<String>, wall: f64) -
     let is_root = attempt.comm.is_root();
     let _heartbeat = (is_root && !attempt.ownership.is_lost()).then(|| Heartbeat::start(&attempt.dir));
     let wall = (wall - attempt.simulation.timers().of(Phase::Output)).max(1e-9);
-    let started = Instant::now();
+    let mut started = Instant::now();
     let outcome = match outcome {
-        Ok(_) if attempt.checkpoints.is_on() || attempt.file.checkpoint.at_end => {
-            outcome.and_then(|how| save_final_state(&mut attempt).map(|()| how))
+        Ok(how) if attempt.checkpoints.is_on() || attempt.file.checkpoint.at_end => {
+            let saved = attempt.save(attempt.simulation.steps());
+            // The snapshot has a time of its own.
+            started = Instant::now();
+            complete_final_state(&mut attempt, saved).map(|()| how)
         }
         other => other,
     };
@@ -180,10 +183,10 @@ fn draw(attempt: &Attempt) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Saves the final state. Without checkpoints at a cadence, a failure is only a warning: the results are complete. Collective.
-fn save_final_state(attempt: &mut Attempt) -> Result<()> {
-    let step = attempt.simulation.steps();
-    let saved = attempt.save(step).and_then(|()| {
+/// Waits until the final state is on disk. Without checkpoints at a cadence, a failure is only a warning: the results are complete.
+/// Collective.
+fn complete_final_state(attempt: &mut Attempt, saved: Result<()>) -> Result<()> {
+    let saved = saved.and_then(|()| {
         let written = attempt.checkpoints.wait();
         attempt.note(written)
     });

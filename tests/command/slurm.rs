@@ -150,7 +150,13 @@ fn jobs_that_are_cut_short_go_on_by_themselves() {
 fn a_spare_node_takes_the_place_of_another_from_memory() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let Some(cluster) = Cluster::up("3") else { return };
-    let more = ["time.end=5000 step", "checkpoint.every=never", "checkpoint.wall=never", "replica.every=20 step"];
+    let more = [
+        "time.end=5000 step",
+        "checkpoint.every=never",
+        "checkpoint.wall=never",
+        "checkpoint.final=false",
+        "replica.every=20 step",
+    ];
     let expected = expected(&more);
     let output = cluster.output("run");
     let spare = ["--nodes", "2", "--spare", "1", "--ranks-per-node", "1"];
