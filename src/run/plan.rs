@@ -51,6 +51,8 @@ impl Plan {
         let written = match (every, wall, steps) {
             (Cadence::Never, WallCadence::Never, _) => Some(1),
             (Cadence::Steps(every), WallCadence::Never, Some(steps)) => Some((steps / every).saturating_add(1)),
+            // At most one after each step, and one at the end.
+            (_, _, Some(steps)) => Some(steps.saturating_add(1)),
             _ => None,
         };
         let checkpoints = if saves { kept.min(written.unwrap_or(kept)) } else { 0 };

@@ -334,9 +334,9 @@ fn checkpoints_hold_what_streams_accumulate_and_no_more_are_counted_than_written
     assert!(said(&[]).contains("a checkpoint takes 768 B on disk"), "{}", said(&[]));
     let mean = said(&["output.fields.reduce=mean"]);
     assert!(mean.contains("a checkpoint takes 1.54 kB on disk"), "{mean}");
-    let many = said(&["checkpoint.keep=100000000000"]);
+    let many = said(&["checkpoint.keep=100000000000", "checkpoint.wall=never"]);
     assert!(many.contains("all that are kept up to 768 B"), "{many}");
-    let every = said(&["checkpoint.keep=100000000000", "checkpoint.every=2 step"]);
+    let every = said(&["checkpoint.keep=100000000000", "checkpoint.wall=never", "checkpoint.every=2 step"]);
     assert!(every.contains("all that are kept up to 2.30 kB"), "{every}");
 }
 

@@ -311,7 +311,7 @@ fn keys_of_a_file_need_initial_values_from_it() {
         let unused = run(Ranks::Threads(1), &folder.path("job.toml"), &folder.path("out"));
         let name = key.split('=').next().unwrap();
         let message = format!("`parameters.{name}` is given, but `parameters.initial` is not \"file\"");
-        unused.with(format!("parameters.{key}")).ends().fails(2, &[&message]);
+        unused.with(format!("parameters.{key}")).with("parameters.width=0.2").ends().fails(2, &[&message]);
     }
 }
 
@@ -319,7 +319,11 @@ fn keys_of_a_file_need_initial_values_from_it() {
 fn a_run_never_removes_its_own_input() {
     let folder = Folder::new();
     let out = folder.path("out");
-    run(Ranks::Threads(1), &folder.path("job.toml"), &out).with("time.end=2 step").ends().state();
+    run(Ranks::Threads(1), &folder.path("job.toml"), &out)
+        .with("time.end=2 step")
+        .with("parameters.width=0.2")
+        .ends()
+        .state();
     let before = fs::read(out.join("fields.h5")).unwrap();
     std::os::unix::fs::symlink(&out, folder.path("link")).unwrap();
     for file in ["out/fields.h5", "link/fields.h5", "out/fields/000000.h5"] {

@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(said(&virtual_file(dir, "v.h5", "whole.h5", rows(3), Some(f64::NAN))), "");
         virtual_file(dir, "inner.h5", "gone.h5", rows(4), None);
         assert_eq!(said(&virtual_file(dir, "v.h5", "inner.h5", rows(4), None)), "gone.h5 is missing");
-        assert_eq!(said(&virtual_file(dir, "v.h5", "part%b.h5", rows(4), None)), "part0.h5 is missing");
+        assert_eq!(first_of_sequence("part%b%%.h5"), "part0%.h5");
         assert!(said(&virtual_file(dir, "v.h5", "v.h5", rows(4), None)).contains("without end"));
         assert_eq!(said(&dir.join("whole.h5")), "");
     }
