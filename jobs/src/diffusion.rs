@@ -95,6 +95,21 @@ impl Default for Parameters {
     }
 }
 
+/// Checks that no keys of a file are given for initial values that are not those of `parameters.file`.
+fn check_unused(p: &Parameters) -> Result<()> {
+    let given = [("file", !p.file.is_empty()), ("variable", !p.variable.is_empty()), ("factor", p.factor.is_some())];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        Some((key, _)) if !matches!(p.initial, Initial::File) => {
+            let what = format!("`parameters.{key}` is given, but `parameters.initial` is not \"file\"");
+            let remedy = format!(
+                "set parameters.initial = \"file\", or write {key} into its table: initial = {{ file = \"a.nc\", variable = \"T\" }}"
+            );
+            Err(Error::input(what).remedy(remedy))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Job for Diffusion {
     const NAME: &'static str = "diffusion";
     const SUMMARY: &'static str =
@@ -116,6 +131,7 @@ impl Job for Diffusion {
         if let Initial::Bell = &p.initial {
             check_width(model.grid(), "`parameters.width`", width)?;
         }
+        check_unused(p)?;
         let field = model.field::<R>(&p.field).unit(&p.unit).boundary(match p.walls {
             Walls::Insulated => Boundary::Reflecting,
             Walls::Fixed => Boundary::Value(p.wall_value),

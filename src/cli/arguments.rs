@@ -95,7 +95,7 @@ pub(super) struct CheckArguments {
     #[command(flatten)]
     pub run: RunArguments,
     /// Ranks that share a node [default: all, or one per core of this machine if there are more than four per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub ranks_per_node: Option<NonZeroUsize>,
     /// Memory of a node, such as 256GB [default: what is free on this machine]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
@@ -121,13 +121,13 @@ pub(super) struct SuperviseArguments {
     /// The run directory [default: as in the command]
     pub dir: Option<PathBuf>,
     /// Ranks of the first attempt, for {ranks} in the command
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = count)]
     pub ranks: NonZeroUsize,
     /// Hosts, for {hosts} in the command: the first that are up are used
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     pub hosts: Vec<String>,
     /// Number of hosts in use, the others are spare [default: all]
-    #[arg(long, value_name = "N", requires = "hosts")]
+    #[arg(long, value_name = "N", requires = "hosts", value_parser = count)]
     pub nodes: Option<NonZeroUsize>,
     /// Shell command that exits with 0 if a host is up
     #[arg(long, value_name = "COMMAND", default_value = "ssh -o BatchMode=yes -o ConnectTimeout=10 {host} true")]
@@ -145,16 +145,16 @@ pub(super) struct SubmitArguments {
     #[command(flatten)]
     pub job: JobArguments,
     /// Number of nodes
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = count)]
     pub nodes: NonZeroUsize,
     /// Number of spare nodes, used when another node fails
     #[arg(long, value_name = "N", default_value = "0")]
     pub spare: usize,
     /// Ranks on each node
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = count)]
     pub ranks_per_node: NonZeroUsize,
     /// CPUs of each rank [default: nodes are not shared, and their ranks divide all CPUs]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub cores_per_rank: Option<NonZeroUsize>,
     /// Time limit of one attempt, as Slurm writes it: 01:30:00 or 90 (minutes)
     #[arg(long, value_name = "TIME")]
@@ -180,14 +180,20 @@ pub(super) struct SubmitArguments {
 #[derive(Args)]
 pub(super) struct Machine {
     /// Ranks as threads of this process, without an MPI launcher [default: the product of parallel.ranks, or 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub ranks: Option<NonZeroUsize>,
     /// Threads of each rank [default: the cores that the launcher assigns to it]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<NonZeroUsize>,
     /// Write trace.json: what each rank did when, for ui.perfetto.dev or chrome://tracing; a short run is enough
     #[arg(long)]
     pub trace: bool,
+}
+
+/// Parses a number of ranks, threads or nodes.
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    let number: usize = text.parse().map_err(|_| "must be a whole number, at least 1".to_owned())?;
+    NonZeroUsize::new(number).ok_or_else(|| "must be at least 1".into())
 }
 
 /// Parses a number of bytes with a unit.

@@ -91,7 +91,7 @@ fn description(name: &str, file: &JobFile, plan: &Plan, ranks: usize) -> Result<
         };
     }
     let state = program.bytes_of_state();
-    let _ = write!(text, "  a checkpoint takes {} on disk", DecimalBytes(state));
+    let _ = write!(text, "  a checkpoint takes {} on disk", DecimalBytes(plan.bytes_of_checkpoint()));
     let _ = match plan.bytes_of_checkpoints() {
         0 => writeln!(text, ", and none is written"),
         bytes => writeln!(text, ", all that are kept up to {}", DecimalBytes(bytes)),

@@ -115,6 +115,10 @@ fn check_names(key: &str, names: &[String], points: Option<usize>, origins: &Key
         }
         Some(_) => {}
     }
+    if let Some((i, name)) = names.iter().enumerate().find(|(_, name)| name.contains(char::is_control)) {
+        let why = "has a control character, and texts in files end at some of them";
+        return Err(origins.wrong(&format!("{key}[{i}]"), format!("{name:?}"), why));
+    }
     let mut known = std::collections::HashSet::new();
     match names.iter().enumerate().find(|(_, name)| name.trim().is_empty() || !known.insert(*name)) {
         None => Ok(()),

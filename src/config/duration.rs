@@ -137,6 +137,7 @@ impl FromStr for SimulatedDuration {
     }
 }
 
+const TOO_MANY_STEPS: &str = "is more than 2^53 steps: at a microsecond each, these take 285 years";
 const NO_DURATION: &str = "must be a number and a unit\n  such as \"40 step\", \"5 day\" or \"1 h 30 min\"";
 
 /// The terms of a sum, each a number and a unit: the unit of a term ends where the number of the next one begins.
@@ -180,7 +181,8 @@ fn term(&(number, name): &(&str, &str)) -> Result<SimulatedDuration, String> {
     if matches!(name, "step" | "steps") {
         let whole = value.fract() == 0.0 && value <= (1u64 << 53) as f64;
         let steps = number.parse().ok().or(whole.then_some(value as u64));
-        return steps.map(SimulatedDuration::Steps).ok_or("the number of steps must be whole".into());
+        let why = if value.fract() == 0.0 { TOO_MANY_STEPS } else { "the number of steps must be whole" };
+        return steps.map(SimulatedDuration::Steps).ok_or(why.into());
     }
     if name.is_empty() {
         return Err(format!("has no unit\n  units are {UNIT_NAMES}"));
@@ -349,7 +351,8 @@ mod tests {
             ("soon", "must be a number and a unit"),
             ("", "must be a number and a unit"),
             ("1.5 step", "the number of steps must be whole"),
-            ("1e30 step", "the number of steps must be whole"),
+            ("1e30 step", "is more than 2^53 steps"),
+            ("18446744073709551616 step", "is more than 2^53 steps"),
             ("-1 s", "must be finite and not negative"),
             ("inf s", "must be finite and not negative"),
             ("nan day", "must be finite and not negative"),

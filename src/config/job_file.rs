@@ -155,6 +155,12 @@ mod tests {
     }
 
     #[test]
+    fn names_of_stations_have_no_control_characters() {
+        let text = error("output.a = {every = '1 s', points = [[0.1, 0.1]], names = [\"a\\u0000b\"]}");
+        assert!(text.contains("`output.a.names[0]`") && text.contains("has a control character"), "{text}");
+    }
+
+    #[test]
     fn streams_keep_the_order_of_the_file() {
         let file = parse(&format!("{SMALL}[output]\nz.every = '1 s'\na.every = '1 s'\nm.every = '1 s'"));
         assert_eq!(file.output.keys().collect::<Vec<_>>(), ["z", "a", "m"]);

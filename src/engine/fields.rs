@@ -124,7 +124,7 @@ impl Fields {
                     }))
                 }
                 Initial::File(input) => {
-                    let parts = FieldInput::open(input, d, grid)?.read(&patch.region)?;
+                    let parts = FieldInput::open(input, d, (grid, &program.declared.axes))?.read(&patch.region)?;
                     let part = |p: usize, i: usize| parts.get(p).map_or(0.0, |values| values[i]);
                     let (low, [_, ny, nx]) = (patch.region.low, patch.region.size());
                     let key = |i: usize| {

@@ -1,6 +1,6 @@
 //! The checks of a run, in one place: `run`, `check` and `submit` make the same ones, in the same order, before memory is
 //! allocated or a directory is changed.
-use super::input_files::check_inputs;
+use super::input_files::{check_inputs, check_kept};
 use super::job::PreparedJob;
 use super::output_space::{check_path, check_place, check_space};
 use super::plan::Plan;
@@ -37,7 +37,10 @@ pub fn check(
     comm.agree(if comm.is_root() { check_directory(to) } else { Ok(()) })?;
     let model = setup::model(job, comm.clone())?;
     // Other ranks would only repeat it; each reads its own part when the fields are filled.
-    let inputs = if comm.is_root() && !to.resumes { check_inputs(job.file(), &model) } else { Ok(vec![]) };
+    let inputs = match comm.is_root() && !to.resumes {
+        true => check_kept(job.file(), &model, to.dir).and_then(|()| check_inputs(job.file(), &model)),
+        false => Ok(vec![]),
+    };
     let mut notes = comm.agree(inputs)?;
     notes.extend(timing::warnings(job.file(), model.declared.clock));
     let plan = Plan::new(job.file(), model, ranks)?;

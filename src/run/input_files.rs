@@ -4,6 +4,8 @@ use crate::config::{JobFile, KeyOrigins};
 use crate::files::input::FieldInput;
 use crate::model::Model;
 use crate::model::field::Initial;
+use crate::saved::acquisition;
+use std::path::Path;
 use toml::Value;
 
 /// Opens the files of initial values, and compares their variables with the fields of the model: shapes, units, coordinates,
@@ -16,10 +18,21 @@ pub fn check_inputs(file: &JobFile, model: &Model) -> Result<Vec<String>> {
     let mut notes = vec![];
     for field in &declared.fields {
         let Initial::File(input) = &field.initial else { continue };
-        let found = FieldInput::open(input, field, &declared.grids[field.grid]);
+        let found = FieldInput::open(input, field, (&declared.grids[field.grid], &declared.axes));
         notes.extend(found.map_err(|e| located(file, &input.file, e))?.notes);
     }
     Ok(notes)
+}
+
+/// Checks that a new run that overwrites the run in `dir` keeps the files of initial values.
+///
+/// # Errors
+/// If the earlier run has written one of them; the message names the key of the job file.
+pub fn check_kept(file: &JobFile, model: &Model, dir: &Path) -> Result<()> {
+    model.declared.fields.iter().try_for_each(|field| match &field.initial {
+        Initial::File(input) => acquisition::check_keeps(dir, input.path()).map_err(|e| located(file, &input.file, e)),
+        _ => Ok(()),
+    })
 }
 
 /// Adds the place of the key whose value is the path of a file to an error about the file.

@@ -47,7 +47,13 @@ impl Plan {
         // A checkpoint is written from a copy. A rank keeps two replicas of its own state and of the state of another rank.
         let copies = u64::from(saves) + if file.replica.is_on() { 4 } else { 0 };
         // The next checkpoint is complete before the oldest is removed.
-        let checkpoints = if saves { file.checkpoint.keep.get() as u64 + 1 } else { 0 };
+        let kept = (file.checkpoint.keep.get() as u64).saturating_add(1);
+        let written = match (every, wall, steps) {
+            (Cadence::Never, WallCadence::Never, _) => Some(1),
+            (Cadence::Steps(every), WallCadence::Never, Some(steps)) => Some((steps / every).saturating_add(1)),
+            _ => None,
+        };
+        let checkpoints = if saves { kept.min(written.unwrap_or(kept)) } else { 0 };
         Ok(Plan { program, steps, streams, may_stop, copies, checkpoints })
     }
 
@@ -71,7 +77,13 @@ impl Plan {
 
     /// Returns the largest number of bytes that checkpoints take on disk at the same time.
     pub fn bytes_of_checkpoints(&self) -> u64 {
-        self.checkpoints.saturating_mul(self.program.bytes_of_state())
+        self.checkpoints.saturating_mul(self.bytes_of_checkpoint())
+    }
+
+    /// Returns the bytes of a checkpoint on disk: the state, and the values that streams have accumulated since their last
+    /// instant.
+    pub fn bytes_of_checkpoint(&self) -> u64 {
+        self.streams.iter().fold(self.program.bytes_of_state(), |all, stream| all.saturating_add(stream.accumulated))
     }
 
     /// Returns the bytes without which no run can succeed: the first instant of every stream, and one checkpoint.
@@ -90,7 +102,7 @@ fn check_steps(file: &JobFile, clock: Clock) -> Result<Option<u64>> {
     match steps {
         Some(steps) if steps > MOST_STEPS => {
             let each = match (file.time.end, clock) {
-                (SimulatedDuration::Seconds(_), Clock::Fixed(dt)) => format!("steps of {dt} s each, and makes "),
+                (SimulatedDuration::Seconds(_), Clock::Fixed(dt)) => format!("steps of {dt:?} s each, and makes "),
                 _ => String::new(),
             };
             let why = format!("takes {each}more than 2^53 steps: at a microsecond each, these take 285 years");

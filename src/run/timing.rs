@@ -94,7 +94,9 @@ pub fn steps(clock: Clock, end: SimulatedDuration) -> Option<u64> {
         // Round-off must not add a step.
         (SimulatedDuration::Seconds(t), Clock::Fixed(dt)) => {
             let steps = t / dt;
-            Some((steps - (4.0 * f64::EPSILON * steps).max(1e-9)).ceil().max(0.0) as u64)
+            // A quotient beyond the numbers is a number of steps that no run can do, not none.
+            let whole = || (steps - (4.0 * f64::EPSILON * steps).max(1e-9)).ceil().max(0.0) as u64;
+            Some(if steps.is_finite() { whole() } else { u64::MAX })
         }
         (SimulatedDuration::Seconds(_), _) => None,
     }
@@ -170,6 +172,8 @@ mod tests {
         assert_eq!(steps(0.3, 0.1), Some(3));
         assert_eq!(steps(0.31, 0.1), Some(4));
         assert_eq!(steps(0.0, 0.1), Some(0));
+        assert_eq!(steps(3e307, 0.01), Some(u64::MAX));
+        assert_eq!(steps(1e10, 1e-300), Some(u64::MAX));
         for n in [7_000_000_003u64, 3_000_000_000_001] {
             assert_eq!(steps(n as f64 * 0.1, 0.1), Some(n));
         }

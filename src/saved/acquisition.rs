@@ -60,6 +60,20 @@ pub fn check(dir: &Path, force: bool) -> Result<()> {
     }
 }
 
+/// Checks that a new run that overwrites the run in `dir` keeps the file `input`, which it reads.
+///
+/// # Errors
+/// If the earlier run has written the file, or it is not known which files it has written.
+pub fn check_keeps(dir: &Path, input: &Path) -> Result<()> {
+    let (Ok(dir), Ok(path)) = (dir.canonicalize(), input.canonicalize()) else { return Ok(()) };
+    let Some(name) = path.strip_prefix(&dir).ok().and_then(Path::to_str) else { return Ok(()) };
+    if !OwnFiles::of(&dir)?.contains(name) {
+        return Ok(());
+    }
+    Err(Error::input(format!("--force would remove {}, an input of this run", input.display()))
+        .remedy("choose another folder with --output DIR, or move the file elsewhere"))
+}
+
 /// Checks that `dir` is a run directory in which another attempt can begin, without changing anything.
 ///
 /// # Errors

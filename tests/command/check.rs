@@ -317,7 +317,7 @@ fn memory_is_compared_with_the_nodes_of_a_plan() {
 #[test]
 fn steps_without_end_are_refused() {
     let dir = folder(HEAT);
-    for end in ["1000000000000000000 step", "18446744073709551615 step", "1e300 s"] {
+    for end in ["1000000000000000000 step", "18446744073709551615 step", "1e300 s", "1e300 year"] {
         let message = both_refuse(dir.path(), &["heat.toml", &format!("time.end={end}")]);
         assert!(message.contains("`time.end` = ") && message.contains("more than 2^53 steps"), "{message}");
     }
@@ -325,6 +325,19 @@ fn steps_without_end_are_refused() {
         command(dir.path(), ["check", "heat.toml", "time.end=9007199254740992 step", "output.fields.every=never"]).code,
         Some(0)
     );
+}
+
+#[test]
+fn checkpoints_hold_what_streams_accumulate_and_no_more_are_counted_than_written() {
+    let dir = folder(HEAT);
+    let said = |keys: &[&str]| command(dir.path(), [&["check", "heat.toml"], keys].concat()).out;
+    assert!(said(&[]).contains("a checkpoint takes 768 B on disk"), "{}", said(&[]));
+    let mean = said(&["output.fields.reduce=mean"]);
+    assert!(mean.contains("a checkpoint takes 1.54 kB on disk"), "{mean}");
+    let many = said(&["checkpoint.keep=100000000000"]);
+    assert!(many.contains("all that are kept up to 768 B"), "{many}");
+    let every = said(&["checkpoint.keep=100000000000", "checkpoint.every=2 step"]);
+    assert!(every.contains("all that are kept up to 2.30 kB"), "{every}");
 }
 
 /// The stream `fields` of every job: as many instants as predicted, and files of at least the predicted size.

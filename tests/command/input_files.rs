@@ -19,7 +19,7 @@ impl Folder {
     fn new() -> Folder {
         let folder = Folder(tempfile::tempdir().unwrap());
         let text = "job = 'diffusion'\ngrid.cells = [4, 8]\ntime.end = '0 step'\n\
-                    [parameters]\ninitial = 'file'\nfile = 'a.nc'\nvariable = 'T'\n[output.fields]\nevery = '1 step'\n";
+                    [output.fields]\nevery = '1 step'\n";
         folder.write("job.toml", text.as_bytes());
         folder
     }
@@ -144,6 +144,11 @@ fn dimensions_are_put_in_the_order_of_the_grid() {
     );
     assert_eq!(folder.values("a.nc", T), ramp());
     assert_eq!(folder.values("a.nc", &format!("{T}, positions = 'ignore'")), flipped);
+    // Names of dimensions are of no account then.
+    let square = classic_file(1, 0, &[("x", 4), ("y", 8)], &[Variable::new("T", &[0, 1], F64, &ramp())]);
+    folder.write("a.nc", &square);
+    folder.refused("a.nc", T, &["it has the shape [x = 4, y = 8], the grid"]);
+    assert_eq!(folder.values("a.nc", &format!("{T}, positions = 'ignore'")), ramp());
     let transposed: Vec<f64> = (0..32).map(|i| f64::from(i % 4 * 8 + i / 4)).collect();
     let t = Variable::new("T", &[1, 0], F64, &transposed);
     folder.write("a.nc", &classic_file(1, 0, &YX, std::slice::from_ref(&t)));
@@ -194,6 +199,41 @@ fn other_positions_and_units_are_refused_with_the_keys_that_repair_them() {
     folder.refused("metres.nc", T, &["its unit is m, that of the field temperature is K", "factor = 1.0"]);
     folder.write("same.nc", &on_grid(t().text("units", "kelvin")));
     assert_eq!(folder.values("same.nc", T), ramp());
+}
+
+#[test]
+fn large_positions_are_compared_to_a_hundredth_of_a_cell() {
+    let folder = Folder::new();
+    let text = fs::read_to_string(folder.path("job.toml")).unwrap();
+    folder.write("job.toml", text.replace("time.end", "grid.origin = [5e6, 4e5]\ntime.end").as_bytes());
+    let moved = |values: Vec<f64>, by: f64| values.iter().map(|v| v + by).collect::<Vec<f64>>();
+    let file = |by: f64| {
+        let y = coordinate("y", 0, &moved(centres(4, 0.125), 5e6 + by));
+        let x = coordinate("x", 1, &moved(centres(8, 0.125), 4e5));
+        classic_file(1, 0, &YX, &[y, x, Variable::new("T", &[0, 1], F64, &ramp())])
+    };
+    folder.write("a.nc", &file(0.001));
+    assert_eq!(folder.values("a.nc", T), ramp());
+    folder.write("a.nc", &file(0.375));
+    folder.refused("a.nc", T, &["begin at y = 5000000.4375 m, those of the grid at 5000000.0625 m"]);
+}
+
+#[test]
+fn depths_are_negative_heights() {
+    let folder = Folder::new();
+    let text = fs::read_to_string(folder.path("job.toml")).unwrap();
+    let with_origin = |z: f64| {
+        let keys = format!("[4, 1, 8]\ngrid.origin = [{z:?}, 0.0, 0.0]");
+        folder.write("job.toml", text.replace("[4, 8]", &keys).as_bytes());
+    };
+    let depth = coordinate("depth", 0, &centres(4, 0.125)).text("positive", "down");
+    let dims = [("depth", 4), ("x", 8)];
+    folder.write("a.nc", &classic_file(1, 0, &dims, &[depth, Variable::new("T", &[0, 1], F64, &ramp())]));
+    with_origin(0.0);
+    folder.refused("a.nc", T, &["depth is positive down, and the grid is positive up", "the origin -0.5 m"]);
+    with_origin(-0.5);
+    let flipped: Vec<f64> = ramp().chunks(8).rev().flatten().copied().collect();
+    assert_eq!(folder.values("a.nc", T), flipped);
 }
 
 #[test]
@@ -256,9 +296,39 @@ fn variables_that_are_not_found_are_suggested() {
     folder.refused("none.nc", T, &["cannot open", "none.nc: No such file or directory"]);
     let plain = run(Ranks::Threads(1), &folder.path("job.toml"), &folder.path("out"));
     plain
+        .with("parameters.initial=file")
         .with("parameters.file=none.nc")
+        .with("parameters.variable=T")
         .ends()
         .fails(2, &["cannot open none.nc: No such file", "the current folder is"]);
+}
+
+#[test]
+fn keys_of_a_file_need_initial_values_from_it() {
+    let folder = Folder::new();
+    folder.write("a.nc", &on_grid(Variable::new("T", &[0, 1], F64, &ramp())));
+    for key in ["file='a.nc'", "variable='T'", "factor=2.0"] {
+        let unused = run(Ranks::Threads(1), &folder.path("job.toml"), &folder.path("out"));
+        let name = key.split('=').next().unwrap();
+        let message = format!("`parameters.{name}` is given, but `parameters.initial` is not \"file\"");
+        unused.with(format!("parameters.{key}")).ends().fails(2, &[&message]);
+    }
+}
+
+#[test]
+fn a_run_never_removes_its_own_input() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    run(Ranks::Threads(1), &folder.path("job.toml"), &out).with("time.end=2 step").ends().state();
+    let before = fs::read(out.join("fields.h5")).unwrap();
+    std::os::unix::fs::symlink(&out, folder.path("link")).unwrap();
+    for file in ["out/fields.h5", "link/fields.h5", "out/fields/000000.h5"] {
+        let name = "variable = 'temperature', instant = 'last'";
+        let table = format!("parameters.initial={{file = '{}', {name}}}", folder.path(file).display());
+        let over = run(Ranks::Threads(1), &folder.path("job.toml"), &out).with(table).with("--force");
+        over.ends().fails(2, &["--force would remove", "an input of this run"]);
+        assert_eq!(fs::read(out.join("fields.h5")).unwrap(), before);
+    }
 }
 
 #[test]
@@ -334,6 +404,7 @@ fn hdf5_numbers_of_any_form_are_read_and_others_are_refused() {
         ("scalar", "it has the shape [], the grid"),
         ("filtered", "filtered is compressed with filter 32999, which HDF5 lacks here"),
         ("nothing", "it has big_endian, bits"),
+        ("group", "group is a group, not a variable"),
     ] {
         folder.refused("a.h5", &format!(", variable = '{name}'"), &[text]);
     }
@@ -342,6 +413,8 @@ fn hdf5_numbers_of_any_form_are_read_and_others_are_refused() {
         .fails(2, &["cannot read", "values of damaged", "is damaged"]);
     assert!(!folder.path("out").exists());
     let bytes = fs::read(folder.path("a.h5")).unwrap();
+    folder.write("magic.h5", &bytes[..8]);
+    folder.refused("magic.h5", ", variable = 'half'", &["the file is truncated: it has 8 bytes"]);
     folder.write("short.h5", &bytes[..bytes.len() / 2]);
     folder.refused("short.h5", ", variable = 'half'", &["the file is truncated: it has "]);
 }

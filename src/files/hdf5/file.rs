@@ -50,13 +50,23 @@ pub(crate) fn open_shared(_: &Path, comm: &RawComm) -> Result<File> {
 /// are left out.
 pub(crate) fn dataset_names(file: &File) -> Result<Vec<String>> {
     const DEEPEST: usize = 8;
+    const MOST_GROUPS: usize = 1000;
+    let mut visited = 0;
     let (mut names, mut open) = (vec![], vec![(file.group("/")?, 0)]);
     while let Some((group, depth)) = open.pop() {
-        let sets = group.datasets()?;
-        let own = sets.iter().filter(|data| !is_mere_dimension(data)).map(|data| data.name());
-        names.extend(own.map(|name| name.trim_start_matches('/').to_owned()));
-        if depth < DEEPEST {
-            open.extend(group.groups()?.into_iter().map(|group| (group, depth + 1)));
+        visited += 1;
+        // What cannot be opened, such as a link to nothing, is left out.
+        for name in group.member_names()? {
+            if let Ok(data) = group.dataset(&name) {
+                if !is_mere_dimension(&data) {
+                    names.push(data.name().trim_start_matches('/').to_owned());
+                }
+            } else if depth < DEEPEST
+                && visited + open.len() < MOST_GROUPS
+                && let Ok(inner) = group.group(&name)
+            {
+                open.push((inner, depth + 1));
+            }
         }
     }
     Ok(names)
@@ -65,4 +75,24 @@ pub(crate) fn dataset_names(file: &File) -> Result<Vec<String>> {
 /// True for a dataset that the NetCDF library made for a dimension without a coordinate.
 pub(crate) fn is_mere_dimension(data: &Dataset) -> bool {
     text(data, "NAME").is_some_and(|name| name.starts_with("This is a netCDF dimension but not a netCDF variable"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_to_nothing_do_not_hide_other_datasets() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = create(&dir.path().join("a.h5")).unwrap();
+        file.link_soft("/none", "dangling").unwrap();
+        file.new_dataset::<f64>().shape([2]).create("a").unwrap();
+        file.create_group("g").unwrap().new_dataset::<f64>().shape([2]).create("b").unwrap();
+        file.group("g").unwrap().link_soft("/", "again").unwrap();
+        let mut names = dataset_names(&file).unwrap();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.first().map(String::as_str), Some("a"));
+        assert!(names.contains(&"g/b".to_string()), "{names:?}");
+    }
 }

@@ -21,7 +21,7 @@ pub(crate) use dataset::{Storage, VirtualSource, dataset, element_type, offset, 
 pub(crate) use error::explain;
 pub(crate) use file::{create, create_checked, dataset_names, is_mere_dimension, open, open_for_writing, open_shared};
 pub(crate) use number_type::stored_number;
-pub(crate) use readable::{check_filters, check_sources};
+pub(crate) use readable::{VirtualFault, check_filters, check_sources};
 pub(crate) use scales::{attach_scale, axis_names, make_scale};
 pub(crate) use text::{create_texts, texts};
 pub(crate) use transfer::{read, read_bytes, write};

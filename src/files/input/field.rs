@@ -6,6 +6,7 @@ use super::role::{Role, role};
 use super::unit::{Relation, relation};
 use super::variable::InputVariable;
 use crate::base::{Error, Region, Result};
+use crate::model::AxisDescription;
 use crate::model::field::FieldDeclaration;
 use crate::model::file_input::{FileInput, Instant, Positions};
 use crate::model::grid::{AXES, Grid};
@@ -21,14 +22,19 @@ pub(crate) struct FieldInput {
 }
 
 impl FieldInput {
-    /// Opens the variable of `input` and compares it with the field `declared` on `grid`: shape, unit, coordinates.
+    /// Opens the variable of `input` and compares it with the field `declared` on `grid`, which has these axes: shape, unit,
+    /// coordinates.
     ///
     /// # Errors
     /// If the file or the variable does not exist or cannot be read, or if it does not fit the field.
-    pub(crate) fn open(input: &FileInput, declared: &FieldDeclaration, grid: &Grid) -> Result<FieldInput> {
+    pub(crate) fn open(
+        input: &FileInput,
+        declared: &FieldDeclaration,
+        (grid, axes): (&Grid, &[AxisDescription; 3]),
+    ) -> Result<FieldInput> {
         let is_complex = declared.element.parts() == 2;
         let mut parts = parts(input, is_complex)?;
-        let mut fit = Fit { input, declared, grid, notes: vec![] };
+        let mut fit = Fit { input, declared, grid, axes, notes: vec![] };
         let placement = fit.place(&*parts[0])?;
         fit.compare_units(&*parts[0])?;
         if let [real, imaginary] = &parts[..]
@@ -73,6 +79,7 @@ struct Fit<'a> {
     input: &'a FileInput,
     declared: &'a FieldDeclaration,
     grid: &'a Grid,
+    axes: &'a [AxisDescription; 3],
     notes: Vec<String>,
 }
 
@@ -123,7 +130,8 @@ impl Fit<'_> {
             return Err(self.error(format!("it has no values: its dimension {name} has the length 0"), ""));
         }
         let mut coordinates: Vec<_> = dims.iter().map(|(name, n)| self.coordinate(name, *n)).collect();
-        let roles: Vec<Role> = dims.iter().zip(&coordinates).map(|((name, _), c)| role(name, c.as_deref())).collect();
+        let mut roles: Vec<Role> =
+            dims.iter().zip(&coordinates).map(|((name, _), c)| role(name, c.as_deref())).collect();
         let mut indices = vec![Index::Fixed(0); dims.len()];
         let instants = roles.iter().position(|role| *role == Role::Time).or_else(|| self.leading_instants(dims));
         if let Some(time) = instants {
@@ -138,6 +146,17 @@ impl Fit<'_> {
         let long: Vec<usize> = (0..dims.len()).filter(|&d| Some(d) != instants && dims[d].1 > 1).collect();
         let cells = self.grid.cells();
         let axes: Vec<usize> = (0..3).filter(|&a| cells[a] > 1).collect();
+        if self.input.positions == Positions::Ignore {
+            let named = partners(&long, &roles, &axes);
+            // Names of dimensions are of no account either: the axes are in the order of the file.
+            roles.iter_mut().filter(|role| **role != Role::Time).for_each(|role| *role = Role::Unknown);
+            if named != partners(&long, &roles, &axes) {
+                self.note(format!(
+                    "its shape {} is taken in the order of the file, as positions = \"ignore\" says, not by its names",
+                    shape(dims)
+                ));
+            }
+        }
         let partners = partners(&long, &roles, &axes);
         let fits = long.len() == axes.len() && long.iter().zip(&partners).all(|(&d, &a)| dims[d].1 == cells[a]);
         if !fits {
@@ -197,7 +216,7 @@ impl Fit<'_> {
         if self.grid.all_blocks().len() > 1 {
             return Ok(false);
         }
-        match compare(name, coordinate, self.grid, axis, self.declared.location)? {
+        match compare(name, coordinate, self.grid, axis, (self.declared.location, self.axes[axis].direction))? {
             Comparison::Fits { descends } => Ok(descends),
             Comparison::NotCompared { descends, why } => {
                 self.note(why);

@@ -1,5 +1,5 @@
 //! Variables of HDF5 and NetCDF-4 files.
-use super::variable::{InputVariable, no_such_variable, not_numbers};
+use super::variable::{InputVariable, no_such_variable, not_a_variable, not_numbers};
 use crate::base::{Error, Result};
 use crate::files::hdf5 as h5;
 use crate::files::stored_number::{Attribute, StoredNumber};
@@ -23,7 +23,19 @@ impl Hdf5Variable {
         let file = h5::open(path).map_err(fail)?;
         let data = match file.dataset(name) {
             Ok(data) if !name.is_empty() && !h5::is_mere_dimension(&data) => data,
-            _ => return Err(no_such_variable(path, name, h5::dataset_names(&file).map_err(fail)?)),
+            _ => {
+                let available = h5::dataset_names(&file).map_err(fail)?;
+                let what = match name {
+                    "" => None,
+                    _ if file.group(name).is_ok() => Some("a group"),
+                    _ if file.dataset(name).is_err() && file.link_exists(name) => Some("a link to nothing, or damaged"),
+                    _ => None,
+                };
+                return Err(match what {
+                    Some(what) => not_a_variable(path, name, what, available),
+                    None => no_such_variable(path, name, available),
+                });
+            }
         };
         let kind = data.dtype().map_err(fail)?;
         let stored = h5::stored_number(&kind).map_err(|held| not_numbers(path, name, held))?;
@@ -33,16 +45,19 @@ impl Hdf5Variable {
                           h5repack -f NONE, nccopy -F none";
             return Err(Error::input(what).remedy(remedy));
         }
-        if let Some(source) = h5::check_sources(&data, path) {
-            let what = format!(
-                "{} is a virtual file, and a file with values of {name} is missing: {}",
-                path.display(),
-                source.display()
-            );
-            return Err(Error::input(what).remedy(
-                "move a virtual file together with the folder beside it, or use a packed file (halocline pack)",
-            ));
-        }
+        h5::check_sources(&data, path).map_err(|fault| {
+            let (file, remedy) = (path.display(), "move a virtual file together with the folder beside it");
+            match fault {
+                h5::VirtualFault::Missing(source) => {
+                    let source = source.display();
+                    let what =
+                        format!("{file} is a virtual file, and a file with values of {name} is missing: {source}");
+                    Error::input(what).remedy(format!("{remedy}, or use a packed file (halocline pack)"))
+                }
+                h5::VirtualFault::Other(why) => Error::input(format!("{file} is a virtual file: {name}: {why}"))
+                    .remedy("write the values into one file, with h5py or xarray for instance"),
+            }
+        })?;
         let dims = h5::axis_names(&data).into_iter().zip(data.shape()).collect();
         let is_netcdf = h5::has_attribute(&file, "_NCProperties");
         Ok(Hdf5Variable { path: path.to_path_buf(), stored, dims, is_netcdf, data, _file: file })

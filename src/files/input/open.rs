@@ -29,7 +29,13 @@ pub(super) fn open(path: &Path, name: &str) -> Result<Box<dyn InputVariable>> {
     // An HDF5 file begins at 0 or, after a user block, at 512, 1024, 2048 ….
     let offsets = std::iter::once(0).chain((9..63).map(|power| 1u64 << power));
     let length = file.metadata().map_or(0, |m| m.len());
-    if offsets.take_while(|&at| at < length).any(|at| head(&mut file, at).starts_with(b"\x89HDF\r\n\x1a\n")) {
+    let mut offsets = offsets.take_while(|&at| at < length);
+    if let Some(at) = offsets.find(|&at| head(&mut file, at).starts_with(b"\x89HDF\r\n\x1a\n")) {
+        // The first block of a file of any version has at least 48 bytes.
+        if length - at < 48 {
+            let what = format!("cannot read {}: the file is truncated: it has {length} bytes", path.display());
+            return Err(Error::input(what).remedy("the file is damaged: copy or create it again"));
+        }
         return Ok(Box::new(Hdf5Variable::open(path, name)?));
     }
     let (what, remedy) = recognise(&first).unwrap_or((

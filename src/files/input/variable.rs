@@ -53,7 +53,17 @@ impl dyn InputVariable + '_ {
 }
 
 /// The error for a variable that is not in the file; `available` lists the variables of the file.
-pub(super) fn no_such_variable(path: &Path, name: &str, mut available: Vec<String>) -> Error {
+pub(super) fn no_such_variable(path: &Path, name: &str, available: Vec<String>) -> Error {
+    Error::input(format!("{} has no variable {name:?}", path.display())).remedy(listed(name, available))
+}
+
+/// The error for a name in the file that is not a variable but `what`.
+pub(super) fn not_a_variable(path: &Path, name: &str, what: &str, available: Vec<String>) -> Error {
+    Error::input(format!("{}: {name} is {what}, not a variable", path.display())).remedy(listed(name, available))
+}
+
+/// Suggests a variable of a file, and lists them.
+fn listed(name: &str, mut available: Vec<String>) -> String {
     const MOST: usize = 40;
     available.sort();
     let near = nearest(name, available.iter().map(String::as_str));
@@ -61,7 +71,7 @@ pub(super) fn no_such_variable(path: &Path, name: &str, mut available: Vec<Strin
     let more = if available.len() > MOST { format!(" and {} more", available.len() - MOST) } else { String::new() };
     let list = available.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
     let list = if available.is_empty() { "it has none".into() } else { format!("it has {list}{more}") };
-    Error::input(format!("{} has no variable {name:?}", path.display())).remedy(format!("{near}{list}"))
+    format!("{near}{list}")
 }
 
 /// The error for a variable that holds something else than numbers.

@@ -3,6 +3,7 @@ use super::cells;
 use super::layout::chosen;
 use crate::base::Region;
 use crate::config::{Cadence, JobFile, Reduction, StreamElement};
+use crate::engine::Moment;
 use crate::model::{Clock, Model};
 use crate::program::Program;
 
@@ -20,6 +21,8 @@ pub struct StreamPlan {
     region: Option<Region>,
     /// True if the stream accumulates values between instants.
     accumulates: bool,
+    /// Bytes of accumulated values in a checkpoint, all ranks together.
+    pub accumulated: u64,
 }
 
 impl StreamPlan {
@@ -52,10 +55,14 @@ impl StreamPlan {
         };
         let accumulates = section.reduce != Reduction::Instant;
         let bytes = fields.iter().fold(0, |all: u64, (_, bytes)| all.saturating_add(cells.saturating_mul(*bytes)));
+        // Accumulated values are in double precision, one for each part of an element.
+        let numbers = fields.iter().map(|(f, _)| 8 * model.fields()[*f].element.parts() as u64);
+        let sums = numbers.fold(0, |all: u64, bytes| all.saturating_add(cells.saturating_mul(bytes)));
+        let accumulated = if accumulates { sums } else { 0 };
         let intervals = intervals(section.every, clock, steps, seconds);
         // A stream of single instants also writes the first one.
         let instants = intervals.map(|n| n.saturating_add(u64::from(!accumulates)));
-        StreamPlan { name: name.into(), instants, bytes, fields, region, accumulates }
+        StreamPlan { name: name.into(), instants, bytes, fields, region, accumulates, accumulated }
     }
 
     /// Returns the bytes of memory from which a rank writes an instant, with the accumulated values.
@@ -77,11 +84,15 @@ fn intervals(every: Cadence, clock: Clock, steps: Option<u64>, seconds: Option<f
         Cadence::Never => Some(0),
         Cadence::Steps(n) => Some(steps?.div_ceil(n)),
         Cadence::Seconds(s) => {
-            let whole = (seconds? / s - 1e-9).ceil() as u64;
-            match clock {
-                Clock::Fixed(_) => Some(whole.min(steps?)),
-                _ => Some(whole),
-            }
+            let Clock::Fixed(dt) = clock else { return Some((seconds? / s - 1e-9).ceil() as u64) };
+            let last = steps?;
+            // As in a run: an instant is met by the first step that ends there or later, and the last step ends an interval.
+            let passed = |step: u64| {
+                let time = step as f64 * dt;
+                Moment { step, time, dt, round_off: 4.0 * f64::EPSILON * time }.whole_intervals(s)
+            };
+            let at_end = last > 0 && passed(last) == passed(last - 1);
+            Some((passed(last) as u64).saturating_add(u64::from(at_end)).min(last))
         }
     }
 }
@@ -98,6 +109,11 @@ mod tests {
         assert_eq!(intervals(Cadence::Seconds(0.1), fixed, Some(45), Some(22.5)), Some(45));
         assert_eq!(intervals(Cadence::Steps(10), Clock::Adaptive, None, Some(9.0)), None);
         assert_eq!(intervals(Cadence::Seconds(3.0), Clock::Adaptive, None, Some(9.0)), Some(3));
+        // The last step passes the last multiple, 4 s, and ends after it, at 4.05 s.
+        assert_eq!(intervals(Cadence::Seconds(0.25), Clock::Fixed(0.15), Some(27), Some(4.05)), Some(16));
+        assert_eq!(intervals(Cadence::Seconds(1.0), Clock::Fixed(0.1), Some(41), Some(4.05)), Some(5));
+        assert_eq!(intervals(Cadence::Seconds(1.0), Clock::Fixed(0.3), Some(14), Some(4.05)), Some(4));
+        assert_eq!(intervals(Cadence::Seconds(1.0), fixed, Some(0), Some(0.0)), Some(0));
         assert_eq!(intervals(Cadence::Never, fixed, None, None), Some(0));
     }
 }
