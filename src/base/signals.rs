@@ -98,10 +98,22 @@ pub fn install() -> Result<()> {
         }
         install_handler(*number, *exit_code, flag).map_err(refused(*number))?;
     }
-    // By default this signal kills the process that writes beyond the limit of a file's size. With any handler, the write fails
-    // instead. (If the signal were ignored, child processes would inherit that.)
+    survive_file_limit().map_err(refused(SIGXFSZ))
+}
+
+/// Makes a write beyond the limit of a file's size (`ulimit -f`) fail, instead of a signal killing the process; further calls
+/// do nothing.
+///
+/// # Errors
+/// If the system refuses the handler.
+pub fn survive_file_limit() -> std::io::Result<()> {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.swap(true, Relaxed) {
+        return Ok(());
+    }
+    // Any handler does it. (If the signal were ignored, child processes would inherit that.)
     // SAFETY: the handler does nothing.
-    unsafe { low_level::register(SIGXFSZ, || ()) }.map(drop).map_err(refused(SIGXFSZ))
+    unsafe { low_level::register(SIGXFSZ, || ()) }.map(drop)
 }
 
 /// True if this process was started with the signal ignored.

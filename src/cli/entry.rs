@@ -18,6 +18,8 @@ use std::process::ExitCode;
 /// Runs the command line for these jobs and returns the exit code. The `main` of a job crate is `halocline::main(jobs![…])`.
 pub fn main(jobs: &[JobEntry]) -> ExitCode {
     crate::base::open_files::raise_limit();
+    // Without the handler a command is killed at the limit, as it would be anyway.
+    let _ = crate::base::signals::survive_file_limit();
     let reply = reply(jobs, std::env::args_os());
     if !reply.err.is_empty() && comm::launched_rank() > 0 {
         // Rank 0 prints the same error, and most launchers then end the other ranks. If this rank still exists after a while, the

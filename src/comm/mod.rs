@@ -33,6 +33,7 @@ pub use local::ranks;
 pub use placement::{cores, default_threads, node, thread_warning};
 pub use raw_comm::RawComm;
 pub use same_inputs::Inputs;
+pub(crate) use same_inputs::{OUTPUT, THE_RUN};
 #[doc(hidden)]
 pub use selftest::selftest;
 pub use threads::Threads;

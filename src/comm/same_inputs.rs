@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 
 /// The key of an error with which a rank begins.
 const ERROR: &str = "error";
+/// The inputs that are compared first.
+const FIRST: [&str; 2] = [THE_RUN, OUTPUT];
+/// The key of what a rank is to do: begin or continue a run, or end at once.
+pub(crate) const THE_RUN: &str = "the run";
+/// The key of the run directory.
+pub(crate) const OUTPUT: &str = "--output";
 /// Most ranks or ranges of ranks that a message names.
 const MOST: usize = 8;
 
@@ -39,10 +45,11 @@ impl Inputs {
         let mut of_root = mine;
         comm.broadcast(0, &mut of_root);
         let root: BTreeMap<String, String> = serde_json::from_slice(&of_root).unwrap_or_default();
-        let mut keys = root.keys().chain(self.0.keys());
+        // A rank with another command or directory differs in much else.
+        let mut keys = FIRST.into_iter().chain(root.keys().chain(self.0.keys()).map(String::as_str));
         // An error explains all other differences.
         let error = Some(ERROR).filter(|error| root.get(*error) != self.0.get(*error));
-        let key = error.or_else(|| keys.find(|key| root.get(*key) != self.0.get(*key)).map(String::as_str));
+        let key = error.or_else(|| keys.find(|key| root.get(*key) != self.0.get(*key)));
         let difference = key.map(|key| (key, root.get(key), self.0.get(key)));
         let all = comm.all_gather(&serde_json::to_vec(&difference).expect("texts only"));
         Err(error_of(all.iter().map(|bytes| serde_json::from_slice(bytes).unwrap_or_default())))
@@ -132,6 +139,13 @@ mod tests {
         assert_eq!(error(5, &different), format!("{before}`b` is 2 on rank 0 and 3 on ranks 1–2, 4 of 5"));
         let missing = |rank: usize| if rank == 1 { inputs(&[]) } else { inputs(&[("--force", "given")]) };
         assert_eq!(error(2, &missing), format!("{before}`--force` is given on rank 0 and not given on rank 1 of 2"));
+        let command = |rank: usize| match rank {
+            0 => inputs(&[("--force", "not given"), (THE_RUN, "new"), (OUTPUT, "/a")]),
+            _ => inputs(&[(THE_RUN, "complete")]),
+        };
+        assert_eq!(error(2, &command), format!("{before}`the run` is new on rank 0 and complete on rank 1 of 2"));
+        let folder = |rank: usize| inputs(&[("--force", ["0", "1"][rank]), (OUTPUT, ["/a", "/b"][rank])]);
+        assert_eq!(error(2, &folder), format!("{before}`--output` is /a on rank 0 and /b on rank 1 of 2"));
         let wrong = |at: usize| {
             move |rank: usize| match rank == at {
                 true => Inputs::wrong(&Error::input("unknown key `x`").remedy("remove it")),

@@ -31,7 +31,7 @@ pub struct Batch {
     pub output: PathBuf,
     /// For a job array: a key of the job file, and its value in each job.
     pub array: Option<(String, Vec<String>)>,
-    /// Further `#SBATCH` lines, copied unchanged.
+    /// Further options of `sbatch`, each as one `#SBATCH` line.
     pub site: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl Batch {
         if self.spare > 0 {
             text += "#SBATCH --no-kill\n";
         }
-        self.site.iter().for_each(|line| _ = writeln!(text, "#SBATCH {line}"));
+        self.site.iter().for_each(|option| _ = writeln!(text, "#SBATCH {}", directive_of(option)));
         text.push('\n');
         let arguments: Vec<String> = self.arguments.iter().map(|a| quoted(a)).collect();
         match &self.array {
@@ -92,13 +92,14 @@ impl Batch {
     /// text to print.
     ///
     /// # Errors
-    /// If the script cannot be written, or if `sbatch` is missing or rejects it.
+    /// If the time limit or the margin is wrong, if the script cannot be written, or if `sbatch` is missing or rejects it.
     pub fn submit(&self, print_only: bool) -> Result<String> {
         if let Some(text) = self.texts().find(|text| text.contains(char::is_control)) {
             let what =
                 format!("{text:?}: a batch script cannot hold this text, which has a line break or control character");
             return Err(Error::input(what).remedy("choose another name or value"));
         }
+        self.check_time()?;
         let program = std::env::current_exe()
             .map_err(|e| Error::failure(format!("cannot find the path of this program: {e}")))?;
         let script = self.script(&program);
@@ -130,6 +131,26 @@ impl Batch {
         ))
     }
 
+    /// Checks that the time limit is one that Slurm can read, and that the signal comes after the start of the job.
+    fn check_time(&self) -> Result<()> {
+        let time = &self.time;
+        if ["unlimited", "infinite"].contains(&&*time.to_lowercase()) {
+            return Ok(());
+        }
+        let Some(seconds) = seconds_of(time).filter(|seconds| *seconds > 0) else {
+            return Err(Error::input(format!("--time {time}: this is not a time limit"))
+                .remedy("give minutes, MINUTES:SECONDS, HOURS:MINUTES:SECONDS or DAYS-HOURS[:MINUTES[:SECONDS]]"));
+        };
+        let margin = u64::from(self.margin);
+        if margin < seconds {
+            return Ok(());
+        }
+        Err(Error::input(format!(
+            "--margin {margin}: the time limit {time} is only {seconds} s, so the run would end at once"
+        ))
+        .remedy("give a shorter margin or a longer time"))
+    }
+
     /// All texts that users have chosen.
     fn texts(&self) -> impl Iterator<Item = String> {
         let array = self.array.iter().flat_map(|(key, values)| std::iter::once(key).chain(values));
@@ -155,6 +176,45 @@ impl Batch {
     /// The path of the log, with `id` as Slurm writes the number of a job; otherwise it reads `%` as the sign before a letter.
     fn log(&self, id: &str) -> String {
         format!("{}-{id}.log", self.beside("").display().to_string().replace('%', "%%"))
+    }
+}
+
+/// A time limit in seconds, as Slurm reads it; none for other texts.
+fn seconds_of(time: &str) -> Option<u64> {
+    let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => text.parse::<u64>().ok(),
+        false => None,
+    };
+    let (days, clock) = match time.split_once('-') {
+        Some((days, clock)) => (Some(number(days)?), clock),
+        None => (None, time),
+    };
+    let numbers = clock.split(':').map(number).collect::<Option<Vec<u64>>>()?;
+    let [hours, minutes, seconds] = match (days, numbers[..].as_ref()) {
+        (Some(_), [hours, rest @ ..]) if *hours < 24 && rest.len() <= 2 => {
+            [*hours, *rest.first().unwrap_or(&0), *rest.get(1).unwrap_or(&0)]
+        }
+        // Only the first number may be larger than a clock shows.
+        (None, [minutes, rest @ ..]) if rest.len() <= 1 => [*minutes / 60, *minutes % 60, *rest.first().unwrap_or(&0)],
+        (None, &[hours, minutes, seconds]) => [hours, minutes, seconds],
+        _ => return None,
+    };
+    let in_hours = days.unwrap_or(0).checked_mul(24)?.checked_add(hours)?;
+    let is_clock = minutes < 60 && seconds < 60;
+    is_clock.then(|| in_hours.checked_mul(3600)?.checked_add(minutes * 60 + seconds)).flatten()
+}
+
+/// An option of `sbatch` as a directive: the value of a long option is one word.
+fn directive_of(option: &str) -> String {
+    let is_quoted =
+        |value: &str| value.len() > 1 && ['\'', '"'].iter().any(|q| value.starts_with(*q) && value.ends_with(*q));
+    match option.split_once('=') {
+        Some((name, value))
+            if name.starts_with("--") && !name.contains(' ') && !is_quoted(value) && !value.is_empty() =>
+        {
+            format!("{name}={}", quoted(value))
+        }
+        _ => option.to_owned(),
     }
 }
 
@@ -230,6 +290,49 @@ mod tests {
         assert!(script.contains("values=(0.1 'it'\\''s')\nvalue=${values[$SLURM_ARRAY_TASK_ID]}\n"), "{script}");
         let arguments = r#"parameters.kappa="$value" --output runs/heat/parameters.kappa="${value//\//_}")"#;
         assert!(script.contains(arguments), "{script}");
+    }
+
+    #[test]
+    fn options_of_the_site_are_one_word_each() {
+        for (option, line) in [
+            ("--comment=long run of Ann", "--comment='long run of Ann'"),
+            ("--constraint=a&b", "--constraint='a&b'"),
+            ("--comment='a b'", "--comment='a b'"),
+            ("--partition=long", "--partition=long"),
+            ("-p long", "-p long"),
+            ("--contiguous", "--contiguous"),
+        ] {
+            let script = Batch { site: vec![option.into()], ..batch() }.script(Path::new("h"));
+            assert!(script.lines().any(|l| l == format!("#SBATCH {line}")), "{line} in\n{script}");
+        }
+    }
+
+    #[test]
+    fn times_are_those_that_slurm_reads() {
+        let times = ["90", "90:30", "01:30:00", "100:00:05", "1-2", "1-2:03", "1-02:03:04"];
+        let seconds = [5400, 5430, 5400, 360_005, 93_600, 93_780, 93_784];
+        assert_eq!(times.map(seconds_of), seconds.map(Some));
+        for time in [
+            "",
+            "abc",
+            "1:99:00",
+            "1:00:60",
+            "1-24",
+            "1-",
+            "-1",
+            "1:",
+            "1:2:3:4",
+            "+1",
+            "0",
+            "0:00",
+            "99999999999999999999",
+        ] {
+            let error = Batch { time: time.into(), ..batch() }.submit(true).unwrap_err();
+            assert!(error.what().starts_with("--time") && error.exit_code() == 2, "{time}: {error}");
+        }
+        let with = |time: &str, margin| Batch { time: time.into(), margin, ..batch() }.submit(true);
+        assert!(with("5", 300).unwrap_err().what().starts_with("--margin 300"));
+        assert!(with("5:01", 300).is_ok() && with("UNLIMITED", 300).is_ok());
     }
 
     #[test]

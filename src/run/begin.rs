@@ -150,6 +150,7 @@ fn check_continues(
 ) -> Result<()> {
     let dir = options.output.display();
     let Some(step) = resumed else {
+        comm.agree(if comm.is_root() { check_nothing_is_lost(&options.output) } else { Ok(()) })?;
         if options.restart {
             return Ok(());
         }
@@ -173,6 +174,22 @@ fn check_continues(
             "give a later end; for a shorter run, start a new one",
         )),
     }
+}
+
+/// Checks that the ledger names no checkpoint, where none is found.
+fn check_nothing_is_lost(dir: &Path) -> Result<()> {
+    // A damaged ledger names nothing that could be trusted.
+    let ledger = Ledger::read(dir).unwrap_or_else(|_| Ledger::new(dir));
+    let Some(last) = ledger.last_checkpoint() else { return Ok(()) };
+    let what = format!(
+        "the run in {} saved a checkpoint after step {}, which is not in {} any more",
+        dir.display(),
+        last.step,
+        checkpoint::folder(dir).display()
+    );
+    Err(Error::input(what).remedy(
+        "nothing was changed; bring the checkpoint back, or begin anew with `halocline run FILE --output DIR --force`",
+    ))
 }
 
 /// The files that a run writes beside segments and checkpoints, by their names in the run directory.
@@ -210,7 +227,7 @@ fn claim(
         ledger.add(Entry { what: "begin".into(), uncovered: planned, ..entry(dir)? })?;
         return Ok((fence, ledger));
     };
-    let fence = acquisition::reacquire(dir, file, from, seen)?;
+    let fence = acquisition::reacquire(dir, file, from, &planned, seen)?;
     let mut ledger = Ledger::read(dir).unwrap_or_else(|damage| {
         message!("warning: {}; a new one is started", damage.what());
         Ledger::new(dir)
@@ -222,7 +239,7 @@ fn claim(
     // Keys that earlier attempts changed without leaving a checkpoint must stay recorded.
     if ledger.entries().next().is_none() {
         // The ledger was lost: the checkpoints that are there count.
-        entry.uncovered = checkpoint::names(dir);
+        entry.uncovered = checkpoint::names(dir)?;
     }
     let mut dropped = ledger.go_back(resumed);
     for (key, [was, is]) in changed {

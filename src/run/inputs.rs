@@ -2,7 +2,7 @@
 use super::job::PreparedJob;
 use super::options::Options;
 use super::program_identity::program;
-use crate::comm::Inputs;
+use crate::comm::{Inputs, OUTPUT, THE_RUN};
 
 /// The inputs of a run.
 pub(super) fn inputs(job: &PreparedJob, options: &Options) -> Inputs {
@@ -14,10 +14,10 @@ pub(super) fn inputs(job: &PreparedJob, options: &Options) -> Inputs {
         ("program", program()),
         ("--ranks", number(ranks)),
         ("--threads", number(threads)),
-        ("--output", output.display().to_string()),
+        (OUTPUT, output.display().to_string()),
         ("--force", flag(*force)),
         ("--trace", flag(*trace)),
-        ("the run", if resume.is_some() { "resumed" } else { "new" }.to_owned()),
+        (THE_RUN, if resume.is_some() { "resumed" } else { "new" }.to_owned()),
     ];
     Inputs::new(options.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(job.file().keys()))
 }

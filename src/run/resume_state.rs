@@ -19,8 +19,8 @@ pub(super) struct ResumeState {
 /// # Errors
 /// If there are checkpoints, but none is complete, and no state is in memory.
 pub(super) fn find_resume_state(comm: &Comm, dir: &Path) -> Result<Option<ResumeState>> {
-    let on_root = comm.is_root().then(|| (last_attempt(dir), checkpoint::newest_step(dir)));
-    let (last, newest) = comm.share(on_root);
+    let newest = comm.agree(comm.is_root().then(|| checkpoint::newest_step(dir)).transpose())?;
+    let (last, newest) = comm.share(newest.map(|newest| (last_attempt(dir), newest)));
     let kept = last.and_then(|last| replica::find(comm, &MemorySegment::new(comm, &last.run, dir), &last));
     let from_disk = |saved| ResumeState { saved: Box::new(saved), in_memory: None };
     let Some(kept) = kept else { return Ok(checkpoint::newest(comm, dir)?.map(from_disk)) };

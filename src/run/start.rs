@@ -8,7 +8,7 @@ use super::options::Options;
 use super::recovery::{BeforeFailure, Recovery};
 use super::stop_limit;
 use crate::base::{Error, Result};
-use crate::comm::{Comm, Inputs, Launch};
+use crate::comm::{Comm, Inputs, Launch, THE_RUN};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ pub fn run(job: &PreparedJob, options: Options) -> u8 {
 /// ranks, which must agree. Returns its exit code.
 pub fn start_without(why: Result<()>) -> u8 {
     let inputs = match &why {
-        Ok(()) => Inputs::new([("the run".to_owned(), "complete".to_owned())]),
+        Ok(()) => Inputs::new([(THE_RUN.to_owned(), "complete".to_owned())]),
         Err(e) => Inputs::wrong(e),
     };
     Launch::default().survive(&inputs, |_, _| why.clone())

@@ -1,5 +1,6 @@
 //! Acquiring a run directory: everything is checked before, and of several processes that try at the same time one succeeds.
 use super::attempt::{self, AttemptId, Fence, TimeLevel, last_attempt};
+use super::ledger::Ledger;
 use super::own_files::{LOCK, OwnFiles};
 use super::regular_file;
 use super::run_directory::{JOB, check_is_a_run, is_a_run};
@@ -119,14 +120,27 @@ pub fn acquire(dir: &Path, force: bool, file: &JobFile, planned: &[String], seen
 }
 
 /// Acquires the directory of an existing run for its next attempt, with this job file, which continues `from` a replicated
-/// state if there is one. Called on rank 0 only.
+/// state if there is one. The attempt also writes the files `planned`, which may replace only files of the run. Called on
+/// rank 0 only.
 ///
 /// # Errors
-/// If `dir` is not a run directory or cannot be written, or if another attempt has begun since it was `seen`.
-pub fn reacquire(dir: &Path, file: &JobFile, from: Option<TimeLevel>, seen: &Seen) -> Result<Fence> {
+/// If `dir` is not a run directory or cannot be written, if another attempt has begun since it was `seen`, or if a file that no
+/// run wrote would be overwritten.
+pub fn reacquire(
+    dir: &Path,
+    file: &JobFile,
+    from: Option<TimeLevel>,
+    planned: &[String],
+    seen: &Seen,
+) -> Result<Fence> {
     check_resumable(dir)?;
     let _lock = lock(dir)?;
     seen.check(dir)?;
+    // Without a ledger it is not known which files are the run's own.
+    if Ledger::read(dir).is_ok_and(|ledger| ledger.entries().next().is_some()) {
+        let streams: Vec<String> = file.output.keys().cloned().collect();
+        OwnFiles::of(dir)?.check_room_to_continue(dir, &streams, planned)?;
+    }
     let fence = last_attempt(dir).map_or_else(AttemptId::first, |last| last.next(from)).begin(dir)?;
     // The old summary would state that the run is done.
     durable::remove(&dir.join("summary.json"))?;
@@ -198,8 +212,9 @@ const TRIES: usize = 1500;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::saved::ledger::{Entry, Ledger};
+    use crate::saved::ledger::Entry;
     use std::collections::BTreeMap;
+    use std::os::unix::fs::PermissionsExt;
 
     fn file() -> JobFile {
         let text = "job = 'x'\ngrid.cells = [8]\ntime.end = '1 s'\noutput.fields.every = '1 s'";
@@ -262,6 +277,72 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_removed_if_something_cannot_be() {
+        let top = tempfile::tempdir().unwrap();
+        let dir = top.path().join("run");
+        start(&dir, false).unwrap();
+        let files = BTreeMap::from([("fields/000000.h5".to_owned(), "0".to_owned())]);
+        Ledger::new(&dir)
+            .add(Entry { what: "begin".into(), files, uncovered: vec!["fields.h5".into()], ..Entry::default() })
+            .unwrap();
+        let elsewhere = top.path().join("elsewhere");
+        let refused = |text: &str| {
+            let before = names(&dir);
+            let message = start(&dir, true).unwrap_err();
+            assert!(message.what().contains(text) && message.exit_code() == 2, "{text}: {message}");
+            assert_eq!(names(&dir), before);
+        };
+        fs::write(dir.join("fields.h5"), "x").unwrap();
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join("000000.h5"), "x").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, dir.join("fields")).unwrap();
+        refused("fields is a symbolic link");
+        assert!(elsewhere.join("000000.h5").exists());
+        fs::remove_dir_all(&elsewhere).unwrap();
+        refused("fields is a symbolic link");
+        fs::remove_file(dir.join("fields")).unwrap();
+        fs::create_dir_all(dir.join("fields/000000.h5")).unwrap();
+        refused("it is a folder");
+        fs::remove_dir(dir.join("fields/000000.h5")).unwrap();
+        fs::write(dir.join("fields/000000.h5"), "x").unwrap();
+        let mode = |mode| fs::set_permissions(dir.join("fields"), fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o500);
+        // The administrator may write everywhere.
+        if access(dir.join("fields"), Access::WRITE_OK).is_err() {
+            refused("cannot overwrite");
+        }
+        mode(0o700);
+        start(&dir, true).unwrap();
+        assert_eq!(names(&dir), [".life", ".lock", "job.toml"]);
+    }
+
+    #[test]
+    fn the_next_attempt_overwrites_no_files_of_the_user() {
+        let top = tempfile::tempdir().unwrap();
+        let dir = top.path().join("run");
+        start(&dir, false).unwrap();
+        let own = ["fields.h5".to_owned()];
+        Ledger::new(&dir).add(Entry { what: "begin".into(), uncovered: own.to_vec(), ..Entry::default() }).unwrap();
+        let text = "job = 'x'\ngrid.cells = [8]\ntime.end = '1 s'\noutput.extra.every = '1 s'";
+        let file = JobFile::parse("a.toml", text, &[]).unwrap();
+        let resumed = || reacquire(&dir, &file, None, &["fields.h5".into(), "extra.h5".into()], &Seen::now(&dir));
+        fs::create_dir(dir.join("extra")).unwrap();
+        for name in ["extra.h5", "extra/000000.h5"] {
+            fs::write(dir.join(name), "mine").unwrap();
+            let before = Seen::now(&dir);
+            let message = resumed().unwrap_err();
+            assert!(message.what().contains(name) && message.what().ends_with("no run wrote it"), "{message}");
+            assert_eq!(before, Seen::now(&dir));
+            fs::remove_file(dir.join(name)).unwrap();
+        }
+        fs::write(dir.join("fields.h5"), "its own").unwrap();
+        resumed().unwrap();
+        // Without a ledger all may be its own.
+        fs::remove_file(dir.join("ledger.jsonl")).unwrap();
+        resumed().unwrap();
+    }
+
+    #[test]
     fn of_two_starts_one_wins_however_slow_the_other_is() {
         let top = tempfile::tempdir().unwrap();
         for force in [false, true] {
@@ -302,19 +383,19 @@ mod tests {
         let from = Some(TimeLevel { attempt: 1, step: 40 });
         let seen = Seen::now(dir);
         fs::write(dir.join("control"), "stop").unwrap();
-        let second = reacquire(dir, &file(), from, &seen).unwrap();
+        let second = reacquire(dir, &file(), from, &[], &seen).unwrap();
         second.check().unwrap();
         assert!(!dir.join("control").exists(), "a request from before");
         assert_eq!((&second.attempt.run, second.attempt.number, second.attempt.from), (&first.attempt.run, 2, from));
         assert_eq!(last_attempt(dir), Some(second.attempt.clone()));
         assert!(first.check().unwrap_err().what().starts_with("another run has taken over"));
-        let late = reacquire(dir, &file(), from, &seen).unwrap_err();
+        let late = reacquire(dir, &file(), from, &[], &seen).unwrap_err();
         assert!(late.what().contains("since this one began"), "{late}");
         start(dir, true).unwrap();
         assert!(second.check().is_err());
         assert_ne!(last_attempt(dir).unwrap().run, first.attempt.run, "another run");
         let none = dir.join("none");
-        assert!(reacquire(&none, &file(), None, &Seen::now(&none)).is_err());
+        assert!(reacquire(&none, &file(), None, &[], &Seen::now(&none)).is_err());
     }
 
     #[test]

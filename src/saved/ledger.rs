@@ -219,17 +219,21 @@ pub(super) fn checkpoint_name(step: u64) -> String {
     format!("checkpoints/{step:012}.h5")
 }
 
-/// The hashes of files that this run wrote, given as paths relative to `dir`.
+/// The hashes of files that this run wrote, given as paths relative to `dir`. A segment that the run has merged and removed
+/// meanwhile has none: the merged one gets its hash with a later line.
 ///
 /// # Errors
 /// If a file cannot be read.
 pub(crate) fn hash_files(dir: &Path, names: &[String]) -> Result<BTreeMap<String, String>> {
     let hash = |name: &String| {
         let path = dir.join(name);
-        let hash = regular_file::open(&path).and_then(hash_file).map_err(|e| Error::file("read back", &path, e))?;
-        Ok((name.clone(), hash))
+        match regular_file::open(&path).and_then(hash_file) {
+            Ok(hash) => Some(Ok((name.clone(), hash))),
+            Err(e) if e.kind() == ErrorKind::NotFound && files::is_merged(dir, name) => None,
+            Err(e) => Some(Err(Error::file("read back", &path, e))),
+        }
     };
-    names.iter().map(hash).collect()
+    names.iter().filter_map(hash).collect()
 }
 
 /// The hash of a file that a ledger names. A ledger may come from elsewhere, so only regular files inside `dir` are read.
@@ -300,6 +304,21 @@ mod tests {
         assert_eq!(ledger.named(), BTreeSet::from(["fields.h5".to_owned()]));
         ledger.add(Entry { what: "end".into(), files: files("2"), ..Entry::default() }).unwrap();
         assert_eq!(Ledger::read(dir.path()).unwrap().files()["fields.h5"], "2");
+    }
+
+    #[test]
+    fn a_segment_that_was_merged_meanwhile_has_no_hash() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("fields")).unwrap();
+        for name in ["fields/000000-000002.h5", "fields/000003.h5"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let hashed = |numbers: &[usize]| {
+            let names: Vec<String> = numbers.iter().map(|number| format!("fields/{number:06}.h5")).collect();
+            hash_files(dir.path(), &names).map(|hashes| hashes.into_keys().collect::<Vec<_>>())
+        };
+        assert_eq!(hashed(&[0, 2, 3]).unwrap(), ["fields/000003.h5"]);
+        assert!(hashed(&[3, 4]).unwrap_err().what().contains("fields/000004.h5"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::files;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Checks the run in `dir` and returns a report with one line for each file. With the file of a public key, also checks
 /// that every line of the ledger is signed with the secret key that belongs to it.
@@ -42,9 +42,10 @@ pub fn verify(dir: &Path, key: Option<&Path>) -> Result<String> {
             Ok(_) => good += &format!("{name}: as written\n"),
         }
     }
-    check_checkpoints(dir, &ledger, &mut good, &mut bad);
+    let checkpoints = list(dir)?;
+    check_checkpoints(dir, &checkpoints, &ledger, &mut good, &mut bad);
     let mut covered = ledger.files().into_keys().map(str::to_owned).collect::<BTreeSet<_>>();
-    covered.extend(list(dir).iter().filter_map(|path| Some(path.strip_prefix(dir).ok()?.display().to_string())));
+    covered.extend(checkpoints.iter().filter_map(|path| Some(path.strip_prefix(dir).ok()?.display().to_string())));
     good += &not_covered(dir, &covered);
     if bad.is_empty() {
         return Ok(good + "everything is as it was written\n");
@@ -54,7 +55,7 @@ pub fn verify(dir: &Path, key: Option<&Path>) -> Result<String> {
 }
 
 /// Checks all checkpoints on disk, and that those which the ledger says are kept exist.
-fn check_checkpoints(dir: &Path, ledger: &Ledger, good: &mut String, bad: &mut Vec<String>) {
+fn check_checkpoints(dir: &Path, checkpoints: &[PathBuf], ledger: &Ledger, good: &mut String, bad: &mut Vec<String>) {
     for step in kept(ledger) {
         let path = dir.join(checkpoint_name(step));
         if !path.exists() {
@@ -62,7 +63,7 @@ fn check_checkpoints(dir: &Path, ledger: &Ledger, good: &mut String, bad: &mut V
         }
     }
     let known = Known::of(dir);
-    for path in list(dir).iter().rev() {
+    for path in checkpoints.iter().rev() {
         let name = path.strip_prefix(dir).unwrap_or(path).display();
         let checkpoint = match Checkpoint::open(path).and_then(|c| known.check(&c).map(|()| c)) {
             Ok(checkpoint) => checkpoint,

@@ -177,7 +177,7 @@ fn a_stream_has_no_name_of_another_file() {
 }
 
 #[test]
-fn a_cadence_that_cannot_be_met_is_a_warning() {
+fn a_cadence_that_cannot_be_met_is_noted() {
     let top = tempfile::tempdir().unwrap();
     let output = top.path().join("run");
     let ended = small(1, &output).with_all(["output.fields.every=2 s", "output.mean.every=1 ms"]).ends();
@@ -186,7 +186,7 @@ fn a_cadence_that_cannot_be_met_is_a_warning() {
         "`output.fields.every` = \"2 s\" is longer than the run, 1 s: only the initial and the final state are written",
         "`output.mean.every` = \"0.001 s\" is shorter than the time step, 0.01 s: every step is written",
     ] {
-        assert!(ended.err.contains(&format!("warning: {said}")), "{}", ended.err);
+        assert!(ended.err.contains(&format!("note: {said}")), "{}", ended.err);
     }
     assert_eq!((steps(&output, "fields"), steps(&output, "mean").len()), (vec![0, 100], 100));
     let aligned = small(1, &top.path().join("aligned")).with("output.fields={every='0.025 s', align=true}").ends();

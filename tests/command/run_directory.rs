@@ -98,6 +98,20 @@ fn nothing_is_touched_before_all_checks_have_passed() {
 }
 
 #[test]
+fn checkpoints_are_written_while_segments_are_merged() {
+    let top = tempfile::tempdir().unwrap();
+    let dir = top.path().join("run");
+    // Segments are merged at the 256th and then at every 64th, beside a checkpoint that hashes those sealed before it.
+    let often = ["time.end=330 step", "output.fields={every='1 step', seal='0 s', picture=false}"];
+    short(&dir).with_all(often).with_all(["grid.cells=[6, 6, 6]", "checkpoint.every=4 step"]).ends().state();
+    let (good, said) = verified(&dir);
+    assert!(good && said.contains("fields/000000-000255.h5: as written"), "{said}");
+    resume(Threads(1), &dir).with("time.end=340 step").ends().state();
+    assert!(verified(&dir).0);
+    assert_eq!(instants(&dir, "fields", "temperature").len(), 341);
+}
+
+#[test]
 fn of_simultaneous_starts_exactly_one_wins() {
     let top = tempfile::tempdir().unwrap();
     for round in 0..2 {
@@ -218,6 +232,29 @@ fn only_checkpoints_that_the_ledger_knows_are_used() {
 }
 
 #[test]
+fn a_run_whose_checkpoints_are_gone_does_not_start_over() {
+    let top = tempfile::tempdir().unwrap();
+    let dir = top.path().join("run");
+    let often = "checkpoint.every=10 step";
+    short(&dir).with(often).ends().state();
+    // As if interrupted.
+    fs::remove_file(dir.join("summary.json")).unwrap();
+    let (checkpoints, aside) = (dir.join("checkpoints"), top.path().join("aside"));
+    fs::rename(&checkpoints, &aside).unwrap();
+    let lost = ["saved a checkpoint after step 40", "checkpoints any more", "nothing was changed"];
+    refused(&dir, resume(Threads(2), &dir), &lost);
+    refused(&dir, short(&dir).with_all([often, "--resume"]), &lost);
+    // A directory that cannot be read is not one without checkpoints.
+    fs::write(&checkpoints, "").unwrap();
+    for again in [resume(Threads(2), &dir), short(&dir).with_all([often, "--resume"]), short(&dir).with("--force")] {
+        refused(&dir, again, &["cannot read", "run/checkpoints"]);
+    }
+    fs::remove_file(&checkpoints).unwrap();
+    fs::rename(&aside, &checkpoints).unwrap();
+    resume(Threads(1), &dir).with("time.end=50 step").ends().state();
+}
+
+#[test]
 fn what_is_missing_is_noticed() {
     let top = tempfile::tempdir().unwrap();
     let dir = top.path().join("run");
@@ -293,6 +330,18 @@ fn streams_are_packed_with_their_hashes() {
     fs::remove_file(&segment).unwrap();
     let bad = halocline(top.path(), &["pack", "run", "-o", "three.h5"]);
     assert!(said(&bad).contains("fields/000002.h5 is missing"), "{}", said(&bad));
+}
+
+#[test]
+fn a_limit_of_the_file_size_kills_no_command() {
+    let top = tempfile::tempdir().unwrap();
+    short(&top.path().join("run")).ends().state();
+    let command = "ulimit -f 100; exec \"$0\" pack run -o packed.h5";
+    let bash = Command::new("bash").args(["-c", command, env!("CARGO_BIN_EXE_halocline")]).current_dir(&top).output();
+    let ended = bash.unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
+    let left: Vec<_> = fs::read_dir(&top).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["run"], "{}", said(&ended));
 }
 
 #[test]

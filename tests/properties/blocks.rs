@@ -323,7 +323,7 @@ fn fields_that_joins_would_break_are_named() {
          one end\n  orient the blocks so that the axis keeps its direction, or put the field at cell centres"
     );
     assert!(
-        error([Z, X, Y], on_faces).contains("maps values at FaceX to values at FaceY\n  declare the fields on both")
+        error([Z, X, Y], on_faces).contains("maps values at FaceX to values at FaceY\n  declare the fields at both")
     );
     let lonely = error([Z, X, Y], |model| {
         let u = model.field("u").build()?;

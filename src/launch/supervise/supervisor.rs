@@ -110,7 +110,7 @@ impl Supervisor {
     /// The last step that is known to be saved: on disk, or in the memory of the nodes when the last attempt started.
     fn reached(&self) -> Option<u64> {
         let in_memory = last_attempt(&self.output).and_then(|last| last.from).map(|from| from.step);
-        checkpoint::newest_step(&self.output).max(in_memory)
+        checkpoint::newest_step(&self.output).unwrap_or_default().max(in_memory)
     }
 
     /// Starts the next attempt, on the `hosts` chosen for it.

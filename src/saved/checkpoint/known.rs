@@ -53,9 +53,14 @@ impl Known {
 }
 
 /// The checkpoint, relative to `dir`, that was complete when the run was killed, before its line was added to `ledger`.
-pub(in crate::saved) fn unlisted(dir: &Path, ledger: &Ledger) -> Option<String> {
-    let step = store::newest_step(dir).filter(|step| !ledger.names_step(*step))?;
-    let checkpoint = Checkpoint::open(&dir.join(checkpoint_name(step))).ok()?;
-    let known = Known::by(dir, None);
-    known.is_interrupted(&checkpoint, ledger).then(|| checkpoint_name(step))
+///
+/// # Errors
+/// If the directory of the checkpoints cannot be read.
+pub(in crate::saved) fn unlisted(dir: &Path, ledger: &Ledger) -> Result<Option<String>> {
+    let newest = store::newest_step(dir)?.filter(|step| !ledger.names_step(*step));
+    let is_interrupted = |step: &u64| {
+        let checkpoint = Checkpoint::open(&dir.join(checkpoint_name(*step)));
+        checkpoint.is_ok_and(|checkpoint| Known::by(dir, None).is_interrupted(&checkpoint, ledger))
+    };
+    Ok(newest.filter(is_interrupted).map(checkpoint_name))
 }

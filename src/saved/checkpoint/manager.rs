@@ -310,6 +310,7 @@ impl CheckpointManager {
     /// If the background task that held the ledger has failed, and it cannot be read again.
     pub(crate) fn move_to(&mut self, dir: &Path) -> Result<()> {
         let pending = self.pending.take();
+        let step = pending.as_ref().map(|(pending, _)| pending.step);
         let part = pending
             .as_ref()
             .and_then(|(pending, _)| pending.part.file_name().map(|name| store::folder(dir).join(name)));
@@ -328,6 +329,12 @@ impl CheckpointManager {
             (true, None) => Ledger::read(dir).map(Some),
         };
         self.ledger = self.comm.agree(ledger)?;
+        // The file may have its name already, without a line in the ledger.
+        if let (Some(step), Some(ledger)) = (step, &self.ledger)
+            && !ledger.names_step(step)
+        {
+            self.discard(&store::path(dir, step));
+        }
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// If a checkpoint cannot be read, or there are checkpoints and none can be used.
 pub fn newest(comm: &Comm, dir: &Path) -> Result<Option<Checkpoint>> {
-    let paths: Vec<PathBuf> = comm.share(comm.is_root().then(|| list(dir)));
+    let paths: Vec<PathBuf> = comm.share(comm.agree(comm.is_root().then(|| list(dir)).transpose())?);
     let known = comm.is_root().then(|| Known::of(dir));
     let is_known = |found: &Checkpoint| comm.agree(known.as_ref().map_or(Ok(()), |known| known.check(found)));
     for path in &paths {

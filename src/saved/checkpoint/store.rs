@@ -4,6 +4,7 @@ use crate::comm::Comm;
 use crate::files::durable;
 use crate::saved::ledger::{Ledger, checkpoint_name};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The directory of the checkpoints of the run in `dir`.
@@ -17,16 +18,31 @@ pub(super) fn path(dir: &Path, step: u64) -> PathBuf {
 }
 
 /// The paths of all checkpoints of the run in `dir`, the newest first.
-pub(in crate::saved) fn list(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder(dir)).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut found: Vec<(u64, PathBuf)> = entries.filter_map(|path| Some((step_of(&path)?, path))).collect();
+///
+/// # Errors
+/// If their directory exists and cannot be read.
+pub(in crate::saved) fn list(dir: &Path) -> Result<Vec<PathBuf>> {
+    let folder = folder(dir);
+    let unreadable = |e| Error::file("read", &folder, e).as_input();
+    let entries = match fs::read_dir(&folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(vec![]),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut found: Vec<(u64, PathBuf)> = vec![];
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        found.extend(step_of(&path).map(|step| (step, path)));
+    }
     found.sort();
-    found.into_iter().rev().map(|(_, path)| path).collect()
+    Ok(found.into_iter().rev().map(|(_, path)| path).collect())
 }
 
 /// The names of all checkpoints of the run in `dir`, as paths relative to it.
-pub(crate) fn names(dir: &Path) -> Vec<String> {
-    list(dir).iter().filter_map(|path| step_of(path)).map(checkpoint_name).collect()
+///
+/// # Errors
+/// As [`list`].
+pub(crate) fn names(dir: &Path) -> Result<Vec<String>> {
+    Ok(list(dir)?.iter().filter_map(|path| step_of(path)).map(checkpoint_name).collect())
 }
 
 /// The step of a checkpoint, from its path; none for other files.
@@ -37,13 +53,16 @@ pub(in crate::saved) fn step_of(path: &Path) -> Option<u64> {
 }
 
 /// The step of the newest checkpoint, intact or not.
-pub(crate) fn newest_step(dir: &Path) -> Option<u64> {
-    list(dir).first().and_then(|path| step_of(path))
+///
+/// # Errors
+/// As [`list`].
+pub(crate) fn newest_step(dir: &Path) -> Result<Option<u64>> {
+    Ok(list(dir)?.first().and_then(|path| step_of(path)))
 }
 
 /// Removes all checkpoints that the ledger names except the newest `keep`, at least one.
 pub(super) fn drop_older(dir: &Path, keep: usize, ledger: &Ledger) -> Result<()> {
-    let named = list(dir).into_iter().filter(|path| step_of(path).is_some_and(|step| ledger.names_step(step)));
+    let named = list(dir)?.into_iter().filter(|path| step_of(path).is_some_and(|step| ledger.names_step(step)));
     let mut older = named.skip(keep.max(1));
     older.try_for_each(|path| remove(&path))
 }
@@ -55,7 +74,7 @@ pub(crate) fn drop_later(dir: &Path, step: Option<u64>, ledger: &Ledger) -> Resu
     if folder.is_dir() {
         durable::clear(&folder).map_err(|e| Error::file("clear", &folder, e))?;
     }
-    let mut later = list(dir).into_iter().filter(|path| step_of(path) > step);
+    let mut later = list(dir)?.into_iter().filter(|path| step_of(path) > step);
     later.try_for_each(|path| {
         let is_named = step_of(&path).is_some_and(|step| ledger.names_step(step));
         let aside = path.with_extension(if is_named { "h5.damaged" } else { "h5.unknown" });
