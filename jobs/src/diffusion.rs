@@ -95,7 +95,7 @@ impl Default for Parameters {
     }
 }
 
-/// Checks that no keys of a file are given for initial values that are not those of `parameters.file`.
+/// Checks that `parameters.file` and the keys beside it are given only if the initial values come from a file.
 fn check_unused(p: &Parameters) -> Result<()> {
     let given = [("file", !p.file.is_empty()), ("variable", !p.variable.is_empty()), ("factor", p.factor.is_some())];
     match given.into_iter().find(|(_, is_given)| *is_given) {

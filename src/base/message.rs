@@ -1,4 +1,4 @@
-//! Messages on stdout and stderr. Either may be closed, full or a pipe that nobody reads: that never ends a run.
+//! Messages on stdout and stderr. A run goes on if one of them is closed or full.
 use std::fmt::Arguments;
 use std::io::{Write, stderr, stdout};
 

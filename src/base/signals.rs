@@ -19,7 +19,7 @@ pub enum Signal {
     Hangup,
     /// SIGXCPU: the limit of CPU time is reached (`ulimit -t`); the system repeats it every second.
     CpuTime,
-    /// SIGALRM: a timer, such as that of `timeout -s ALRM`.
+    /// SIGALRM: a timer has run out, for example in `timeout -s ALRM`.
     Alarm,
     /// SIGUSR1: often an early warning before the time limit (`--signal=USR1@300`).
     User1,

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// Most threads per core, unless the job file insists.
 const MOST_THREADS: usize = 4;
-/// So many threads of all ranks of a process are always allowed: small machines try large numbers of ranks.
+/// The number of threads of a process, over all its ranks, that is allowed on any machine: users try large numbers of ranks on
+/// small machines.
 const MOST_IN_A_TEST: usize = 64;
 
 /// A run that can start; none if the run in the directory is already complete.

@@ -48,7 +48,8 @@ tuples!(L0 N0 V0 0, L1 N1 V1 1, L2 N2 V2 2, L3 N3 V3 3);
 tuples!(L0 N0 V0 0, L1 N1 V1 1, L2 N2 V2 2, L3 N3 V3 3, L4 N4 V4 4);
 tuples!(L0 N0 V0 0, L1 N1 V1 1, L2 N2 V2 2, L3 N3 V3 3, L4 N4 V4 4, L5 N5 V5 5);
 
-mod sealed {
+pub(crate) mod sealed {
+    //! Fields and tuples of fields: the types for which expressions are assigned and integrated.
     pub trait Sealed {}
     impl<T, L, N> Sealed for crate::model::handle::Field<T, L, N> {}
 }

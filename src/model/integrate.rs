@@ -1,5 +1,6 @@
 //! Integrators: schemes for ∂q/∂t = F(q, t) over any fields, as stages of expressions.
 use crate::base::{Error, Result};
+use crate::model::assignment::sealed;
 use crate::model::builder::Model;
 use crate::model::field::Initial;
 use crate::model::handle::{Field, Scalar};
@@ -266,7 +267,6 @@ macro_rules! systems {
                 }
             }
         }
-        impl<T, $($L, $N),+> sealed::Sealed for ($(Field<T, $L, $N>,)+) {}
     };
 }
 systems!(L0 N0 V0 0);
@@ -275,7 +275,3 @@ systems!(L0 N0 V0 0, L1 N1 V1 1, L2 N2 V2 2);
 systems!(L0 N0 V0 0, L1 N1 V1 1, L2 N2 V2 2, L3 N3 V3 3);
 systems!(L0 N0 V0 0, L1 N1 V1 1, L2 N2 V2 2, L3 N3 V3 3, L4 N4 V4 4);
 systems!(L0 N0 V0 0, L1 N1 V1 1, L2 N2 V2 2, L3 N3 V3 3, L4 N4 V4 4, L5 N5 V5 5);
-
-mod sealed {
-    pub trait Sealed {}
-}

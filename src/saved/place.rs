@@ -1,4 +1,4 @@
-//! [`Place`]: where a run directory is, also after somebody has moved or removed it.
+//! [`Place`]: where a run directory is, also after it was moved or removed.
 use super::attempt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::ErrorKind;
@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A run directory, held open: the system then knows its name, whoever changes it.
+/// A run directory, held open, so that the system knows its present name.
 pub(crate) struct Place(Option<File>);
 
 /// What has happened to a run directory.

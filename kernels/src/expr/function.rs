@@ -1,4 +1,4 @@
-//! Functions of the values of one cell: those of [`Real`], the user's own, and choices.
+//! Functions of the values of one cell: elementary functions, closures of the user, and choices.
 use super::context::Context;
 use super::location::Combine;
 use super::name::Names;

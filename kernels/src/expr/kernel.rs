@@ -164,8 +164,8 @@ impl<T: Element, X: Expressions<T>, const EQUAL: usize> Kernel<T> for Equations<
     type Writes = X::Out;
     #[inline(always)]
     fn cell(&self, (table, i): (&RowPointers, usize)) -> X::Out {
-        // SAFETY: only `bind` makes these kernels, and its caller is told to fill the table with the rows of `arguments`, which
-        // are those of the leaves and names; `RowKernel::compute` requires it.
+        // SAFETY: only `bind` makes these kernels. By the contract of `RowKernel::compute`, the table holds the rows of
+        // `arguments`, to which `bind` has bound the leaves and names.
         let cell = unsafe { CellContext::<X, EQUAL>::new(table, i, &self.names) };
         self.expressions.values(&cell)
     }

@@ -82,8 +82,8 @@ macro_rules! locations {
         impl Beside<2> for $L { type Other = $X; }
     )+};
 }
-/// The location of a field that was declared without one as a type: its values combine with those of other such fields and with
-/// numbers, cell by cell, and have neither derivatives nor interpolation.
+/// The location of a field that was declared without a location as a type. Expressions combine such fields with each other and
+/// with numbers, cell by cell; they have no derivatives and no interpolation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unlocated;
 impl Sealed for Unlocated {}
