@@ -1,7 +1,7 @@
 //! The declaration of a field.
 use crate::model::boundary::{Boundaries, Point};
 use crate::model::file_input::FileInput;
-use crate::model::grid::Location;
+use crate::model::location::Location;
 use halocline_kernels::{ElementType, math, random};
 use std::sync::Arc;
 

@@ -5,7 +5,8 @@
 //! linear fields are reproduced everywhere, and the weights always add up to 1. Across a periodic axis or a joined block the
 //! neighbour is the next cell there. A flat axis has no weights. A position that coincides with a value takes it as it is.
 use crate::base::{Error, Region, Result};
-use crate::model::grid::{AXES, Grid, Location, SIGNED_AXES};
+use crate::model::grid::{AXES, Grid, SIGNED_AXES};
+use crate::model::location::Location;
 
 /// A distance to a value, in cells, below which a position coincides with it: positions are rounded decimal numbers.
 const COINCIDES: f64 = 1e-9;

@@ -4,7 +4,8 @@ use super::variable::InputVariable;
 use crate::base::Result;
 use crate::files::stored_number::Attribute;
 use crate::model::Direction;
-use crate::model::grid::{AXES, Grid, Location};
+use crate::model::grid::{AXES, Grid};
+use crate::model::location::Location;
 
 /// A coordinate variable beside the axis of the grid that it belongs to.
 #[derive(Debug, PartialEq)]

@@ -7,7 +7,8 @@ use crate::files::{Axis, Coordinate, CoordinateValues, Layout, RecordAxis, Varia
 use crate::model::Clock;
 use crate::model::declarations::Declarations;
 use crate::model::field::FieldDeclaration;
-use crate::model::grid::{AXES, Grid, Location};
+use crate::model::grid::{AXES, Grid};
+use crate::model::location::Location;
 use crate::model::{AxisDescription, Direction};
 use halocline_kernels::ElementType;
 
