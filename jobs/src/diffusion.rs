@@ -97,7 +97,9 @@ impl Default for Parameters {
 
 /// Checks that `parameters.file` and the keys beside it are given only if the initial values come from a file.
 fn check_unused(p: &Parameters) -> Result<()> {
-    let given = [("file", !p.file.is_empty()), ("variable", !p.variable.is_empty()), ("factor", p.factor.is_some())];
+    // Run directories of earlier versions hold the factor 1 as a default.
+    let factor = p.factor.is_some_and(|factor| factor != 1.0);
+    let given = [("file", !p.file.is_empty()), ("variable", !p.variable.is_empty()), ("factor", factor)];
     match given.into_iter().find(|(_, is_given)| *is_given) {
         Some((key, _)) if !matches!(p.initial, Initial::File) => {
             let what = format!("`parameters.{key}` is given, but `parameters.initial` is not \"file\"");
