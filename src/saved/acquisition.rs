@@ -136,8 +136,9 @@ pub fn reacquire(
     check_resumable(dir)?;
     let _lock = lock(dir)?;
     seen.check(dir)?;
-    // Without a ledger it is not known which files are the run's own.
-    if Ledger::read(dir).is_ok_and(|ledger| ledger.entries().next().is_some()) {
+    // Without a ledger it is not known which files are the run's own. Earlier versions, which did not record the program, did not
+    // name all of them either.
+    if Ledger::read(dir).is_ok_and(|ledger| ledger.entries().any(|entry| !entry.program.is_empty())) {
         let streams: Vec<String> = file.output.keys().cloned().collect();
         OwnFiles::of(dir)?.check_room_to_continue(dir, &streams, planned)?;
     }
@@ -322,7 +323,8 @@ mod tests {
         let dir = top.path().join("run");
         start(&dir, false).unwrap();
         let own = ["fields.h5".to_owned()];
-        Ledger::new(&dir).add(Entry { what: "begin".into(), uncovered: own.to_vec(), ..Entry::default() }).unwrap();
+        let begin = || Entry { what: "begin".into(), program: "0.1.0".into(), ..Entry::default() };
+        Ledger::new(&dir).add(Entry { uncovered: own.to_vec(), ..begin() }).unwrap();
         let text = "job = 'x'\ngrid.cells = [8]\ntime.end = '1 s'\noutput.extra.every = '1 s'";
         let file = JobFile::parse("a.toml", text, &[]).unwrap();
         let resumed = || reacquire(&dir, &file, None, &["fields.h5".into(), "extra.h5".into()], &Seen::now(&dir));
@@ -336,6 +338,11 @@ mod tests {
             fs::remove_file(dir.join(name)).unwrap();
         }
         fs::write(dir.join("fields.h5"), "its own").unwrap();
+        resumed().unwrap();
+        // The ledger of an earlier version does not name all of its files.
+        fs::remove_file(dir.join("ledger.jsonl")).unwrap();
+        fs::write(dir.join("extra.h5"), "its own").unwrap();
+        Ledger::new(&dir).add(Entry { program: String::new(), ..begin() }).unwrap();
         resumed().unwrap();
         // Without a ledger all may be its own.
         fs::remove_file(dir.join("ledger.jsonl")).unwrap();
