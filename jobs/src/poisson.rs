@@ -102,8 +102,8 @@ pub fn declare<R: Real>(
         ["excess", "norm", "rr", "rr_before", "curvature", "alpha", "beta", "relative_residual", "iterations"]
             .map(|name| model.scalar(name, 0.0));
     let [defect2, residual, restart, stagnates] =
-        ["defect2", "true_residual", "restart", "stagnates"].map(|name| model.scalar(name, 0.0));
-    let residual_before = model.scalar("true_residual_at_restart", f64::MAX);
+        ["defect2", "true_residual", "restart", "stagnates"].map(|name| model.diagnostic_scalar(name, 0.0));
+    let residual_before = model.diagnostic_scalar("true_residual_at_restart", f64::MAX);
     let laplacian = NegativeLaplacian::<R>::new(h);
     let relative = |[rr, norm]: [f64; 2]| if norm > 0.0 { rr.sqrt() / norm } else { 0.0 };
 

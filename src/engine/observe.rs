@@ -8,14 +8,17 @@ use ndarray::Array3;
 use xxhash_rust::xxh3::Xxh3;
 
 impl Simulation {
-    /// The hash of all fields, scalars and records: the same on any number of ranks. Collective.
+    /// The hash of all fields, scalars and records, without diagnostic scalars: the same on any number of ranks. Collective.
     ///
     /// # Errors
     /// If records cannot be hashed.
     pub fn state(&self) -> Result<String> {
-        let names = self.core.fields.declared().fields.iter().map(|d| d.name.as_str());
+        let declared = self.core.fields.declared();
+        let names = declared.fields.iter().map(|d| d.name.as_str());
         let fields: Vec<_> = names.enumerate().map(|(f, name)| (name, self.field_hash(f))).collect();
-        let mut more: Vec<u64> = self.core.fields.scalars.iter().map(|s| s.to_bits()).collect();
+        let scalars = self.core.fields.scalars.iter().enumerate();
+        let scalars = scalars.filter(|(s, _)| !declared.diagnostic_scalars.contains(s));
+        let mut more: Vec<u64> = scalars.map(|(_, value)| value.to_bits()).collect();
         more.extend(self.records.hash(&self.core.comm));
         let mut digest = Xxh3::new();
         digest.update(state_hash(&self.core.comm, &fields).as_bytes());

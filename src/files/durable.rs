@@ -15,6 +15,15 @@ pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<(
     done
 }
 
+/// Makes a folder of a run directory, if it is not there. Its parents are not made: where they are missing, the run directory
+/// was moved or removed.
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
+    match fs::create_dir(folder) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(why("create", folder, e)),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a file, if it exists.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {

@@ -139,6 +139,14 @@ impl Model {
         self.declared.scalar(self.declared.scalars.len() - 1)
     }
 
+    /// Declares a scalar that is computed from the state before it is read, or that only decides when a run ends: it is in
+    /// checkpoints, but not in the state hash.
+    pub fn diagnostic_scalar(&mut self, name: &str, initial: f64) -> Scalar {
+        let scalar = self.scalar(name, initial);
+        self.declared.diagnostic_scalars.push(scalar.id);
+        scalar
+    }
+
     /// Returns the scalar of the simulated time in seconds, at the beginning of the step.
     pub fn time(&self) -> Scalar {
         self.declared.scalar(TIME)

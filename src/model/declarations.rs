@@ -85,6 +85,8 @@ pub(crate) struct Declarations {
     pub(crate) fields: Vec<FieldDeclaration>,
     /// Names and initial values of scalars.
     pub(crate) scalars: Vec<(String, f64)>,
+    /// Scalars outside the state hash.
+    pub(crate) diagnostic_scalars: Vec<usize>,
     pub(crate) profiles: Vec<ProfileDeclaration>,
     /// Fields that are the components of a vector along z, y, x.
     pub(crate) vectors: Vec<[Option<usize>; 3]>,
@@ -119,6 +121,7 @@ impl Declarations {
             direct: DIRECT,
             fields: vec![],
             scalars: vec![("time".into(), 0.0), ("dt".into(), 0.0)],
+            diagnostic_scalars: vec![],
             profiles: vec![],
             vectors: vec![],
             records: vec![],

@@ -174,7 +174,7 @@ impl CheckpointManager {
         let part = durable::part_of(&path);
         let made = self.ledger.as_ref().map(|ledger| {
             let folder = store::folder(&self.dir);
-            std::fs::create_dir_all(&folder).map_err(|e| durable::why("create", &folder, e))?;
+            durable::make_folder(&folder)?;
             let arrays = file::create(&part, &snapshot, ledger.last_root(), &self.origin);
             arrays.map(|arrays| (arrays, ledger.new_segments(&self.streams)))
         });
