@@ -130,9 +130,12 @@ where
             s.apply(Leapfrog::<R, RADIUS>::new(dt, h), (pressure, rate, c), [pressure, rate]);
         });
     }
+    model.record("max_abs(pressure)", max_abs(pressure)).unit("Pa");
     model.diagnose("max_abs(pressure)", max_abs(pressure));
     let energy = Energy::<R, RADIUS>::new(dt, h);
-    model.diagnose("energy", Reduction::of::<R, _>("energy", Op::Sum, energy, (pressure, rate, c)));
+    let energy = Reduction::of::<R, _>("energy", Op::Sum, energy, (pressure, rate, c));
+    model.record("energy", energy.clone()).unit("Pa2 m-2");
+    model.diagnose("energy", energy);
     Ok(())
 }
 

@@ -159,6 +159,7 @@ impl Job for Diffusion {
             };
         });
         for (name, reduction) in [("max", max(t)), ("min", min(t)), ("mean", mean(t))] {
+            model.record(name, reduction.clone()).unit(&p.unit);
             model.diagnose(&format!("{name}({})", p.field), reduction);
         }
         Ok(())

@@ -79,9 +79,10 @@ impl Job for GrayScott {
         model.every_step(|s| {
             s.apply(Step::<R>::new(rates, dt, h), [u, v], [u, v]);
         });
-        model.diagnose("mean(u)", mean(u));
-        model.diagnose("mean(v)", mean(v));
-        model.diagnose("max(v)", max(v));
+        for (name, reduction) in [("mean(u)", mean(u)), ("mean(v)", mean(v)), ("max(v)", max(v))] {
+            model.record(name, reduction.clone());
+            model.diagnose(name, reduction);
+        }
         Ok(())
     }
 }

@@ -157,6 +157,8 @@ pub fn declare<R: Real>(
         Error::failure(what).remedy(remedy)
     });
 
+    model.record("iterations", iterations);
+    model.record("residual", residual);
     model.diagnose("iterations", iterations);
     model.diagnose("residual", residual); // of the solution
     model.diagnose("residual of the recurrence", recurrent);

@@ -3,7 +3,7 @@ use super::arguments::{CheckArguments, RunArguments};
 use super::start::{plan_elsewhere, prepare_run};
 use crate::base::Result;
 use crate::comm::Comm;
-use crate::config::JobFile;
+use crate::config::{Cadence, JobFile};
 use crate::run::{self, Destination, JobEntry, Nodes, Plan};
 use indicatif::DecimalBytes;
 use std::fmt::Write;
@@ -90,6 +90,15 @@ fn description(name: &str, file: &JobFile, plan: &Plan, ranks: usize) -> Result<
             None => writeln!(text, "  the stream `{name}` writes instants of {each}: how many depends on the solution"),
         };
     }
+    let recorded = &program.declared.series;
+    let columns = || recorded.iter().map(|recorded| recorded.name.as_str()).collect::<Vec<_>>().join(", ");
+    let _ = match file.series.every {
+        _ if recorded.is_empty() => Ok(()),
+        Cadence::Never => {
+            writeln!(text, "  no series is written: `series.every` is \"never\"; the job records {}", columns())
+        }
+        every => writeln!(text, "  the series has a row every {every}: {}", columns()),
+    };
     let state = program.bytes_of_state();
     let _ = write!(text, "  a checkpoint takes {} on disk", DecimalBytes(plan.bytes_of_checkpoint()));
     let _ = match plan.bytes_of_checkpoints() {

@@ -5,8 +5,16 @@ use toml::{Table, Value};
 
 /// Keys, and whole sections, that may change when a run is resumed: when it ends, how and on how many ranks it is computed,
 /// when it saves its state.
-const FREE: [&str; 7] =
-    ["time.end", "engine.fuse", "engine.instruction_set", "engine.check_every", "parallel", "checkpoint", "replica"];
+const FREE: [&str; 8] = [
+    "time.end",
+    "engine.fuse",
+    "engine.instruction_set",
+    "engine.check_every",
+    "parallel",
+    "series",
+    "checkpoint",
+    "replica",
+];
 /// Keys of an output stream that may change; the other keys determine the contents of its file.
 const FREE_OF_STREAMS: [&str; 3] = ["every", "seal", "picture"];
 
@@ -39,7 +47,11 @@ impl JobFile {
             (key.ends_with(".every") || key.ends_with(".align"))
                 && both.iter().any(|file| match section.strip_prefix("output.") {
                     Some(stream) => file.output.get(stream).is_some_and(|stream| stream.align),
-                    None => section == "checkpoint" && file.checkpoint.align,
+                    None => match section {
+                        "checkpoint" => file.checkpoint.align,
+                        "series" => file.series.align,
+                        _ => false,
+                    },
                 })
         };
         let physics = changed.keys().filter(|key| of_physics(key) || aligned(key)).cloned().collect();

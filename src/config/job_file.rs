@@ -2,7 +2,8 @@
 use super::origins::KeyOrigins;
 use super::schema::ValueSchema;
 use super::sections::{
-    CheckpointSection, EngineSection, GridSection, ParallelSection, ReplicaSection, StreamSection, TimeSection,
+    CheckpointSection, EngineSection, GridSection, ParallelSection, ReplicaSection, SeriesSection, StreamSection,
+    TimeSection,
 };
 use super::{axes, check, consistency, read};
 use crate::base::{Error, Result};
@@ -43,6 +44,9 @@ pub struct JobFile {
     /// the output streams, in the order of the file
     #[serde(default)]
     pub output: IndexMap<String, StreamSection>,
+    /// the table of the quantities that the job records over time
+    #[serde(default)]
+    pub series: SeriesSection,
     /// when the state is saved on disk, to resume an interrupted run
     #[serde(default)]
     pub checkpoint: CheckpointSection,
@@ -239,6 +243,7 @@ mod tests {
         ) -> JobFile {
             let start = start.map(|date| date.parse().expect("a date"));
             let legal = |name: &String| !["job", "trace"].contains(&name.as_str());
+            let show = (!job.is_empty()).then(|| job.clone()).into_iter().collect();
             let numbers = numbers.into_iter().map(|(key, n)| (key, toml::Value::Integer(n)));
             JobFile {
                 job,
@@ -253,6 +258,7 @@ mod tests {
                 },
                 parallel: ParallelSection { ranks, oversubscribe: false, overcommit: double },
                 output: streams.into_iter().filter(|(name, _)| legal(name)).collect(),
+                series: SeriesSection { every: check_every, align: double, show, picture: !double },
                 checkpoint: CheckpointSection { every: save, at_end: double, ..CheckpointSection::default() },
                 replica: ReplicaSection { every: save, ..ReplicaSection::default() },
                 origins: KeyOrigins::default(),

@@ -28,6 +28,6 @@ pub use parameters::{KeyDescription, check_parameters, describe};
 pub use schema::{Bounds, KeySchema, ValueSchema};
 pub use sections::{
     CheckpointSection, EngineSection, Fuse, GridKind, GridSection, InstructionSetChoice, ParallelSection, Reduction,
-    RegionSection, ReplicaSection, StreamElement, StreamSection, TimeSection,
+    RegionSection, ReplicaSection, SeriesSection, StreamElement, StreamSection, TimeSection,
 };
 pub use suggestion::{nearest, suggestion};

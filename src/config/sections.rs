@@ -227,6 +227,26 @@ pub enum Reduction {
     Min,
 }
 
+/// `[series]`: the table of the quantities that the job records, `series.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SeriesSection {
+    /// how often a row is written, such as "10 step" or "1 h", beside the rows of the first and the last state
+    pub every: Cadence,
+    /// whether adaptive time steps are shortened to end exactly at the instants of `every`; a fixed step must divide it
+    pub align: bool,
+    /// names of the quantities that progress reports show
+    pub show: Vec<String>,
+    /// whether the table is drawn as `series.png`
+    pub picture: bool,
+}
+
+impl Default for SeriesSection {
+    fn default() -> SeriesSection {
+        SeriesSection { every: Cadence::Never, align: false, show: vec![], picture: true }
+    }
+}
+
 /// `[checkpoint]`: when the state is saved on disk, to resume an interrupted run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -102,20 +102,26 @@ impl Simulation {
 
     /// Measures all diagnostics of the model, with their names. Collective.
     pub fn diagnostics(&mut self) -> Vec<(String, Measurement)> {
-        let program = self.core.program();
-        let measure = |(name, what): &(String, Measured)| {
-            let measurement = match *what {
-                Measured::Scalar(scalar) => Measurement { value: self.core.fields.scalars[scalar.id], at: None },
-                Measured::Reduction(id) => {
-                    let kernel = self.core.kernel(id).clone();
-                    let stage = program.stage(id);
-                    let Work::Reduce { op, .. } = stage.work else { unreachable!("the stage of a reduction reduces") };
-                    reduce::run(&mut self.core, stage, &kernel, op)
-                }
-            };
-            (name.clone(), measurement)
-        };
-        program.diagnostics.iter().map(measure).collect()
+        let all = self.core.program().diagnostics.clone();
+        all.into_iter().map(|(name, what)| (name, self.measured(what))).collect()
+    }
+
+    /// Measures the quantities that [`Model::record`] records, in this order. Collective.
+    pub fn recorded(&mut self) -> Vec<f64> {
+        let all = self.core.program().series.clone();
+        all.into_iter().map(|what| self.measured(what).value).collect()
+    }
+
+    fn measured(&mut self, what: Measured) -> Measurement {
+        match what {
+            Measured::Scalar(scalar) => Measurement { value: self.core.fields.scalars[scalar.id], at: None },
+            Measured::Reduction(id) => {
+                let (program, kernel) = (self.core.program(), self.core.kernel(id).clone());
+                let stage = program.stage(id);
+                let Work::Reduce { op, .. } = stage.work else { unreachable!("the stage of a reduction reduces") };
+                reduce::run(&mut self.core, stage, &kernel, op)
+            }
+        }
     }
 
     /// True once the model's own condition for an end holds.

@@ -105,11 +105,18 @@ pub(crate) fn discard(part: &Path) {
 
 /// Removes the temporary files of numbered files (segments, checkpoints) that killed attempts have left in a directory.
 pub(crate) fn clear(folder: &Path) -> std::io::Result<()> {
+    clear_except(folder, None)
+}
+
+/// As [`clear`], except for one file that is still being written.
+pub(crate) fn clear_except(folder: &Path, open: Option<&Path>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".h5.part"));
-        if number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')) {
+        if open != Some(&entry.path())
+            && number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'))
+        {
             fs::remove_file(entry.path())?;
         }
     }
@@ -132,5 +139,25 @@ mod tests {
         assert_eq!(failed.unwrap_err().what(), "cut short");
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_without_its_parent_is_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("run/checkpoints");
+        assert!(make_folder(&folder).is_err() && !folder.parent().unwrap().exists());
+        fs::create_dir(folder.parent().unwrap()).unwrap();
+        make_folder(&folder).unwrap();
+        make_folder(&folder).unwrap();
+    }
+
+    #[test]
+    fn unfinished_files_are_removed_except_the_open_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths =
+            [".000001.h5.part", ".000002.h5.part", ".notes.part", "000001.h5"].map(|name| dir.path().join(name));
+        paths.iter().for_each(|path| fs::write(path, "").unwrap());
+        clear_except(dir.path(), Some(&paths[1])).unwrap();
+        assert_eq!(paths.map(|path| path.exists()), [false, true, true, true]);
     }
 }

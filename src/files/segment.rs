@@ -148,6 +148,11 @@ impl Segment {
         }
     }
 
+    /// The temporary file.
+    pub(super) fn part(&self) -> &Path {
+        &self.part
+    }
+
     /// The last instant.
     pub(super) fn last(&self) -> Option<Instant> {
         self.instants.last().copied()

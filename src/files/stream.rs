@@ -268,6 +268,11 @@ impl Stream {
         self.dir = dir.to_path_buf();
         let folder = self.folder();
         self.open.iter_mut().for_each(|segment| segment.move_to(&folder));
+        if self.comm.is_root() {
+            // What was being written while the directory moved could not be removed under its old name.
+            _ = durable::clear_except(&folder, self.open.as_ref().map(Segment::part));
+            view::discard_parts(&self.dir, &self.layout.name);
+        }
     }
 
     fn renew_view(&self) -> Result<()> {

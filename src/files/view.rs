@@ -13,9 +13,19 @@ pub(super) fn path(dir: &Path, name: &str) -> PathBuf {
     dir.join(format!("{name}.h5"))
 }
 
+/// The path of the document for ParaView.
+fn xdmf(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.xdmf"))
+}
+
+/// Removes the temporary files of both, if there are any.
+pub(super) fn discard_parts(dir: &Path, name: &str) {
+    [path(dir, name), xdmf(dir, name)].iter().for_each(|path| durable::discard(&durable::part_of(path)));
+}
+
 /// Rewrites both files so that they show exactly the instants of these segments. Without instants, it removes them.
 pub(super) fn renew(dir: &Path, layout: &Layout, attempts: &[Provenance], sealed: &[SealedSegment]) -> Result<()> {
-    let (view, xdmf) = (path(dir, &layout.name), dir.join(format!("{}.xdmf", layout.name)));
+    let (view, xdmf) = (path(dir, &layout.name), xdmf(dir, &layout.name));
     if sealed.iter().all(|segment| segment.instants.is_empty()) {
         for path in [view, xdmf] {
             durable::remove(&path)?;

@@ -5,13 +5,15 @@ use crate::comm::Comm;
 use crate::model::assignment::SET;
 use crate::model::axis::AxisDescription;
 use crate::model::condition::{Condition, FailureCondition};
-use crate::model::declarations::{Clock, Declarations, Diagnostic, Measure, ProfileDeclaration};
+use crate::model::declarations::{Clock, Declarations, ProfileDeclaration};
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::Grid;
 use crate::model::handle::{DT, Field, GridId, Profile, Records, Scalar, SourceId, TIME};
 use crate::model::location::Location;
+use crate::model::measure::{Diagnostic, Measure};
 use crate::model::records::{Record, RecordDeclaration};
 use crate::model::schedule::Schedule;
+use crate::model::series::Recorded;
 use crate::model::source::Source;
 use crate::model::stage::Item;
 use halocline_kernels::{Element, InstructionSet};
@@ -223,6 +225,37 @@ impl Model {
     /// Declares a diagnostic: a number that the run reports under this name.
     pub fn diagnose(&mut self, name: &str, what: impl Into<Measure>) {
         self.declared.diagnostics.push(Diagnostic { name: name.into(), what: what.into() });
+    }
+
+    /// Records a quantity over time, a reduction or a scalar: one column of the table `series.csv`, and one graph of
+    /// `series.png`. The job file says how often: `[series] every = "10 step"`. Between these steps the quantity costs nothing:
+    /// it is measured at its instants only, from the fields after the step.
+    ///
+    /// ```
+    /// use halocline::prelude::*;
+    ///
+    /// fn wave(model: &mut Model) -> Result<()> {
+    ///     let dt = model.fixed_step(1e-3);
+    ///     let eta = field!(model, eta: f64).unit("m").initial(|at| at.bell(0.1)).at(Center)?;
+    ///     let u = field!(model, u: f64).unit("m s-1").at(FaceX)?;
+    ///     model.every_step(|s| {
+    ///         s.set(eta, eta - dt * ddx(u));
+    ///         s.set(u, u - dt * ddx(eta));
+    ///     });
+    ///     model.record("energy", sum(0.5 * (eta * eta + (u * u).on(Center)))).unit("J");
+    ///     Ok(())
+    /// }
+    /// # let mut model = Model::new(Comm::alone(), Grid::new([64]));
+    /// # wave(&mut model)?;
+    /// # let mut run = model.compile()?;
+    /// # run.advance(3)?;
+    /// # assert_eq!(run.recorded().len(), 1);
+    /// # Ok::<(), halocline::Error>(())
+    /// ```
+    pub fn record(&mut self, name: &str, what: impl Into<Measure>) -> &mut Recorded {
+        let series = &mut self.declared.series;
+        series.push(Recorded { name: name.into(), unit: String::new(), what: what.into() });
+        series.last_mut().expect("one was added")
     }
 
     /// Ends the run once the condition holds after a step.

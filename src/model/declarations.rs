@@ -7,8 +7,9 @@ use crate::model::field::FieldDeclaration;
 use crate::model::grid::Grid;
 use crate::model::handle::{ModelId, Scalar, Use};
 use crate::model::location::Location;
+use crate::model::measure::{Diagnostic, Measure};
 use crate::model::records::RecordDeclaration;
-use crate::model::reduction::Reduction;
+use crate::model::series::Recorded;
 use crate::model::source::SourceFactory;
 use crate::model::stage::{Item, Stage, StageId, Work};
 use halocline_kernels::InstructionSet;
@@ -33,34 +34,6 @@ pub(crate) struct ProfileDeclaration {
     pub axis: usize,
     pub location: Location,
     pub value: Arc<dyn Fn(f64) -> f64 + Send + Sync>,
-}
-
-/// A diagnostic: a number that a run reports at its end, and at intervals if configured.
-#[derive(Clone)]
-pub struct Diagnostic {
-    /// The name in the summary.
-    pub name: String,
-    /// The quantity.
-    pub what: Measure,
-}
-
-/// The quantity that a diagnostic measures.
-#[derive(Clone)]
-pub enum Measure {
-    /// A reduction of fields.
-    Reduction(Box<Reduction>),
-    /// A scalar.
-    Scalar(Scalar),
-}
-impl From<Reduction> for Measure {
-    fn from(r: Reduction) -> Measure {
-        Measure::Reduction(Box::new(r))
-    }
-}
-impl From<Scalar> for Measure {
-    fn from(s: Scalar) -> Measure {
-        Measure::Scalar(s)
-    }
 }
 
 /// Parts of a halo with fewer bytes are packed into one message per rank.
@@ -98,6 +71,8 @@ pub(crate) struct Declarations {
     pub(crate) step: Vec<Item>,
     pub(crate) clock: Clock,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The columns of the series.
+    pub(crate) series: Vec<Recorded>,
     pub(crate) stop: Option<Condition>,
     /// The directory that relative paths of input files start from; none for the current directory.
     pub(crate) directory: Option<PathBuf>,
@@ -131,11 +106,18 @@ impl Declarations {
             step: vec![],
             clock: Clock::Steps,
             diagnostics: vec![],
+            series: vec![],
             stop: None,
             directory: None,
             failure: None,
             refused: vec![],
         }
+    }
+
+    /// Returns the quantities that diagnostics and the series measure.
+    pub(crate) fn measures(&self) -> impl Iterator<Item = &Measure> {
+        let diagnostics = self.diagnostics.iter().map(|diagnostic| &diagnostic.what);
+        diagnostics.chain(self.series.iter().map(|recorded| &recorded.what))
     }
 
     /// Returns the handle of a scalar.

@@ -3,11 +3,12 @@ use crate::base::index_transform::IndexTransform;
 use crate::base::{Error, Result};
 use crate::model::builder::Model;
 use crate::model::condition::Condition;
-use crate::model::declarations::{Clock, Declarations, Measure};
+use crate::model::declarations::{Clock, Declarations};
 use crate::model::field::FieldDeclaration;
 use crate::model::grid::{AXES, Adjacent};
 use crate::model::handle::{Use, Used};
 use crate::model::location::Location;
+use crate::model::measure::Measure;
 use crate::model::stage::{Item, Stage, Work};
 use crate::program::layout::{Layout, layout_of};
 use halocline_kernels::Extent;
@@ -46,7 +47,7 @@ pub(crate) fn thickness(declared: &Declarations, layout: Layout, extent: &[Exten
 pub(crate) fn check(model: &Model) -> Result<()> {
     let declared = &model.declared;
     declarations(declared)?;
-    let reductions = declared.diagnostics.iter().filter_map(|d| match &d.what {
+    let reductions = declared.measures().filter_map(|what| match what {
         Measure::Reduction(reduction) => Some(reduction.clone().stage(None)),
         Measure::Scalar(_) => None,
     });
@@ -64,15 +65,22 @@ pub(crate) fn declarations(declared: &Declarations) -> Result<()> {
     }
     declared.stages.iter().try_for_each(|stage| self::stage(declared, stage))?;
     let conditions = conditions(&declared.start).chain(conditions(&declared.step)).chain(&declared.stop);
-    let scalars = declared.diagnostics.iter().filter_map(|d| match &d.what {
+    let scalars = declared.measures().filter_map(|what| match what {
         Measure::Scalar(scalar) => Some(Use::from(*scalar)),
         Measure::Reduction(_) => None,
     });
     let failure = declared.failure.iter().flat_map(|failure| failure.uses.iter().copied());
     for handle in conditions.map(|c| c.uses).chain(scalars).chain(failure) {
         if !declared.owns(handle) {
-            return Err(Error::input("a loop, a stop or a diagnostic uses a scalar of another model")
+            return Err(Error::input("a loop, a stop, a diagnostic or the series uses a scalar of another model")
                 .remedy("use the handle that `Model::scalar` of this model returned"));
+        }
+    }
+    for (i, recorded) in declared.series.iter().enumerate() {
+        recorded.check()?;
+        if declared.series[..i].iter().any(|earlier| earlier.name == recorded.name) {
+            return Err(Error::input(format!("two quantities are recorded as `{}`", recorded.name))
+                .remedy("give them different names"));
         }
     }
     for (name, value) in &declared.scalars {

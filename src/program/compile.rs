@@ -2,9 +2,10 @@
 //! every rank, and exists before any field is allocated.
 use crate::base::{Error, Result};
 use crate::model::builder::Model;
-use crate::model::declarations::{Declarations, Measure};
+use crate::model::declarations::Declarations;
 use crate::model::grid::Grid;
 use crate::model::handle::Scalar;
+use crate::model::measure::Measure;
 use crate::model::stage::{Item, Stage, StageId, Work};
 use crate::program::checks;
 use crate::program::domain::Domain;
@@ -37,11 +38,13 @@ pub struct Program {
     pub(crate) once_in_step: Vec<usize>,
     /// The name and the quantity of each diagnostic.
     pub(crate) diagnostics: Vec<(String, Measured)>,
+    /// The quantity of each column of the series.
+    pub(crate) series: Vec<Measured>,
     /// By stage, the bytes that all ranks together must move in one call.
     pub(crate) stage_bytes: Vec<u64>,
 }
 
-/// The quantity that a diagnostic measures, by id.
+/// The quantity that a diagnostic or a column of the series measures, by id.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Measured {
     /// A reduction, which the program runs as an ordinary stage.
@@ -60,7 +63,9 @@ impl Program {
     }
 
     pub(crate) fn of(mut declared: Declarations, ranks: usize) -> Result<Program> {
-        let diagnostics = diagnostics(&mut declared);
+        let diagnostics = declared.diagnostics.clone().into_iter();
+        let diagnostics = diagnostics.map(|d| (d.name, measured(&mut declared, d.what))).collect();
+        let series = declared.series.clone().into_iter().map(|r| measured(&mut declared, r.what)).collect();
         checks::declarations(&declared)?;
         let extent = extents(&declared);
         checks::joins(&declared, &extent)?;
@@ -80,6 +85,7 @@ impl Program {
             once: 0,
             once_in_step: vec![],
             diagnostics,
+            series,
             stage_bytes,
             declared,
         };
@@ -186,17 +192,15 @@ impl Program {
     }
 }
 
-/// Appends a stage for every diagnostic that is a reduction; returns the names and quantities of all diagnostics.
-fn diagnostics(declared: &mut Declarations) -> Vec<(String, Measured)> {
-    let all = declared.diagnostics.clone();
-    let measured = all.into_iter().map(|d| match d.what {
-        Measure::Scalar(scalar) => (d.name, Measured::Scalar(scalar)),
+/// Returns a quantity by id, after appending the stage of a reduction.
+fn measured(declared: &mut Declarations, what: Measure) -> Measured {
+    match what {
+        Measure::Scalar(scalar) => Measured::Scalar(scalar),
         Measure::Reduction(reduction) => {
             declared.stages.push(reduction.stage(None));
-            (d.name, Measured::Reduction(StageId(declared.stages.len() - 1)))
+            Measured::Reduction(StageId(declared.stages.len() - 1))
         }
-    });
-    measured.collect()
+    }
 }
 
 /// Returns the union of the stencil extents at which stages read each field.

@@ -10,6 +10,7 @@ use super::ownership::Ownership;
 use super::progress::Progress;
 use super::replication::Replication;
 use super::requests::Requests;
+use super::series::Series;
 use super::setup;
 use super::streams::Streams;
 use crate::base::message::message;
@@ -39,6 +40,7 @@ pub(super) struct Attempt<'a> {
     pub comm: Comm,
     pub simulation: Simulation,
     pub streams: Streams,
+    pub series: Series,
     pub cadences: Cadences,
     pub consensus: Consensus,
     pub finite: FiniteCheck,
@@ -64,11 +66,18 @@ pub(super) fn how_to_continue(dir: &Path) -> String {
     format!("the state is saved: continue with `halocline resume {}`", dir.display())
 }
 
-/// A snapshot of the simulation, with the counters of cadences and the accumulated values of streams, in the memory of an
-/// older snapshot if there is one. Collective.
-fn snapshot(simulation: &Simulation, streams: &Streams, cadences: &Cadences, older: Option<Snapshot>) -> Snapshot {
+/// A snapshot of the simulation, with the counters of cadences and the series and the accumulated values of streams, in the
+/// memory of an older snapshot if there is one. Collective.
+fn snapshot(
+    simulation: &Simulation,
+    streams: &Streams,
+    series: &Series,
+    cadences: &Cadences,
+    older: Option<Snapshot>,
+) -> Snapshot {
     let mut snapshot = simulation.snapshot(older);
     cadences.save(&mut snapshot);
+    series.save(&mut snapshot);
     streams.save(simulation.fields(), &mut snapshot);
     snapshot
 }
@@ -138,7 +147,7 @@ impl Attempt<'_> {
             if let Decision::Stop(signal) = agreed.decision {
                 self.stop(step, signal.name(), 0)?;
             }
-            progress.step(step, after);
+            progress.step(step, after, || self.series.shown());
         }
     }
 
@@ -148,7 +157,7 @@ impl Attempt<'_> {
             SimulatedDuration::Seconds(end) => Some(end),
             SimulatedDuration::Steps(_) => None,
         };
-        let all = [end, self.cadences.next_aligned(), self.streams.next_aligned()];
+        let all = [end, self.cadences.next_aligned(), self.streams.next_aligned(), self.series.next_aligned()];
         self.simulation.stop_short_at(all.into_iter().flatten().fold(f64::INFINITY, f64::min));
     }
 
@@ -158,7 +167,7 @@ impl Attempt<'_> {
         let most = (end - step).clamp(1, MAX_BLOCK);
         let is_due = |n: &u64| {
             let moment = self.simulation.moment_after(*n);
-            self.cadences.are_due(&moment) || self.streams.want(&moment)
+            self.cadences.are_due(&moment) || self.streams.want(&moment) || self.series.is_due(&moment)
         };
         self.simulation.steps_at_once((1..most).find(is_due).unwrap_or(most))
     }
@@ -227,11 +236,13 @@ impl Attempt<'_> {
     fn write_output(&mut self, step: u64, requested: bool) -> Result<()> {
         let started = Instant::now();
         let moment = self.simulation.moment();
-        if requested || self.streams.are_due(&moment) {
+        let is_finite = self.series.measure(&mut self.simulation, &moment);
+        if requested || self.streams.are_due(&moment) || !is_finite {
             self.check_before_writing(step)?;
         }
         self.torn = true;
         let written = self.streams.step(self.simulation.fields(), &moment, requested);
+        let written = written.and_then(|()| self.series.write(&self.comm, &moment));
         self.note(written)?;
         (self.torn, self.output_step) = (false, Some(step));
         self.simulation.timers_mut().record(Phase::Output, started);
@@ -245,11 +256,12 @@ impl Attempt<'_> {
     /// As [`Attempt::write_output`].
     pub fn write_end(&mut self) -> Result<Vec<String>> {
         let moment = self.simulation.moment();
-        if !self.streams.lack(&moment) {
-            return Ok(vec![]);
+        let is_finite = !self.series.lacks(&moment) || self.series.measure_end(&mut self.simulation, &moment);
+        if self.streams.lack(&moment) || !is_finite {
+            self.check_before_writing(moment.step)?;
         }
-        self.check_before_writing(moment.step)?;
         let written = self.streams.write_end(self.simulation.fields(), &moment);
+        let written = written.and_then(|notes| self.series.write(&self.comm, &moment).map(|()| notes));
         self.note(written)
     }
 
@@ -288,8 +300,9 @@ impl Attempt<'_> {
         }
         let started = Instant::now();
         self.prepare_to_save(step)?;
-        let (simulation, streams, cadences) = (&self.simulation, &self.streams, &self.cadences);
-        let saved = self.checkpoints.save(step, |older| snapshot(simulation, streams, cadences, older));
+        let (simulation, streams) = (&self.simulation, &self.streams);
+        let (series, cadences) = (&self.series, &self.cadences);
+        let saved = self.checkpoints.save(step, |older| snapshot(simulation, streams, series, cadences, older));
         self.note(saved)?;
         self.control.iter_mut().for_each(Control::restart_checkpoint_timer);
         self.checkpoints.paused(started, self.simulation.timers_mut());
@@ -302,7 +315,7 @@ impl Attempt<'_> {
     /// If values are not finite, if another run owns the directory, or if output cannot be sealed.
     fn prepare_to_save(&mut self, step: u64) -> Result<()> {
         self.check_before_writing(step)?;
-        let sealed = self.streams.seal();
+        let sealed = self.streams.seal().and_then(|()| self.series.seal(&self.comm));
         self.note(sealed)
     }
 
@@ -316,8 +329,9 @@ impl Attempt<'_> {
         }
         let started = Instant::now();
         self.prepare_to_save(step)?;
-        let (simulation, streams, cadences) = (&self.simulation, &self.streams, &self.cadences);
-        let kept = self.replication.keep(&self.comm, |older| snapshot(simulation, streams, cadences, older));
+        let (simulation, streams) = (&self.simulation, &self.streams);
+        let (series, cadences) = (&self.series, &self.cadences);
+        let kept = self.replication.keep(&self.comm, |older| snapshot(simulation, streams, series, cadences, older));
         self.note(kept)?;
         self.control.iter_mut().for_each(Control::restart_replica_timer);
         self.replication.paused(started, self.simulation.timers_mut());

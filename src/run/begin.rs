@@ -15,6 +15,7 @@ use super::ownership::Ownership;
 use super::program_identity::{program, revision};
 use super::replication::Replication;
 use super::resume_state::find_resume_state;
+use super::series::{self, Series};
 use super::streams::Streams;
 use super::{pictures, report, timing, trace};
 use crate::base::message::message;
@@ -70,6 +71,11 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         check_continues(&comm, options, file, &simulation, resumed_from)?;
     }
     Streams::check(simulation.fields(), file, state.as_deref())?;
+    if let Some(state) = &state {
+        let declared = simulation.fields().declared();
+        let continues = || Series::check_resumable(dir, file, declared, &**state);
+        comm.agree(if comm.is_root() { continues() } else { Ok(()) })?;
+    }
     let claim = |seen: Seen| {
         let planned = planned(file, simulation.fields(), options.trace);
         claim(job, options, (resumed_from, in_memory), planned, &seen, key)
@@ -83,6 +89,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
     let moment = simulation.moment();
     let cadences = Cadences::new(file, &moment, state.as_deref());
     let from = (resumes, &moment, state.as_deref());
+    let series = Series::begin(&comm, file, simulation.fields().declared(), dir, from)?;
     let streams = Streams::begin(&comm, simulation.fields(), file, dir, &provenance, from)?;
     let copy_gb_s = report::measure_copy(&comm, simulation.memory());
     simulation.timers_mut().trace = origin.map(Trace::new);
@@ -117,6 +124,7 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         comm,
         simulation,
         streams,
+        series,
         cadences,
         consensus: Consensus::default(),
         finite: FiniteCheck::default(),
@@ -197,7 +205,8 @@ fn planned(file: &JobFile, store: &Fields, trace: bool) -> Vec<String> {
     let streams = file.output.iter().filter(|(_, section)| section.every != Cadence::Never);
     let views = streams.flat_map(|(name, _)| [format!("{name}.h5"), format!("{name}.xdmf")]);
     let pictures = pictures::wanted(file, store).into_iter().map(|picture| picture.name);
-    views.chain(pictures).chain(trace.then(|| "trace.json".to_owned())).collect()
+    let series = series::planned(file, store.declared());
+    views.chain(pictures).chain(series).chain(trace.then(|| "trace.json".to_owned())).collect()
 }
 
 /// On rank 0: takes ownership of the run directory, and starts or continues its ledger.

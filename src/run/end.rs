@@ -59,6 +59,9 @@ fn report(attempt: &mut Attempt, outcome: &Result<String>, wall: f64, started: I
         overflows.iter().for_each(|overflow| message!("warning: {overflow}; write the stream with element = \"f64\""));
     }
     attempt.streams.finish()?;
+    let drawn = outcome.is_ok() && attempt.file.series.picture;
+    let series = attempt.series.finish(&dir, drawn);
+    let series = attempt.comm.agree(series)?;
     let settling = attempt.simulation.timers_mut().record(Phase::Output, started);
     attempt.checkpoints.wait()?;
     attempt.checkpoints.paused(settling, attempt.simulation.timers_mut());
@@ -78,7 +81,7 @@ fn report(attempt: &mut Attempt, outcome: &Result<String>, wall: f64, started: I
     summary.notes = [notes, overflows].concat();
     attempt.comm.agree(if is_root { summary.write(&dir) } else { Ok(()) })?;
     let trace = write_trace(attempt)?;
-    let files = if is_root { written(attempt, &pictures) } else { vec![] };
+    let files = if is_root { written(attempt, &pictures, &series) } else { vec![] };
     attempt.checkpoints.add_to_ledger("end", attempt.simulation.steps(), &files)?;
     // The state in memory is removed last, and kept after a failure, when it may be the only one.
     if !outcome.as_ref().is_err_and(|e| e.kind() != Kind::Stopped) {
@@ -95,7 +98,7 @@ fn report(attempt: &mut Attempt, outcome: &Result<String>, wall: f64, started: I
         let files = files.map(|(name, _)| dir.join(format!("{name}.h5")));
         for path in files
             .filter(|p| p.exists())
-            .chain(pictures.iter().map(|name| dir.join(name)))
+            .chain(pictures.iter().chain(&series).map(|name| dir.join(name)))
             .chain([dir.join("summary.json")])
         {
             message::to_stdout(format_args!("  {}\n", path.display()));
@@ -203,9 +206,9 @@ fn complete_final_state(attempt: &mut Attempt, saved: Result<()>) -> Result<()> 
 }
 
 /// The files beside the segments that the run has written until its end, by their names in the run directory.
-fn written(attempt: &Attempt, pictures: &[String]) -> Vec<String> {
+fn written(attempt: &Attempt, pictures: &[String], series: &[String]) -> Vec<String> {
     let streams = attempt.file.output.keys().flat_map(|name| [format!("{name}.h5"), format!("{name}.xdmf")]);
-    let others = pictures.iter().cloned().chain(["summary.json".into()]);
+    let others = pictures.iter().chain(series).cloned().chain(["summary.json".into()]);
     let traced = attempt.simulation.timers().trace.is_some();
     let trace = traced.then(|| "trace.json".to_owned());
     streams.chain(others).chain(trace).filter(|name| attempt.dir.join(name).is_file()).collect()

@@ -32,6 +32,7 @@ mod replication;
 mod report;
 mod requests;
 mod resume_state;
+mod series;
 mod setup;
 mod start;
 mod stop_limit;

@@ -34,6 +34,7 @@ impl Plan {
     /// too many steps.
     pub fn new(file: &JobFile, model: Model, ranks: usize) -> Result<Plan> {
         super::streams::check_streams(file, &model)?;
+        super::series::check(file, &model.declared)?;
         let clock = model.declared.clock;
         let steps = check_steps(file, clock)?;
         let may_stop = model.declared.stop.is_some();

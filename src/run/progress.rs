@@ -50,8 +50,8 @@ impl Progress {
         Progress { bar, started: now, reported: now, interval, last: from, from: completed, end, bytes_per_step }
     }
 
-    /// Reports that `step` is done, if enough time has passed.
-    pub fn step(&mut self, step: u64, time: f64) {
+    /// Reports that `step` is done, and the `numbers` that a job shows, if enough time has passed.
+    pub fn step(&mut self, step: u64, time: f64, numbers: impl Fn() -> String) {
         let since = self.reported.elapsed();
         let pause = if self.bar.is_some() { Duration::from_millis(100) } else { self.interval };
         if since < pause {
@@ -60,7 +60,7 @@ impl Progress {
         let rate = (step - self.last.0) as f64 / since.as_secs_f64();
         let t_eff = rate * self.bytes_per_step / 1e9;
         let done = completed(self.end, (step, time));
-        let line = format!("step {step}  t = {time:.6} s  {rate:.1} steps/s  T_eff {t_eff:.1} GB/s");
+        let line = format!("step {step}  t = {time:.6} s  {rate:.1} steps/s  T_eff {t_eff:.1} GB/s{}", numbers());
         match &self.bar {
             Some(bar) => {
                 bar.set_position(match self.end {

@@ -34,6 +34,8 @@ impl Attempt<'_> {
             self.streams.forget();
         }
         self.streams.move_to(&dir);
+        let series = self.series.move_to(&dir, !moved);
+        self.comm.agree(series)?;
         let fence = self.ownership.move_to(&dir);
         self.checkpoints.move_to(&dir, fence)?;
         self.control.iter_mut().for_each(|control| control.move_to(&dir));

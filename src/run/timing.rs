@@ -15,6 +15,7 @@ fn cadences(file: &JobFile) -> Vec<Timed> {
     let timed = |key: &str, every: Cadence, align: bool| Timed { key: key.into(), every, align };
     let streams = file.output.iter().map(|(name, s)| timed(&format!("output.{name}.every"), s.every, s.align));
     let others = [
+        timed("series.every", file.series.every, file.series.align),
         timed("checkpoint.every", file.checkpoint.every, file.checkpoint.align),
         timed("replica.every", file.replica.every, false),
         timed("engine.check_every", file.engine.check_every, false),

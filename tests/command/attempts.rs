@@ -18,6 +18,8 @@ pub fn same_output(a: &Path, b: &Path) {
         let said = String::from_utf8_lossy(&differs.stdout);
         assert!(differs.status.success(), "{stream}: {said}");
     }
+    let [left, right] = [a, b].map(|dir| fs::read(dir.join("series.csv")).ok());
+    assert!(left == right, "series.csv differs in {} and {}", a.display(), b.display());
 }
 
 /// Pieces in the second of their two places below a folder in memory that are whole: the second state of an attempt, if all are there.

@@ -22,6 +22,7 @@ fn every_job_goes_on_with_the_same_bits_on_other_ranks() {
         let mean = [
             "output.mean={every='7 step', reduce='mean'}",
             "output.corner={every='3 step', region={x=[0, 2], y=[1, 3]}, reduce='max'}",
+            "series.every=3 step",
         ];
         let expected = run(Threads(1), &file, &whole).with_all(mean).ends().state().to_owned();
         let steps =

@@ -300,7 +300,8 @@ fn displaced(ranks: support::Ranks, output: &Path, act: impl Fn()) -> support::E
     running.ends()
 }
 
-const DISPLACED: [&str; 3] = ["time.end=10000000 step", "output.fields.every=50 step", "checkpoint.every=300 step"];
+const DISPLACED: [&str; 4] =
+    ["time.end=10000000 step", "output.fields.every=50 step", "series.every=70 step", "checkpoint.every=300 step"];
 
 #[test]
 fn a_run_whose_directory_is_moved_saves_its_state_there() {
@@ -323,6 +324,7 @@ fn a_run_whose_directory_is_moved_saves_its_state_there() {
         assert_eq!(resumed.state(), whole.state());
         let [a, b] = [&there, &output].map(|dir| support::instants(dir, "fields", "temperature"));
         assert!(a == b, "the instants differ");
+        assert_eq!(fs::read(there.join("series.csv")).unwrap(), fs::read(output.join("series.csv")).unwrap());
     }
 }
 

@@ -1,8 +1,12 @@
-//! Pictures of planes of values, with axes and a colour bar, as PNG files.
+//! Pictures as PNG files: planes of values with axes and a colour bar, and graphs of numbers over time.
+mod canvas;
 mod colours;
 mod decoration;
+mod graph;
+mod pixels;
 mod png;
 mod resample;
 mod ticks;
 
+pub use graph::draw_series;
 pub use png::png;

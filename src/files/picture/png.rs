@@ -1,14 +1,13 @@
 //! Drawing a plane of values into a PNG file.
+use super::canvas::Canvas;
 use super::colours::Colours;
 use super::decoration::{BOTTOM, Decoration, LEFT, RIGHT, TOP};
+use super::pixels::write;
 use super::resample::{resample, size};
 use crate::base::{Error, Result};
-use crate::files::durable;
 use ndarray::ArrayView2;
 use plotters::backend::BitMapBackend;
 use plotters::drawing::IntoDrawingArea;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
 /// Draws values `[y, x]`, the row of the lowest y first, into a PNG file: colours with a bar, axes with ticks, a title.
@@ -44,23 +43,11 @@ pub fn png(
     let drawn = {
         let area = BitMapBackend::with_buffer(&mut pixels, (whole.0 as u32, whole.1 as u32)).into_drawing_area();
         let lacks_values = values.iter().any(|v| !v.is_finite());
-        Decoration { area, width: width as i32, height: height as i32, lacks_values }.draw(title, unit, x, y, &colours)
+        Decoration { canvas: Canvas(area), width: width as i32, height: height as i32, lacks_values }
+            .draw(title, unit, x, y, &colours)
     };
     drawn.map_err(|e| Error::file("draw", path, e))?;
-    durable::replace(path, |part| {
-        let encode = || -> Result<(), ::png::EncodingError> {
-            let mut file = BufWriter::new(File::create(part)?);
-            let mut encoder = ::png::Encoder::new(&mut file, whole.0 as u32, whole.1 as u32);
-            encoder.set_color(::png::ColorType::Rgb);
-            encoder.set_depth(::png::BitDepth::Eight);
-            encoder.write_header()?.write_image_data(&pixels)?;
-            Ok(file.flush()?)
-        };
-        encode().map_err(|e| match e {
-            ::png::EncodingError::IoError(e) => durable::why("write", path, e),
-            other => Error::file("write", path, other),
-        })
-    })
+    write(path, whole, &pixels)
 }
 
 #[cfg(test)]
@@ -68,6 +55,7 @@ mod tests {
     use super::*;
     use crate::files::picture::colours::MISSING;
     use ndarray::{Array2, array};
+    use std::fs::File;
 
     fn pixels(path: &Path) -> (usize, usize, Vec<u8>) {
         let mut reader = ::png::Decoder::new(std::io::BufReader::new(File::open(path).unwrap())).read_info().unwrap();

@@ -323,6 +323,10 @@ impl CheckpointManager {
         }
         part.iter().for_each(|part| self.discard(part));
         self.dir = dir.to_path_buf();
+        if self.comm.is_root() {
+            // What was being created while the directory moved could not be removed under its old name.
+            _ = durable::clear(&store::folder(dir));
+        }
         let ledger = match (self.comm.is_root(), self.ledger.take()) {
             (false, _) => Ok(None),
             (true, Some(ledger)) => Ok(Some(ledger.moved(dir))),
