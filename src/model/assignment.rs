@@ -62,14 +62,12 @@ fn stage<T: Element, X: Expressions<T>>(fields: Vec<Use>, expressions: X) -> Sta
     let BoundKernel { kernel, arguments, mut uses, refused } = kernel::<T, X>(expressions);
     uses.extend(&fields);
     Stage {
-        name: SET.into(),
         uses,
         reads: field_reads(&arguments),
         writes: fields.iter().map(|field| field.id).collect(),
         scalars_read: scalar_reads(&arguments),
-        scalar_written: None,
         refused,
-        work: Work::Cells { kernel, arguments },
+        ..Stage::new(SET.into(), Work::Cells { kernel, arguments })
     }
 }
 

@@ -27,14 +27,12 @@ impl Reduction {
         let Reduction { name, op, kernel, arguments, mut uses, refused } = self;
         uses.extend(into.map(Use::from));
         Stage {
-            name: name.into(),
             uses,
             reads: field_reads(&arguments),
-            writes: vec![],
             scalars_read: scalar_reads(&arguments),
             scalar_written: into.map(|scalar| scalar.id),
             refused,
-            work: Work::Reduce { kernel, arguments, op },
+            ..Stage::new(name.into(), Work::Reduce { kernel, arguments, op })
         }
     }
 

@@ -103,7 +103,22 @@ fn conditions(items: &[Item]) -> Box<dyn Iterator<Item = &Condition> + '_> {
 
 /// Checks one stage: its handles, grids, outputs and indices. Every stage passes this check before it runs, whether it
 /// is in the schedule, a diagnostic, or a measurement of a running simulation.
+///
+/// # Errors
+/// If something does not fit, with the line of the source that declares the stage.
 pub(crate) fn stage(declared: &Declarations, stage: &Stage) -> Result<()> {
+    fits(declared, stage).map_err(|error| at_place(error, stage))
+}
+
+/// An error of a stage, with the line of the source that declares the stage if it is known.
+fn at_place(error: Error, stage: &Stage) -> Error {
+    match stage.place {
+        Some(place) => error.at(format!("the stage is declared at {}:{}", place.file(), place.line())),
+        None => error,
+    }
+}
+
+fn fits(declared: &Declarations, stage: &Stage) -> Result<()> {
     handles(declared, stage)?;
     if let Some(refused) = &stage.refused {
         return Err(Error::input(format!(
