@@ -265,6 +265,92 @@ fn walls_are_where_the_location_says() {
     }
 }
 
+/// Gradient, divergence and curl on random fields with a spacing that differs by axis: `(what must vanish, its largest part)`.
+#[test]
+fn curls_have_no_divergence_and_gradients_no_curl() {
+    let numbers = same_on_all_ranks(|comm| {
+        let mut model = periodic(comm);
+        let p = field!(model, p: f64).initial(|at| at.uniform(1)).at(Center)?;
+        let c = field!(model, c: f64).initial(|at| at.uniform(2)).at(Corner)?;
+        let u = field!(model, u: f64).initial(|at| at.uniform(3)).at(FaceX)?;
+        let v = field!(model, v: f64).initial(|at| at.uniform(4)).at(FaceY)?;
+        let w = field!(model, w: f64).initial(|at| at.uniform(5)).at(FaceZ)?;
+        let ax = field!(model, ax: f64).initial(|at| at.uniform(6)).at(EdgeX)?;
+        let ay = field!(model, ay: f64).initial(|at| at.uniform(7)).at(EdgeY)?;
+        let az = field!(model, az: f64).initial(|at| at.uniform(8)).at(EdgeZ)?;
+        let (on_edges, on_faces) = (curl(grad(p)), curl(grad(c)));
+        let (px, py, _) = grad(p);
+        model.diagnose("div curl of edges", max_abs(div(curl((ax, ay, az)))));
+        model.diagnose("div curl of faces", max_abs(div(curl((u, v, w)))));
+        model.diagnose("curl grad of centres, x", max_abs(on_edges.0));
+        model.diagnose("curl grad of centres, y", max_abs(on_edges.1));
+        model.diagnose("curl grad of centres, z", max_abs(on_edges.2));
+        model.diagnose("curl grad of corners, x", max_abs(on_faces.0));
+        model.diagnose("curl grad of corners, y", max_abs(on_faces.1));
+        model.diagnose("curl grad of corners, z", max_abs(on_faces.2));
+        model.diagnose("curl grad without z", max_abs(curl((px, py))));
+        model.diagnose("div curl of a stream function", max_abs(div(curl(az))));
+        model.diagnose("div grad and the Laplacian", max_difference(div(grad(p)), laplacian(p)));
+        model.diagnose("curl of edges", max_abs(curl((ax, ay, az)).0));
+        model.diagnose("largest part", max_abs(ddx(ddy(az))));
+        let mut run = model.compile()?;
+        run.advance(1)?;
+        Ok(run.diagnostics().into_iter().map(|(name, value)| (name, value.value)).collect::<Vec<_>>())
+    });
+    let (parts, identities) = (&numbers[numbers.len() - 2..], &numbers[..numbers.len() - 2]);
+    assert!(parts.iter().all(|(_, value)| *value > 1.0), "{parts:?}");
+    for (name, value) in identities {
+        assert!(*value < 1e-13, "{name}: {value}");
+    }
+}
+
+#[test]
+fn a_tuple_of_fields_is_set_to_a_gradient_or_a_curl() {
+    let [hz, hy, hx] = SPACING;
+    let results = same_on_all_ranks(|comm| {
+        let mut model = periodic(comm);
+        let p = field!(model, p: f64).initial(|at| at.uniform(1)).at(Center)?;
+        let (gx, gy) = (field!(model, gx: f64).at(FaceX)?, field!(model, gy: f64).at(FaceY)?);
+        let gz = field!(model, gz: f64).at(FaceZ)?;
+        let (cx, cy) = (field!(model, cx: f64).at(EdgeX)?, field!(model, cy: f64).at(EdgeY)?);
+        let cz = field!(model, cz: f64).at(EdgeZ)?;
+        let (ux, uy) = (field!(model, ux: f64).at(FaceX)?, field!(model, uy: f64).at(FaceY)?);
+        model.every_step(|s| {
+            s.set((gx, gy, gz), grad(p * p));
+            s.set((gx, gy, gz), (gx * gy.on(FaceX), gy, gz));
+            s.set((cx, cy, cz), curl((gx, gy, gz)));
+            s.set((ux, uy), curl(cz));
+        });
+        let mut run = model.compile()?;
+        run.advance(1)?;
+        let all = [gx.plain(), gy.plain(), gz.plain(), cx.plain(), cy.plain(), cz.plain(), ux.plain(), uy.plain()];
+        Ok(all.map(|f| run.gather(f).into_iter().next().map(|a| a.iter().copied().collect::<Vec<f64>>())))
+    });
+    let [gx, gy, gz, cx, cy, cz, ux, uy] = results.map(|values| Plain(values.expect("all ranks have the fields")));
+    for cell in (0..CELLS.iter().product()).map(|i| [i / CELLS[2] / CELLS[1], i / CELLS[2] % CELLS[1], i % CELLS[2]]) {
+        let below = |f: &Plain, axis: usize| {
+            let mut offset = [0; 3];
+            offset[axis] = -1;
+            (f.at(cell, [0; 3]) - f.at(cell, offset)) / SPACING[axis]
+        };
+        let above = |f: &Plain, axis: usize| {
+            let mut offset = [0; 3];
+            offset[axis] = 1;
+            (f.at(cell, offset) - f.at(cell, [0; 3])) / SPACING[axis]
+        };
+        for (name, is, should) in [
+            ("along x", &cx, below(&gz, 1) - below(&gy, 0)),
+            ("along y", &cy, below(&gx, 0) - below(&gz, 2)),
+            ("along z", &cz, below(&gy, 2) - below(&gx, 1)),
+            ("of ψ along x", &ux, above(&cz, 1)),
+            ("of ψ along y", &uy, -above(&cz, 2)),
+        ] {
+            let is = is.at(cell, [0; 3]);
+            assert!((is - should).abs() < 1e-12 / (hx * hy * hz), "{name}: {is} and {should} at {cell:?}");
+        }
+    }
+}
+
 #[test]
 fn limits_are_errors_with_the_stage() {
     let error = |declare: fn(&mut Model) -> Result<()>| -> String {
