@@ -351,6 +351,67 @@ fn a_tuple_of_fields_is_set_to_a_gradient_or_a_curl() {
     }
 }
 
+/// A cell of the game of life, a median filter, and a sum of fields of several types, by closures.
+#[test]
+fn updates_are_the_closures_they_stand_for() {
+    type Values = [Vec<f64>; 5];
+    let (before, after): (Values, Values) = same_on_all_ranks(|comm| {
+        let mut model = Model::new(comm, Grid::new([12, 10]).periodic([true, false]).length([12.0, 10.0]));
+        let life =
+            field!(model, life: f64).initial(|at| (at.uniform(1) + 0.4).floor()).boundary(Boundary::Outside(0.0));
+        let life = life.at(Center)?;
+        let q = field!(model, q: f64).initial(|at| at.uniform(2)).boundary(Boundary::Outside(0.0)).at(Center)?;
+        let half = field!(model, half: f32).initial(|at| at.uniform(3) as f32).at(Center)?;
+        let to = field!(model, to: f64).at(Center)?;
+        let rounded = field!(model, rounded: f32).at(Center)?;
+        let (factor, along) = (model.scalar("factor", 3.0), model.profile::<1>(|y| y));
+        model.every_step(|s| {
+            s.update((life, q), (life.cube::<1>(), q.over::<ArmsX<1, 1>>()), |(life, q)| {
+                let mut neighbours = -life.here();
+                neighbours += life.at::<0, -1, -1>() + life.at::<0, -1, 0>() + life.at::<0, -1, 1>();
+                neighbours += life.at::<0, 0, -1>() + life.here() + life.at::<0, 0, 1>();
+                neighbours += life.at::<0, 1, -1>() + life.at::<0, 1, 0>() + life.at::<0, 1, 1>();
+                let alive = neighbours == 3.0 || (neighbours == 2.0 && life.here() == 1.0);
+                let mut near = [q.x::<-1>(), q.here(), q.x::<1>()];
+                near.sort_unstable_by(f64::total_cmp);
+                (f64::from(u8::from(alive)), near[1])
+            });
+            s.update((to, rounded), (half, q, factor, along, Here), |(half, q, factor, along, here)| {
+                let value = f64::from(half) + factor * q + along.here() + here.x();
+                (value, value as f32)
+            });
+        });
+        let mut run = model.compile()?;
+        let all = |run: &Simulation| {
+            let wide = [life.plain(), q.plain(), to.plain()]
+                .map(|f| run.gather(f).remove(0).iter().copied().collect::<Vec<f64>>());
+            let single = [half.plain(), rounded.plain()]
+                .map(|f| run.gather(f).remove(0).iter().map(|v| f64::from(*v)).collect());
+            let ([life, q, to], [half, rounded]): (_, [Vec<f64>; 2]) = (wide, single);
+            [life, q, to, half, rounded]
+        };
+        let before = all(&run);
+        run.advance(1)?;
+        Ok((before, all(&run)))
+    });
+    let at = |values: &[f64], y: usize, x: usize, dy: isize, dx: isize| {
+        let (y, x) = ((y as isize + dy).rem_euclid(12), x as isize + dx);
+        if (0..10).contains(&x) { values[(10 * y + x) as usize] } else { 0.0 }
+    };
+    for (y, x) in (0..12).flat_map(|y| (0..10).map(move |x| (y, x))) {
+        let near = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dy, dx)));
+        let count: f64 = near.map(|(dy, dx)| at(&before[0], y, x, dy, dx)).sum::<f64>() - before[0][10 * y + x];
+        let alive = count == 3.0 || (count == 2.0 && before[0][10 * y + x] == 1.0);
+        assert_eq!(after[0][10 * y + x], f64::from(u8::from(alive)), "life at {y}, {x}");
+        let mut three = [-1, 0, 1].map(|dx| at(&before[1], y, x, 0, dx));
+        three.sort_unstable_by(f64::total_cmp);
+        assert_eq!(after[1][10 * y + x], three[1], "median at {y}, {x}");
+        let value = before[3][10 * y + x] + 3.0 * three[1] + (y as f64 + 0.5) + (x as f64 + 0.5);
+        assert_eq!(after[2][10 * y + x], value, "sum at {y}, {x}");
+        assert_eq!(after[4][10 * y + x], f64::from(value as f32), "rounded sum at {y}, {x}");
+    }
+}
+
 #[test]
 fn limits_are_errors_with_the_stage() {
     let error = |declare: fn(&mut Model) -> Result<()>| -> String {

@@ -25,6 +25,7 @@ pub(crate) mod schedule;
 pub(crate) mod scheme;
 pub mod source;
 pub(crate) mod stage;
+pub(crate) mod update;
 
 pub use argument::{Bound, Handle, Handles, Target, Targets};
 pub use assignment::Settable;
@@ -46,3 +47,4 @@ pub use reduction::{Reduction, dot, max, max_abs, max_difference, mean, min, nor
 pub use reduction_op::Op;
 pub use schedule::Schedule;
 pub use scheme::Scheme;
+pub use update::{Neighbourhood, Readable, ReadableOne, Updatable};
