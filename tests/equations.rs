@@ -351,6 +351,31 @@ fn a_tuple_of_fields_is_set_to_a_gradient_or_a_curl() {
     }
 }
 
+#[test]
+fn a_stage_may_read_many_named_fields() {
+    macro_rules! sum_of {
+        ($model:ident: $first:ident $($name:ident)+) => {{
+            let $first = field!($model, $first: f64).initial(|at| at.uniform(1)).at(Center)?;
+            $(let $name = field!($model, $name: f64).initial(|_| 1.0).at(Center)?;)+
+            ($first, $first.x::<1>() $(+ $name)+)
+        }};
+    }
+    let [before, after] = same_on_all_ranks(|comm| {
+        let mut model = periodic(comm);
+        let (q, sum) = sum_of!(model: a b c d e f g h i j k l m n o p q r s t u v w x y z aa bb cc dd);
+        model.every_step(|s| _ = s.set(q, sum));
+        let mut run = model.compile()?;
+        let values = |run: &Simulation| run.gather(q.plain()).into_iter().next().map(|a| a.iter().copied().collect());
+        let before: Option<Vec<f64>> = values(&run);
+        run.advance(1)?;
+        Ok([before, values(&run)])
+    });
+    let (before, after) = (Plain(before.unwrap()), Plain(after.unwrap()));
+    for cell in (0..CELLS.iter().product()).map(|i| [i / CELLS[2] / CELLS[1], i / CELLS[2] % CELLS[1], i % CELLS[2]]) {
+        assert!((after.at(cell, [0; 3]) - before.at(cell, [0, 0, 1]) - 29.0).abs() < 1e-13, "{cell:?}");
+    }
+}
+
 /// A cell of the game of life, a median filter, and a sum of fields of several types, by closures.
 #[test]
 fn updates_are_the_closures_they_stand_for() {
@@ -413,10 +438,14 @@ fn updates_are_the_closures_they_stand_for() {
 }
 
 #[test]
-fn limits_are_errors_with_the_stage() {
-    let error = |declare: fn(&mut Model) -> Result<()>| -> String {
+fn limits_are_errors_with_field_stage_and_line() {
+    let error = |declare: fn(&mut Model) -> Result<u32>| -> String {
         let mut model = periodic(Comm::alone());
-        declare(&mut model).and_then(|()| model.compile().map(|_| ())).expect_err("the model has an error").to_string()
+        let line = declare(&mut model).expect("the declarations alone are fine");
+        let message = model.compile().err().expect("the model has an error").to_string();
+        let place = format!("(the stage is declared at {}:{line})", file!());
+        assert!(message.contains(&place), "{message} without {place}");
+        message
     };
     let message = error(|model| {
         let mut two = vec![];
@@ -430,21 +459,73 @@ fn limits_are_errors_with_the_stage() {
             two.push(named.named::<Same>().at(Center)?);
         }
         model.every_step(|s| _ = s.set(two[0], two[0] + two[1]));
-        Ok(())
+        Ok(line!() - 1)
     });
-    assert!(message.contains("the stage `set q0`") && message.contains("same `field!`"), "{message}");
+    assert!(
+        message.contains("the stage `set q0`") && message.contains("`q0` and `q1` were declared by the same `field!`"),
+        "{message}"
+    );
     let message = error(|model| {
         let q = field!(model, q: f64).at(Center)?;
         model.every_step(|s| _ = s.set(q, q.y::<1000>()));
-        Ok(())
+        Ok(line!() - 1)
     });
-    assert!(message.contains("1000 cells away"), "{message}");
+    assert!(message.contains("the stage `set q`") && message.contains("it reads `q` 1000 cells away"), "{message}");
+    let message = error(|model| {
+        let (p, q) = (field!(model, p: f64).at(Center)?, field!(model, q: f64).at(Center)?);
+        model.every_step(|s| _ = s.set(p, p + q.y::<50>()));
+        Ok(line!() - 1)
+    });
+    assert!(message.contains("the stage `set p`"), "{message}");
+    assert!(message.contains("101 rows of cells, most of `q`; at most 96 are possible"), "{message}");
+    let message = error(|model| {
+        let q = field!(model, q: f64).at(Center)?;
+        let along = model.profile::<2>(|x| x);
+        model.every_step(|s| _ = s.set(q, q + along.x::<9>()));
+        Ok(line!() - 1)
+    });
+    assert!(message.contains("it reads a profile along x 9 cells away"), "{message}");
     let message = error(|model| {
         let mut other = periodic(Comm::alone());
         let foreign = field!(other, foreign: f64).at(Center)?;
         let q = field!(model, q: f64).at(Center)?;
         model.every_step(|s| _ = s.set(q, q + foreign));
-        Ok(())
+        Ok(line!() - 1)
     });
-    assert!(message.contains("another model"), "{message}");
+    assert!(message.contains("the stage `set q`") && message.contains("another model"), "{message}");
+    let message = error(|model| {
+        let mut other = periodic(Comm::alone());
+        let foreign = field!(other, foreign: f64).at(Center)?;
+        let q = field!(model, q: f64).at(Center)?;
+        model.every_step(|s| _ = s.update(q, (foreign.star::<1>(),), |(f,)| f.x::<1>()));
+        Ok(line!() - 1)
+    });
+    assert!(message.contains("the stage `update q`") && message.contains("another model"), "{message}");
+    // The stages of an integrator are declared where it is.
+    let message = error(|model| {
+        let q = field!(model, q: f64).at(Center)?;
+        model.integrate(Scheme::Rk4, (q,), |(q,)| (q.y::<1000>(),))?;
+        Ok(line!() - 1)
+    });
+    assert!(message.contains("the stage `set q_stage1, q_sum`"), "{message}");
+}
+
+#[test]
+fn a_read_farther_than_the_grid_is_an_error_with_field_stage_and_line() {
+    let mut model = Model::new(Comm::alone(), Grid::new([5, 8]));
+    let q = field!(model, q: f64).at(Center).unwrap();
+    let line = line!() + 1;
+    model.every_step(|s| _ = s.set(q, q.x::<2>()).set(q, q + q.y::<6>()));
+    let message = model.compile().err().expect("y is short").to_string();
+    assert!(message.contains("axis y has 5 cells, and the field `q` needs 6 in the stage `set q`"), "{message}");
+    assert!(message.contains(&format!("(the stage is declared at {}:{line})", file!())), "{message}");
+}
+
+#[test]
+fn a_field_declared_twice_and_one_of_a_scratch_field_are_errors_with_the_name() {
+    let mut model = periodic(Comm::alone());
+    let q = field!(model, q: f64).at(Center).unwrap();
+    field!(model, q_stage1: f64).at(Center).unwrap();
+    let message = model.integrate(Scheme::SspRk2, (q,), |(q,)| (-1.0 * q,)).unwrap_err().to_string();
+    assert!(message.contains("the field `q_stage1` is declared twice"), "{message}");
 }

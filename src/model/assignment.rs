@@ -77,7 +77,7 @@ pub(crate) struct BoundKernel {
     pub arguments: Vec<BoundArgument>,
     pub uses: Vec<Use>,
     /// The limit that the expressions exceed.
-    pub refused: Option<String>,
+    pub refused: Option<LayoutError>,
 }
 
 /// Binds expressions to the fields, scalars and profiles that they read.
@@ -93,7 +93,7 @@ pub(crate) fn kernel<T: Element, X: Expressions<T>>(expressions: X) -> BoundKern
 /// A kernel that is never called, because checks refuse its stage.
 fn refused(error: LayoutError) -> BoundKernel {
     let kernel: Compile = Arc::new(|_| unreachable!("checks refuse stages whose expressions exceed a limit"));
-    BoundKernel { kernel, arguments: vec![], uses: vec![], refused: Some(error.to_string()) }
+    BoundKernel { kernel, arguments: vec![], uses: vec![], refused: Some(error) }
 }
 
 fn bound_argument(source: Source, argument: Argument) -> (BoundArgument, Use) {

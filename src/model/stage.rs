@@ -6,6 +6,7 @@ use crate::model::condition::Condition;
 use crate::model::handle::Use;
 use crate::model::records::RecordWork;
 use crate::model::reduction_op::Op;
+use halocline_kernels::expr::LayoutError;
 use halocline_kernels::row::RowFn;
 use halocline_kernels::{Extent, InstructionSet};
 use std::panic::Location;
@@ -38,7 +39,7 @@ pub(crate) struct Stage {
     /// The output scalar.
     pub scalar_written: Option<usize>,
     /// Why the stage cannot be executed, if its expressions exceed a limit.
-    pub refused: Option<String>,
+    pub refused: Option<LayoutError>,
     /// The time at which boundary values that the stage reads are taken, in time steps after the beginning of the step: that of
     /// a stage of an integrator, else 0.
     pub steps_after: f64,
