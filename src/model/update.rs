@@ -23,6 +23,7 @@ impl<U, S> Clone for Neighbourhood<U, S> {
     }
 }
 impl<U, S> Copy for Neighbourhood<U, S> {}
+impl<U, S> sealed::Sealed for Neighbourhood<U, S> {}
 
 impl<T, L, N> Field<T, L, N> {
     /// The values up to `R` cells away along each axis, for [`Schedule::update`].
@@ -273,12 +274,10 @@ tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
 mod sealed {
     //! Seals the traits of this file, because unsafe code relies on their implementations: a kernel reads the rows of `Args`,
     //! which `bind` must name.
-    use super::Neighbourhood;
     use crate::model::handle::{Field, Here, Profile, Scalar};
 
     pub trait Sealed {}
     impl<T, L, N> Sealed for Field<T, L, N> {}
-    impl<U, S> Sealed for Neighbourhood<U, S> {}
     impl Sealed for Scalar {}
     impl<const AXIS: usize> Sealed for Profile<AXIS> {}
     impl Sealed for Here {}
