@@ -42,8 +42,8 @@ pub mod prelude {
     pub use crate::run::Job;
     pub use halocline_kernels::expr::location::{Center, Corner, EdgeX, EdgeY, EdgeZ, FaceX, FaceY, FaceZ};
     pub use halocline_kernels::expr::{
-        Expression, Methods, Of, Operand, ddx, ddy, ddz, laplacian, laplacian_of_order, map, map2, minmod, select,
-        upwind, van_leer,
+        Expression, Methods, Of, Operand, curl, ddx, ddy, ddz, div, grad, laplacian, laplacian_of_order, map, map2,
+        minmod, select, upwind, van_leer,
     };
     pub use halocline_kernels::prelude::*;
     pub use schemars::JsonSchema;

@@ -265,11 +265,187 @@ fn walls_are_where_the_location_says() {
     }
 }
 
+/// Gradient, divergence and curl on random fields with a spacing that differs by axis: `(what must vanish, its largest part)`.
 #[test]
-fn limits_are_errors_with_the_stage() {
-    let error = |declare: fn(&mut Model) -> Result<()>| -> String {
+fn curls_have_no_divergence_and_gradients_no_curl() {
+    let numbers = same_on_all_ranks(|comm| {
+        let mut model = periodic(comm);
+        let p = field!(model, p: f64).initial(|at| at.uniform(1)).at(Center)?;
+        let c = field!(model, c: f64).initial(|at| at.uniform(2)).at(Corner)?;
+        let u = field!(model, u: f64).initial(|at| at.uniform(3)).at(FaceX)?;
+        let v = field!(model, v: f64).initial(|at| at.uniform(4)).at(FaceY)?;
+        let w = field!(model, w: f64).initial(|at| at.uniform(5)).at(FaceZ)?;
+        let ax = field!(model, ax: f64).initial(|at| at.uniform(6)).at(EdgeX)?;
+        let ay = field!(model, ay: f64).initial(|at| at.uniform(7)).at(EdgeY)?;
+        let az = field!(model, az: f64).initial(|at| at.uniform(8)).at(EdgeZ)?;
+        let (on_edges, on_faces) = (curl(grad(p)), curl(grad(c)));
+        let (px, py, _) = grad(p);
+        model.diagnose("div curl of edges", max_abs(div(curl((ax, ay, az)))));
+        model.diagnose("div curl of faces", max_abs(div(curl((u, v, w)))));
+        model.diagnose("curl grad of centres, x", max_abs(on_edges.0));
+        model.diagnose("curl grad of centres, y", max_abs(on_edges.1));
+        model.diagnose("curl grad of centres, z", max_abs(on_edges.2));
+        model.diagnose("curl grad of corners, x", max_abs(on_faces.0));
+        model.diagnose("curl grad of corners, y", max_abs(on_faces.1));
+        model.diagnose("curl grad of corners, z", max_abs(on_faces.2));
+        model.diagnose("curl grad without z", max_abs(curl((px, py))));
+        model.diagnose("div curl of a stream function", max_abs(div(curl(az))));
+        model.diagnose("div grad and the Laplacian", max_difference(div(grad(p)), laplacian(p)));
+        model.diagnose("curl of edges", max_abs(curl((ax, ay, az)).0));
+        model.diagnose("largest part", max_abs(ddx(ddy(az))));
+        let mut run = model.compile()?;
+        run.advance(1)?;
+        Ok(run.diagnostics().into_iter().map(|(name, value)| (name, value.value)).collect::<Vec<_>>())
+    });
+    let (parts, identities) = (&numbers[numbers.len() - 2..], &numbers[..numbers.len() - 2]);
+    assert!(parts.iter().all(|(_, value)| *value > 1.0), "{parts:?}");
+    for (name, value) in identities {
+        assert!(*value < 1e-13, "{name}: {value}");
+    }
+}
+
+#[test]
+fn a_tuple_of_fields_is_set_to_a_gradient_or_a_curl() {
+    let [hz, hy, hx] = SPACING;
+    let results = same_on_all_ranks(|comm| {
+        let mut model = periodic(comm);
+        let p = field!(model, p: f64).initial(|at| at.uniform(1)).at(Center)?;
+        let (gx, gy) = (field!(model, gx: f64).at(FaceX)?, field!(model, gy: f64).at(FaceY)?);
+        let gz = field!(model, gz: f64).at(FaceZ)?;
+        let (cx, cy) = (field!(model, cx: f64).at(EdgeX)?, field!(model, cy: f64).at(EdgeY)?);
+        let cz = field!(model, cz: f64).at(EdgeZ)?;
+        let (ux, uy) = (field!(model, ux: f64).at(FaceX)?, field!(model, uy: f64).at(FaceY)?);
+        model.every_step(|s| {
+            s.set((gx, gy, gz), grad(p * p));
+            s.set((gx, gy, gz), (gx * gy.on(FaceX), gy, gz));
+            s.set((cx, cy, cz), curl((gx, gy, gz)));
+            s.set((ux, uy), curl(cz));
+        });
+        let mut run = model.compile()?;
+        run.advance(1)?;
+        let all = [gx.plain(), gy.plain(), gz.plain(), cx.plain(), cy.plain(), cz.plain(), ux.plain(), uy.plain()];
+        Ok(all.map(|f| run.gather(f).into_iter().next().map(|a| a.iter().copied().collect::<Vec<f64>>())))
+    });
+    let [gx, gy, gz, cx, cy, cz, ux, uy] = results.map(|values| Plain(values.expect("all ranks have the fields")));
+    for cell in (0..CELLS.iter().product()).map(|i| [i / CELLS[2] / CELLS[1], i / CELLS[2] % CELLS[1], i % CELLS[2]]) {
+        let below = |f: &Plain, axis: usize| {
+            let mut offset = [0; 3];
+            offset[axis] = -1;
+            (f.at(cell, [0; 3]) - f.at(cell, offset)) / SPACING[axis]
+        };
+        let above = |f: &Plain, axis: usize| {
+            let mut offset = [0; 3];
+            offset[axis] = 1;
+            (f.at(cell, offset) - f.at(cell, [0; 3])) / SPACING[axis]
+        };
+        for (name, is, should) in [
+            ("along x", &cx, below(&gz, 1) - below(&gy, 0)),
+            ("along y", &cy, below(&gx, 0) - below(&gz, 2)),
+            ("along z", &cz, below(&gy, 2) - below(&gx, 1)),
+            ("of ψ along x", &ux, above(&cz, 1)),
+            ("of ψ along y", &uy, -above(&cz, 2)),
+        ] {
+            let is = is.at(cell, [0; 3]);
+            assert!((is - should).abs() < 1e-12 / (hx * hy * hz), "{name}: {is} and {should} at {cell:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stage_may_read_many_named_fields() {
+    macro_rules! sum_of {
+        ($model:ident: $first:ident $($name:ident)+) => {{
+            let $first = field!($model, $first: f64).initial(|at| at.uniform(1)).at(Center)?;
+            $(let $name = field!($model, $name: f64).initial(|_| 1.0).at(Center)?;)+
+            ($first, $first.x::<1>() $(+ $name)+)
+        }};
+    }
+    let [before, after] = same_on_all_ranks(|comm| {
+        let mut model = periodic(comm);
+        let (q, sum) = sum_of!(model: a b c d e f g h i j k l m n o p q r s t u v w x y z aa bb cc dd);
+        model.every_step(|s| _ = s.set(q, sum));
+        let mut run = model.compile()?;
+        let values = |run: &Simulation| run.gather(q.plain()).into_iter().next().map(|a| a.iter().copied().collect());
+        let before: Option<Vec<f64>> = values(&run);
+        run.advance(1)?;
+        Ok([before, values(&run)])
+    });
+    let (before, after) = (Plain(before.unwrap()), Plain(after.unwrap()));
+    for cell in (0..CELLS.iter().product()).map(|i| [i / CELLS[2] / CELLS[1], i / CELLS[2] % CELLS[1], i % CELLS[2]]) {
+        assert!((after.at(cell, [0; 3]) - before.at(cell, [0, 0, 1]) - 29.0).abs() < 1e-13, "{cell:?}");
+    }
+}
+
+/// A cell of the game of life, a median filter, and a sum of fields of several types, by closures.
+#[test]
+fn updates_are_the_closures_they_stand_for() {
+    type Values = [Vec<f64>; 5];
+    let (before, after): (Values, Values) = same_on_all_ranks(|comm| {
+        let mut model = Model::new(comm, Grid::new([12, 10]).periodic([true, false]).length([12.0, 10.0]));
+        let life =
+            field!(model, life: f64).initial(|at| (at.uniform(1) + 0.4).floor()).boundary(Boundary::Outside(0.0));
+        let life = life.at(Center)?;
+        let q = field!(model, q: f64).initial(|at| at.uniform(2)).boundary(Boundary::Outside(0.0)).at(Center)?;
+        let half = field!(model, half: f32).initial(|at| at.uniform(3) as f32).at(Center)?;
+        let to = field!(model, to: f64).at(Center)?;
+        let rounded = field!(model, rounded: f32).at(Center)?;
+        let (factor, along) = (model.scalar("factor", 3.0), model.profile::<1>(|y| y));
+        model.every_step(|s| {
+            s.update((life, q), (life.cube::<1>(), q.over::<ArmsX<1, 1>>()), |(life, q)| {
+                let mut neighbours = -life.here();
+                neighbours += life.at::<0, -1, -1>() + life.at::<0, -1, 0>() + life.at::<0, -1, 1>();
+                neighbours += life.at::<0, 0, -1>() + life.here() + life.at::<0, 0, 1>();
+                neighbours += life.at::<0, 1, -1>() + life.at::<0, 1, 0>() + life.at::<0, 1, 1>();
+                let alive = neighbours == 3.0 || (neighbours == 2.0 && life.here() == 1.0);
+                let mut near = [q.x::<-1>(), q.here(), q.x::<1>()];
+                near.sort_unstable_by(f64::total_cmp);
+                (f64::from(u8::from(alive)), near[1])
+            });
+            s.update((to, rounded), (half, q, factor, along, Here), |(half, q, factor, along, here)| {
+                let value = f64::from(half) + factor * q + along.here() + here.x();
+                (value, value as f32)
+            });
+        });
+        let mut run = model.compile()?;
+        let all = |run: &Simulation| {
+            let wide = [life.plain(), q.plain(), to.plain()]
+                .map(|f| run.gather(f).remove(0).iter().copied().collect::<Vec<f64>>());
+            let single = [half.plain(), rounded.plain()]
+                .map(|f| run.gather(f).remove(0).iter().map(|v| f64::from(*v)).collect());
+            let ([life, q, to], [half, rounded]): (_, [Vec<f64>; 2]) = (wide, single);
+            [life, q, to, half, rounded]
+        };
+        let before = all(&run);
+        run.advance(1)?;
+        Ok((before, all(&run)))
+    });
+    let at = |values: &[f64], y: usize, x: usize, dy: isize, dx: isize| {
+        let (y, x) = ((y as isize + dy).rem_euclid(12), x as isize + dx);
+        if (0..10).contains(&x) { values[(10 * y + x) as usize] } else { 0.0 }
+    };
+    for (y, x) in (0..12).flat_map(|y| (0..10).map(move |x| (y, x))) {
+        let near = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dy, dx)));
+        let count: f64 = near.map(|(dy, dx)| at(&before[0], y, x, dy, dx)).sum::<f64>() - before[0][10 * y + x];
+        let alive = count == 3.0 || (count == 2.0 && before[0][10 * y + x] == 1.0);
+        assert_eq!(after[0][10 * y + x], f64::from(u8::from(alive)), "life at {y}, {x}");
+        let mut three = [-1, 0, 1].map(|dx| at(&before[1], y, x, 0, dx));
+        three.sort_unstable_by(f64::total_cmp);
+        assert_eq!(after[1][10 * y + x], three[1], "median at {y}, {x}");
+        let value = before[3][10 * y + x] + 3.0 * three[1] + (y as f64 + 0.5) + (x as f64 + 0.5);
+        assert_eq!(after[2][10 * y + x], value, "sum at {y}, {x}");
+        assert_eq!(after[4][10 * y + x], f64::from(value as f32), "rounded sum at {y}, {x}");
+    }
+}
+
+#[test]
+fn limits_are_errors_with_field_stage_and_line() {
+    let error = |declare: fn(&mut Model) -> Result<u32>| -> String {
         let mut model = periodic(Comm::alone());
-        declare(&mut model).and_then(|()| model.compile().map(|_| ())).expect_err("the model has an error").to_string()
+        let line = declare(&mut model).expect("the declarations alone are fine");
+        let message = model.compile().err().expect("the model has an error").to_string();
+        let place = format!("(the stage is declared at {}:{line})", file!());
+        assert!(message.contains(&place), "{message} without {place}");
+        message
     };
     let message = error(|model| {
         let mut two = vec![];
@@ -283,21 +459,73 @@ fn limits_are_errors_with_the_stage() {
             two.push(named.named::<Same>().at(Center)?);
         }
         model.every_step(|s| _ = s.set(two[0], two[0] + two[1]));
-        Ok(())
+        Ok(line!() - 1)
     });
-    assert!(message.contains("the stage `set q0`") && message.contains("same `field!`"), "{message}");
+    assert!(
+        message.contains("the stage `set q0`") && message.contains("`q0` and `q1` were declared by the same `field!`"),
+        "{message}"
+    );
     let message = error(|model| {
         let q = field!(model, q: f64).at(Center)?;
         model.every_step(|s| _ = s.set(q, q.y::<1000>()));
-        Ok(())
+        Ok(line!() - 1)
     });
-    assert!(message.contains("1000 cells away"), "{message}");
+    assert!(message.contains("the stage `set q`") && message.contains("it reads `q` 1000 cells away"), "{message}");
+    let message = error(|model| {
+        let (p, q) = (field!(model, p: f64).at(Center)?, field!(model, q: f64).at(Center)?);
+        model.every_step(|s| _ = s.set(p, p + q.y::<50>()));
+        Ok(line!() - 1)
+    });
+    assert!(message.contains("the stage `set p`"), "{message}");
+    assert!(message.contains("101 rows of cells, most of `q`; at most 96 are possible"), "{message}");
+    let message = error(|model| {
+        let q = field!(model, q: f64).at(Center)?;
+        let along = model.profile::<2>(|x| x);
+        model.every_step(|s| _ = s.set(q, q + along.x::<9>()));
+        Ok(line!() - 1)
+    });
+    assert!(message.contains("it reads a profile along x 9 cells away"), "{message}");
     let message = error(|model| {
         let mut other = periodic(Comm::alone());
         let foreign = field!(other, foreign: f64).at(Center)?;
         let q = field!(model, q: f64).at(Center)?;
         model.every_step(|s| _ = s.set(q, q + foreign));
-        Ok(())
+        Ok(line!() - 1)
     });
-    assert!(message.contains("another model"), "{message}");
+    assert!(message.contains("the stage `set q`") && message.contains("another model"), "{message}");
+    let message = error(|model| {
+        let mut other = periodic(Comm::alone());
+        let foreign = field!(other, foreign: f64).at(Center)?;
+        let q = field!(model, q: f64).at(Center)?;
+        model.every_step(|s| _ = s.update(q, (foreign.star::<1>(),), |(f,)| f.x::<1>()));
+        Ok(line!() - 1)
+    });
+    assert!(message.contains("the stage `update q`") && message.contains("another model"), "{message}");
+    // The stages of an integrator are declared where it is.
+    let message = error(|model| {
+        let q = field!(model, q: f64).at(Center)?;
+        model.integrate(Scheme::Rk4, (q,), |(q,)| (q.y::<1000>(),))?;
+        Ok(line!() - 1)
+    });
+    assert!(message.contains("the stage `set q_stage1, q_sum`"), "{message}");
+}
+
+#[test]
+fn a_read_farther_than_the_grid_is_an_error_with_field_stage_and_line() {
+    let mut model = Model::new(Comm::alone(), Grid::new([5, 8]));
+    let q = field!(model, q: f64).at(Center).unwrap();
+    let line = line!() + 1;
+    model.every_step(|s| _ = s.set(q, q.x::<2>()).set(q, q + q.y::<6>()));
+    let message = model.compile().err().expect("y is short").to_string();
+    assert!(message.contains("axis y has 5 cells, and the field `q` needs 6 in the stage `set q`"), "{message}");
+    assert!(message.contains(&format!("(the stage is declared at {}:{line})", file!())), "{message}");
+}
+
+#[test]
+fn a_field_declared_twice_and_one_of_a_scratch_field_are_errors_with_the_name() {
+    let mut model = periodic(Comm::alone());
+    let q = field!(model, q: f64).at(Center).unwrap();
+    field!(model, q_stage1: f64).at(Center).unwrap();
+    let message = model.integrate(Scheme::SspRk2, (q,), |(q,)| (-1.0 * q,)).unwrap_err().to_string();
+    assert!(message.contains("the field `q_stage1` is declared twice"), "{message}");
 }

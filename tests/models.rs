@@ -179,22 +179,134 @@ fn schemes_have_their_order() {
         run.gather(run.field::<f64>("u").unwrap())[0].clone()
     };
     let exact = solution(Scheme::Rk4, 2000);
-    for (scheme, order) in [
-        (Scheme::Euler, 1.0),
-        (Scheme::SspRk2, 2.0),
-        (Scheme::SspRk3, 3.0),
-        (Scheme::LowStorageRk3, 3.0),
-        (Scheme::Rk4, 4.0),
-        (Scheme::AdamsBashforth2, 2.0),
+    for (scheme, steps, order) in [
+        (Scheme::Euler, 25, 1.0),
+        (Scheme::SspRk2, 25, 2.0),
+        (Scheme::SspRk3, 25, 3.0),
+        (Scheme::LowStorageRk3, 25, 3.0),
+        (Scheme::Rk4, 25, 4.0),
+        (Scheme::AdamsBashforth2, 25, 2.0),
+        (Scheme::AdamsBashforth3, 50, 3.0),
+        (Scheme::Leapfrog { filter: 0.0 }, 100, 2.0),
+        (Scheme::Leapfrog { filter: 0.1 }, 100, 1.0),
     ] {
         let error = |steps| (&solution(scheme, steps) - &exact).mapv(f64::abs).sum();
-        let measured = (error(25) / error(50)).log2();
+        let measured = (error(steps) / error(2 * steps)).log2();
         assert!((measured - order).abs() < 0.15, "{scheme:?}: order {measured}");
         same_everywhere(
             || Grid::new([24]).periodic([true]),
             12,
             |model| burgers::burgers(scheme, 0.01, 1e-3, model, u0),
         );
+    }
+}
+
+/// |q| after 2000 steps of q′ = λ q from 1, with Δt = 1.
+fn amplitude(scheme: Scheme, lambda: Complex<f64>) -> f64 {
+    let mut model = Model::new(Comm::alone(), Grid::new([1]).periodic([true]));
+    model.fixed_step(1.0);
+    let q = field!(model, q: Complex<f64>).initial(|_| 1.0).at(Center).unwrap();
+    model.integrate(scheme, (q,), |(q,)| (lambda * q,)).unwrap();
+    let mut run = model.compile().unwrap();
+    run.advance(2000).unwrap();
+    run.gather(q.plain())[0][[0, 0, 0]].norm()
+}
+
+#[test]
+fn schemes_have_their_limits_of_stability() {
+    // The limits on the imaginary and the real axis; 0 is none.
+    for (scheme, imaginary, real) in [
+        (Scheme::Euler, 0.0, 2.0),
+        (Scheme::SspRk2, 0.0, 2.0),
+        (Scheme::SspRk3, 3.0_f64.sqrt(), 2.5127),
+        (Scheme::LowStorageRk3, 3.0_f64.sqrt(), 2.5127),
+        (Scheme::Rk4, 8.0_f64.sqrt(), 2.7853),
+        (Scheme::AdamsBashforth2, 0.0, 1.0),
+        (Scheme::AdamsBashforth3, 0.7236, 6.0 / 11.0),
+        (Scheme::Leapfrog { filter: 0.0 }, 1.0, 0.0),
+        (Scheme::Leapfrog { filter: 0.1 }, (0.9 / 1.1_f64).sqrt(), 0.2 / 1.1),
+        (Scheme::Leapfrog { filter: 0.2 }, (0.8 / 1.2_f64).sqrt(), 0.4 / 1.2),
+    ] {
+        for (limit, direction) in [(imaginary, Complex::new(0.0, 1.0)), (real, Complex::new(-1.0, 0.0))] {
+            let at = |size: f64| amplitude(scheme, direction * size);
+            if limit > 0.0 {
+                let (below, above) = (at(0.97 * limit), at(1.03 * limit));
+                assert!(below < 100.0, "{scheme:?}: {below} at 0.97 times {limit} along {direction}");
+                assert!(!(above < 1e3), "{scheme:?}: {above} at 1.03 times {limit} along {direction}");
+            } else {
+                let above = at(0.5);
+                assert!(!(above < 1e3), "{scheme:?}: {above} at 0.5 along {direction}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_filter_that_is_none_is_an_error() {
+    for filter in [-0.1, 1.0, f64::NAN] {
+        let mut model = Model::new(Comm::alone(), Grid::new([4]));
+        let q = field!(model, q: f64).at(Center).unwrap();
+        let error = model.integrate(Scheme::Leapfrog { filter }, (q,), |(q,)| (-1.0 * q,)).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains(&format!("the filter of the leapfrog scheme is {filter}")), "{error}");
+    }
+}
+
+/// Diffusion between boundaries whose values depend on time, at cell centres and on faces. With `by_hand`, the two stages of
+/// [`Scheme::SspRk2`] are stages of the schedule, with boundary values at the beginning of the step.
+fn between_moving_boundaries(scheme: Scheme, by_hand: bool, steps: u64, model: &mut Model) -> Result<()> {
+    let (kappa, dt) = (0.03, model.fixed_step(1.0 / steps as f64));
+    let condition = || Boundary::function(|at, time| math::sin(3.0 * time + at.x) + at.x);
+    let q = field!(model, q: f64).initial(|at| at.x).boundary(condition()).at(Center)?;
+    let u = field!(model, u: f64).initial(|at| math::sin(at.x)).boundary(condition()).at(FaceX)?;
+    if by_hand {
+        let q1 = field!(model, q1: f64).boundary(condition()).at(Center)?;
+        let u1 = field!(model, u1: f64).boundary(condition()).at(FaceX)?;
+        model.every_step(|s| {
+            s.set((q1, u1), (q + dt * kappa * laplacian(q), u + dt * kappa * laplacian(u)));
+            s.set(q, 0.5 * (q + q1 + dt * kappa * laplacian(q1)));
+            s.set(u, 0.5 * (u + u1 + dt * kappa * laplacian(u1)));
+        });
+        return Ok(());
+    }
+    model.integrate(scheme, (q, u), |(q, u)| (kappa * laplacian(q), kappa * laplacian(u)))
+}
+
+#[test]
+fn boundary_values_have_the_time_of_their_stage() {
+    let grid = || Grid::new([8]).length([1.0]);
+    let solution = |scheme, by_hand, steps: u64| -> [Vec<f64>; 2] {
+        let mut model = Model::new(Comm::alone(), grid());
+        between_moving_boundaries(scheme, by_hand, steps, &mut model).unwrap();
+        let mut run = model.compile().unwrap();
+        run.advance(steps).unwrap();
+        ["q", "u"].map(|name| run.gather(run.field::<f64>(name).unwrap())[0].iter().copied().collect())
+    };
+    // On a fixed grid, the cells are a system of ordinary equations with a forcing by the boundary: no order is lost as long as
+    // the forcing has its stage time.
+    let exact = solution(Scheme::Rk4, false, 2000);
+    let orders = |scheme, by_hand| {
+        let errors = [20, 40].map(|steps| {
+            let is = solution(scheme, by_hand, steps);
+            [0, 1].map(|f| is[f].iter().zip(&exact[f]).map(|(a, b)| (a - b).abs()).sum::<f64>())
+        });
+        [0, 1].map(|f| (errors[0][f] / errors[1][f]).log2())
+    };
+    for (scheme, order) in [
+        (Scheme::SspRk2, 2.0),
+        (Scheme::SspRk3, 3.0),
+        (Scheme::LowStorageRk3, 3.0),
+        (Scheme::Rk4, 4.0),
+        (Scheme::AdamsBashforth3, 3.0),
+    ] {
+        for measured in orders(scheme, false) {
+            assert!((measured - order).abs() < 0.2, "{scheme:?}: order {measured}");
+        }
+        let square = || Grid::new([8, 8]).length([1.0, 1.0]);
+        same_everywhere(square, 12, |model| between_moving_boundaries(scheme, false, 50, model));
+    }
+    for measured in orders(Scheme::SspRk2, true) {
+        assert!((measured - 1.0).abs() < 0.2, "with boundary values at the beginning of the step: order {measured}");
     }
 }
 

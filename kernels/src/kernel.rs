@@ -40,6 +40,8 @@ pub type Near<'a, T, K> = <<K as Kernel<T>>::Reads as Args<T>>::Views<'a>;
 /// An argument with numbers of another type than the kernel's: `As<f32, Pointwise>` is an `f32` field, and `As<f64, Uniform>` a
 /// scalar in double precision, whatever the kernel's type (an `f32` could not count beyond 2²⁴).
 pub struct As<U, S>(PhantomData<(U, S)>);
+/// The value of a field of `U` in the cell, as a number: [`As`]`<U, Pointwise>` without a call of `here`.
+pub struct PointValue<U>(PhantomData<U>);
 /// One number, the same everywhere (a time step, a residual): a scalar of the model, rounded to the kernel's type. A count or a
 /// time that needs more digits than an `f32` has is an `As<f64, Uniform>`.
 pub struct Uniform;
@@ -132,6 +134,22 @@ impl<T: Element, U: Element, S: Stencil> Arg<T> for As<U, S> {
     }
 }
 impl<T: Element, U: Element, S: Stencil> FieldArg<T> for As<U, S> {
+    type Element = U;
+}
+
+impl<T: Element, U: Element> Arg<T> for PointValue<U> {
+    type View<'a> = U;
+    const ROWS: usize = 1;
+    #[inline(always)]
+    unsafe fn view(table: &RowPointers, first: usize, i: usize) -> U {
+        // SAFETY: by the contract of `view`, the entry points to a row of these numbers that has the cell.
+        unsafe { *(table[first] as *const U).add(i) }
+    }
+    fn argument() -> Argument {
+        Argument::Field { element: U::TYPE, extent: Extent::POINTWISE, rows: vec![[0, 0]] }
+    }
+}
+impl<T: Element, U: Element> FieldArg<T> for PointValue<U> {
     type Element = U;
 }
 
@@ -301,3 +319,5 @@ tuple_outputs!([P a], [A = P, B = (), C = (), D = (), E = (), F = ()], (a, (), (
 tuple_outputs!([P a Q b], [A = P, B = Q, C = (), D = (), E = (), F = ()], (a, b, (), (), (), ()));
 tuple_outputs!([P a Q b R c], [A = P, B = Q, C = R, D = (), E = (), F = ()], (a, b, c, (), (), ()));
 tuple_outputs!([P a Q b R c S d], [A = P, B = Q, C = R, D = S, E = (), F = ()], (a, b, c, d, (), ()));
+tuple_outputs!([P a Q b R c S d V e], [A = P, B = Q, C = R, D = S, E = V, F = ()], (a, b, c, d, e, ()));
+tuple_outputs!([P a Q b R c S d V e W f], [A = P, B = Q, C = R, D = S, E = V, F = W], (a, b, c, d, e, f));

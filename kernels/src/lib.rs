@@ -25,7 +25,7 @@ pub use array::apply;
 pub use element::{Element, ElementType, Real};
 pub use extent::{Arms, ArmsX, ArmsY, ArmsZ, Backward, Cube, Extent, Forward, Pointwise, Star, Stencil};
 pub use instruction_set::InstructionSet;
-pub use kernel::{Along, Args, As, Kernel, Near, Outputs, Position, Uniform};
+pub use kernel::{Along, Args, As, Kernel, Near, Outputs, PointValue, Position, Uniform};
 
 /// The items that a file with kernels needs: `use halocline_kernels::prelude::*;`.
 pub mod prelude {

@@ -59,7 +59,7 @@
 //! }
 //! ```
 use crate::extent::{Arms, Cube};
-use crate::kernel::{Along, As, Position, Uniform};
+use crate::kernel::{Along, As, PointValue, Position, Uniform};
 use ndarray::ArrayView3;
 use num_complex::Complex;
 
@@ -77,6 +77,7 @@ impl<const ZL: usize, const ZH: usize, const YL: usize, const YH: usize, const X
 }
 impl<const R: usize> Sealed for Cube<R> {}
 impl<U, S> Sealed for As<U, S> {}
+impl<U> Sealed for PointValue<U> {}
 impl Sealed for Uniform {}
 impl<const AXIS: usize> Sealed for Along<AXIS> {}
 impl Sealed for Position {}

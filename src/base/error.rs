@@ -58,6 +58,12 @@ impl Error {
         self
     }
 
+    /// Returns the error with a place, as the last part of the message: `what (place)`.
+    pub fn at(mut self, place: impl fmt::Display) -> Error {
+        self.what = format!("{} ({place})", self.what);
+        self
+    }
+
     /// Returns the error as an error of the input.
     pub fn as_input(mut self) -> Error {
         self.kind = Kind::Input;

@@ -115,7 +115,11 @@ impl Simulation {
         let started = Instant::now();
         match candidate {
             Candidate { rows: 0, .. } => group.block.stages.iter().try_for_each(|&stage| self.run_stage(stage))?,
-            Candidate { rows, .. } => self.fusion.run_group(&mut self.core, group, rows)?,
+            Candidate { rows, .. } => {
+                // No stage of a group reads boundary values at another time.
+                self.core.boundaries_at(0.0);
+                self.fusion.run_group(&mut self.core, group, rows)?
+            }
         }
         if open {
             self.fusion.group_measured(&self.core.comm, id, number, started);
@@ -136,6 +140,9 @@ impl Simulation {
         let program = self.core.program();
         let stage = program.stage(id);
         crate::comm::set_current_stage(&stage.name, self.core.steps);
+        if !matches!(stage.work, Work::Scalar(_) | Work::Records { .. }) {
+            self.core.boundaries_at(stage.steps_after);
+        }
         let written = match &stage.work {
             Work::Cells { .. } => {
                 cells::run(&mut self.core, id);

@@ -3,7 +3,7 @@ use crate::comm::Comm;
 use crate::engine::fields::Fields;
 use crate::engine::halos::Halos;
 use crate::engine::timers::Timers;
-use crate::model::handle::TIME;
+use crate::model::handle::{DT, TIME};
 use crate::model::stage::{Stage, StageId, Work};
 use crate::program::Program;
 use halocline_kernels::row::RowFn;
@@ -60,7 +60,17 @@ impl Core {
 
     /// Marks halos with time-dependent boundary conditions stale.
     pub fn time_passes(&mut self) {
-        self.halos.time_passes(&mut self.fields);
+        let time = self.fields.scalars[TIME];
+        self.halos.boundaries_at(&mut self.fields, time);
+    }
+
+    /// Takes boundary values at a time in steps after the beginning of the step.
+    pub fn boundaries_at(&mut self, steps_after: f64) {
+        let scalars = &self.fields.scalars;
+        let time = if steps_after == 0.0 { scalars[TIME] } else { scalars[TIME] + steps_after * scalars[DT] };
+        if time != self.fields.boundary_time {
+            self.halos.boundaries_at(&mut self.fields, time);
+        }
     }
 
     /// Advances time and the step count at the end of a step.

@@ -33,6 +33,8 @@ pub(crate) struct Fields {
     pub(super) now: Arrays,
     pub(super) next: Arrays,
     pub(super) scalars: Vec<f64>,
+    /// The simulated time at which boundary values are taken, in seconds: that of the step, or of a stage of an integrator.
+    pub(super) boundary_time: f64,
     pub(super) coefficients: Coefficients,
     /// Positions of cells along axes, by grid, block, location.
     pub(super) coordinates: BTreeMap<(usize, usize, Location), [Vec<f64>; 3]>,
@@ -71,6 +73,7 @@ impl Fields {
             now,
             next,
             scalars: declared.scalars.iter().map(|s| s.1).collect(),
+            boundary_time: 0.0,
             coefficients: Coefficients::of(declared),
             coordinates: coordinates(declared),
             periodic_rows: PeriodicRow::of(&program),

@@ -6,8 +6,6 @@ use crate::engine::exchange::Exchange;
 use crate::engine::fields::Fields;
 use crate::engine::phase::Phase;
 use crate::engine::timers::Timers;
-use crate::model::boundary::Boundary;
-use crate::model::handle::TIME;
 use crate::model::location::Location;
 use crate::model::stage::Stage;
 use crate::program::Program;
@@ -131,24 +129,24 @@ impl Halos {
 
     /// Marks the halos of written fields stale, and sets their values on boundaries.
     pub fn written(&mut self, fields: &mut Fields, written: &[usize]) {
-        let Fields { program, now, patches, scalars, .. } = fields;
+        let Fields { program, now, patches, boundary_time, .. } = fields;
         for &f in written {
             invalidate(&program.declared, &mut self.valid, f);
             let d = &program.declared.fields[f];
             if d.location != Location::Center {
                 for (array, patch) in now[f].iter_mut().zip(&patches[f]) {
                     let grid = program.grid_of(f);
-                    boundary_fill::set_boundary_faces(array, grid, patch, d.location, &d.boundaries, scalars[TIME]);
+                    boundary_fill::set_boundary_faces(array, grid, patch, d.location, &d.boundaries, *boundary_time);
                 }
             }
         }
     }
 
-    /// Marks the halos of fields with time-dependent boundary conditions stale, and sets their values on boundaries.
-    pub fn time_passes(&mut self, fields: &mut Fields) {
-        let declared = fields.declared().fields.iter().enumerate();
-        let varying = declared.filter(|(_, d)| d.boundaries.iter().flatten().any(Boundary::varies)).map(|(f, _)| f);
-        let varying: Vec<usize> = varying.collect();
+    /// Takes boundary values at another time in seconds: marks the halos of fields with time-dependent boundary conditions stale,
+    /// and sets their values on boundaries.
+    pub fn boundaries_at(&mut self, fields: &mut Fields, time: f64) {
+        fields.boundary_time = time;
+        let varying: Vec<usize> = fields.declared().varying().collect();
         self.written(fields, &varying);
     }
 }
@@ -164,11 +162,11 @@ pub(super) fn plan(comm: &Comm, program: &Program, halo: &Halo, wanted: impl Fn(
 }
 
 fn fill_boundaries(fields: &mut Fields, halo: &Halo) {
-    let Fields { program, now, patches, scalars, .. } = fields;
+    let Fields { program, now, patches, boundary_time, .. } = fields;
     for (f, extent) in halo {
         let (d, grid) = (&program.declared.fields[*f], program.grid_of(*f));
         for (array, patch) in now[*f].iter_mut().zip(&patches[*f]) {
-            boundary_fill::fill(array, grid, patch, d.location, &d.boundaries, extent, scalars[TIME]);
+            boundary_fill::fill(array, grid, patch, d.location, &d.boundaries, extent, *boundary_time);
         }
     }
 }
@@ -244,6 +242,36 @@ mod tests {
         });
         let all: Vec<_> = all.unwrap().into_iter().map(Result::unwrap).collect();
         (all[0].0.clone(), all.iter().map(|one| one.1).sum())
+    }
+
+    /// An integrator reads boundary values at the times of its stages, so it exchanges their fields before each stage.
+    #[test]
+    fn integrators_send_the_messages_of_the_plan() {
+        let declare = |comm: &Comm, varies: bool| -> Result<Model> {
+            let mut model = Model::new(comm.clone(), Grid::new([24]));
+            model.fixed_step(0.1);
+            model.fuse(0);
+            let condition = if varies { Boundary::function(|_, time| time) } else { Boundary::Value(1.0) };
+            let q = model.field::<f64>("q").boundary(condition.clone()).at(Center)?;
+            let c = model.field::<f64>("c").initial(|at| at.x).boundary(condition).at(Center)?;
+            model.integrate(Scheme::Rk4, (q,), |(q,)| (laplacian(q + c),))?;
+            Ok(model)
+        };
+        for (varies, halos) in [(false, 4), (true, 7)] {
+            let all = ranks(3, 1, |comm| {
+                let plan = Program::new(declare(&comm, varies)?, 3)?.messages()[comm.rank()];
+                let mut run = declare(&comm, varies)?.compile()?;
+                run.advance(1)?;
+                let before = (run.timers().messages, run.timers().sent);
+                run.advance(3)?;
+                let timers = run.timers();
+                let sent = (timers.messages - before.0, timers.sent - before.1);
+                assert_eq!(sent, (3 * plan.0 as u64, 3 * plan.1 as u64), "with varying boundaries: {varies}");
+                assert_eq!(plan.1, halos * 8 * if comm.rank() == 1 { 2 } else { 1 });
+                Ok::<_, Error>(())
+            });
+            all.unwrap().into_iter().for_each(|one| one.unwrap());
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn report(comm: &Comm, fields: &Fields) -> Result<()> {
             let position: Vec<String> = axes.map(|a| format!("{} = {} m", AXES[a], at(a))).collect();
             format!("at [z, y, x] = {index:?} ({})", position.join(", "))
         };
-        let of = format!("{}: {}", input.file, input.variable);
+        let of = format!("the field `{}`: {}: {}", declared.name, input.file, input.variable);
         if counts[1] > 0 {
             let (n, at, element) = (counts[1], place(first[1]), declared.element.name());
             return Err(Error::input(format!("{of}: {n} of {all} values are infinite as {element}, the first {at}")));

@@ -62,14 +62,12 @@ fn stage<T: Element, X: Expressions<T>>(fields: Vec<Use>, expressions: X) -> Sta
     let BoundKernel { kernel, arguments, mut uses, refused } = kernel::<T, X>(expressions);
     uses.extend(&fields);
     Stage {
-        name: SET.into(),
         uses,
         reads: field_reads(&arguments),
         writes: fields.iter().map(|field| field.id).collect(),
         scalars_read: scalar_reads(&arguments),
-        scalar_written: None,
         refused,
-        work: Work::Cells { kernel, arguments },
+        ..Stage::new(SET.into(), Work::Cells { kernel, arguments })
     }
 }
 
@@ -79,7 +77,7 @@ pub(crate) struct BoundKernel {
     pub arguments: Vec<BoundArgument>,
     pub uses: Vec<Use>,
     /// The limit that the expressions exceed.
-    pub refused: Option<String>,
+    pub refused: Option<LayoutError>,
 }
 
 /// Binds expressions to the fields, scalars and profiles that they read.
@@ -95,7 +93,7 @@ pub(crate) fn kernel<T: Element, X: Expressions<T>>(expressions: X) -> BoundKern
 /// A kernel that is never called, because checks refuse its stage.
 fn refused(error: LayoutError) -> BoundKernel {
     let kernel: Compile = Arc::new(|_| unreachable!("checks refuse stages whose expressions exceed a limit"));
-    BoundKernel { kernel, arguments: vec![], uses: vec![], refused: Some(error.to_string()) }
+    BoundKernel { kernel, arguments: vec![], uses: vec![], refused: Some(error) }
 }
 
 fn bound_argument(source: Source, argument: Argument) -> (BoundArgument, Use) {

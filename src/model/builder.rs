@@ -16,6 +16,7 @@ use crate::model::schedule::Schedule;
 use crate::model::series::Recorded;
 use crate::model::source::Source;
 use crate::model::stage::Item;
+use crate::model::update::UPDATE;
 use halocline_kernels::{Element, InstructionSet};
 use std::sync::Arc;
 
@@ -287,9 +288,9 @@ impl Model {
         let mut schedule = Schedule::new(std::mem::take(&mut self.declared.stages));
         body(&mut schedule);
         let (mut stages, items) = schedule.finish();
-        for stage in stages[before..].iter_mut().filter(|stage| stage.name == SET) {
+        for stage in stages[before..].iter_mut().filter(|stage| [SET, UPDATE].contains(&&*stage.name)) {
             let names = stage.writes.iter().filter_map(|&f| self.declared.fields.get(f)).map(|f| f.name.as_str());
-            stage.name = format!("{SET} {}", names.collect::<Vec<_>>().join(", "));
+            stage.name = format!("{} {}", stage.name, names.collect::<Vec<_>>().join(", "));
         }
         self.declared.stages = stages;
         items

@@ -143,11 +143,15 @@ impl Declarations {
         handle.model == self.id && of_type
     }
 
+    /// Returns the fields whose boundary values may change with time while the field does not.
+    pub(crate) fn varying(&self) -> impl Iterator<Item = usize> {
+        let varies = |d: &FieldDeclaration| d.boundaries.iter().flatten().any(|b| b.varies());
+        self.fields.iter().enumerate().filter(move |(_, d)| varies(d)).map(|(f, _)| f)
+    }
+
     /// Returns the fields that some stage writes, or that have values on boundaries that change with time.
     pub(crate) fn written(&self) -> BTreeSet<usize> {
-        let varies = |d: &FieldDeclaration| d.boundaries.iter().flatten().any(|b| b.varies());
-        let changes = |d: &FieldDeclaration| d.location != Location::Center && varies(d);
-        let on_boundaries = self.fields.iter().enumerate().filter(|(_, d)| changes(d)).map(|(f, _)| f);
+        let on_boundaries = self.varying().filter(|&f| self.fields[f].location != Location::Center);
         self.stages.iter().flat_map(|stage| stage.writes.iter().copied()).chain(on_boundaries).collect()
     }
 

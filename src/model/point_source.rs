@@ -59,6 +59,7 @@ impl Model {
 impl Schedule {
     /// Adds `amount(time)` to a field at the position of a point source: each cell around it gets its share (in the real part).
     /// `time` is the simulated time in seconds.
+    #[track_caller]
     pub fn inject<T: Element>(
         &mut self,
         name: &str,
@@ -69,17 +70,16 @@ impl Schedule {
         for &Weight { block, index, weight } in &source.shares {
             let amount = amount.clone();
             self.stage(Stage {
-                name: name.into(),
                 uses: vec![source.field.into()],
-                reads: vec![],
                 writes: vec![source.field.id],
                 scalars_read: vec![TIME],
-                scalar_written: None,
-                refused: None,
-                work: Work::Point {
-                    cell: (block, index),
-                    update: Arc::new(move |old, time| old + weight * amount(time)),
-                },
+                ..Stage::new(
+                    name.into(),
+                    Work::Point {
+                        cell: (block, index),
+                        update: Arc::new(move |old, time| old + weight * amount(time)),
+                    },
+                )
             });
         }
         self

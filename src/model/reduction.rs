@@ -5,7 +5,9 @@ use crate::model::assignment::{self, BoundKernel};
 use crate::model::handle::{Scalar, Use};
 use crate::model::reduction_op::Op;
 use crate::model::stage::{Compile, Stage, Work};
-use halocline_kernels::expr::{Distance, DotProduct, Evaluate, Expressions, Magnitude, Operand, RealPart, Square};
+use halocline_kernels::expr::{
+    Distance, DotProduct, Evaluate, Expressions, LayoutError, Magnitude, Operand, RealPart, Square,
+};
 use halocline_kernels::row::erase;
 use halocline_kernels::{Element, Kernel};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ pub struct Reduction {
     kernel: Compile,
     arguments: Vec<BoundArgument>,
     uses: Vec<Use>,
-    refused: Option<String>,
+    refused: Option<LayoutError>,
 }
 
 impl Reduction {
@@ -27,14 +29,12 @@ impl Reduction {
         let Reduction { name, op, kernel, arguments, mut uses, refused } = self;
         uses.extend(into.map(Use::from));
         Stage {
-            name: name.into(),
             uses,
             reads: field_reads(&arguments),
-            writes: vec![],
             scalars_read: scalar_reads(&arguments),
             scalar_written: into.map(|scalar| scalar.id),
             refused,
-            work: Work::Reduce { kernel, arguments, op },
+            ..Stage::new(name.into(), Work::Reduce { kernel, arguments, op })
         }
     }
 

@@ -15,12 +15,17 @@ use halocline_kernels::kernel::Outputs;
 use halocline_kernels::row::erase;
 use halocline_kernels::{Element, Extent, Kernel};
 use ndarray::{ArrayView1, ArrayView3, ArrayViewMut1, ArrayViewMut3, Axis};
+use std::panic::Location;
 use std::sync::Arc;
 
 /// A builder of a list of stages: see [`crate::Model::every_step`].
 pub struct Schedule {
     stages: Vec<Stage>,
     items: Vec<Item>,
+    /// [`Stage::steps_after`] of the stages that are added.
+    steps_after: f64,
+    /// The line of the source that declares the stages that are added; that of the call if `None`.
+    place: Option<&'static Location<'static>>,
 }
 
 /// Returns the last part of the path of a type, without its parameters.
@@ -33,7 +38,7 @@ fn short_name<K>() -> String {
 impl Schedule {
     /// An empty list. Ids of its stages continue after the ids of `stages`.
     pub(crate) fn new(stages: Vec<Stage>) -> Schedule {
-        Schedule { stages, items: vec![] }
+        Schedule { stages, items: vec![], steps_after: 0.0, place: None }
     }
 
     /// Returns all stages of the model, and the items of the list.
@@ -41,14 +46,28 @@ impl Schedule {
         (self.stages, self.items)
     }
 
+    /// Adds a stage, which is declared where the caller of this function is called.
+    #[track_caller]
     pub(crate) fn stage(&mut self, stage: Stage) -> &mut Self {
+        let place = Some(self.place.unwrap_or(Location::caller()));
         self.items.push(Item::Stage(StageId(self.stages.len())));
-        self.stages.push(stage);
+        self.stages.push(Stage { steps_after: self.steps_after, place, ..stage });
         self
+    }
+
+    /// Declares the stages that follow at another line of the source than that of the call.
+    pub(crate) fn declared_at(&mut self, place: &'static Location<'static>) {
+        self.place = Some(place);
+    }
+
+    /// Takes boundary values that later stages read at a time in steps after the beginning of the step.
+    pub(crate) fn at_time(&mut self, steps_after: f64) {
+        self.steps_after = steps_after;
     }
 
     /// Applies a kernel to all cells. The kernel reads the values that earlier stages wrote. If it writes a field that
     /// it also reads, it reads the old values in all cells.
+    #[track_caller]
     pub fn apply<T: Element, K: Kernel<T>>(
         &mut self,
         kernel: K,
@@ -60,14 +79,14 @@ impl Schedule {
         let (kernel, (arguments, mut uses)) = (Arc::new(kernel), unbind(reads.bind()));
         uses.extend(&writes);
         self.stage(Stage {
-            name: short_name::<K>(),
             uses,
             reads: field_reads(&arguments),
             writes: writes.iter().map(|field| field.id).collect(),
             scalars_read: scalar_reads(&arguments),
-            scalar_written: None,
-            refused: None,
-            work: Work::Cells { kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), arguments },
+            ..Stage::new(
+                short_name::<K>(),
+                Work::Cells { kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), arguments },
+            )
         })
     }
 
@@ -100,16 +119,19 @@ impl Schedule {
     ///     Ok(())
     /// }
     /// ```
+    #[track_caller]
     pub fn set<V, S: Settable<V>>(&mut self, fields: S, values: V) -> &mut Self {
         self.stage(fields.stage(values))
     }
 
     /// Reduces all cells to a scalar.
+    #[track_caller]
     pub fn reduce(&mut self, into: Scalar, reduction: Reduction) -> &mut Self {
         self.stage(reduction.stage(Some(into)))
     }
 
     /// Computes a scalar from other scalars.
+    #[track_caller]
     pub fn compute<const N: usize>(
         &mut self,
         into: Scalar,
@@ -118,14 +140,10 @@ impl Schedule {
     ) -> &mut Self {
         let values = move |all: &[f64]| f(std::array::from_fn(|i| all[i]));
         self.stage(Stage {
-            name: "compute".into(),
             uses: from.into_iter().chain([into]).map(Use::from).collect(),
-            reads: vec![],
-            writes: vec![],
             scalars_read: from.iter().map(|s| s.id).collect(),
             scalar_written: Some(into.id),
-            refused: None,
-            work: Work::Scalar(Arc::new(values)),
+            ..Stage::new("compute".into(), Work::Scalar(Arc::new(values)))
         })
     }
 
@@ -134,6 +152,7 @@ impl Schedule {
     /// Tiles cover all cells once; `f` is called in any order and from several threads, so the new value of a cell must
     /// not depend on the tile. `f` must set all cells of outputs that are also inputs. Other outputs contain their old
     /// values, which `f` may keep.
+    #[track_caller]
     pub fn tiles<T: Element, const N: usize, const M: usize>(
         &mut self,
         name: &str,
@@ -151,20 +170,17 @@ impl Schedule {
             f(std::array::from_fn(view), std::array::from_fn(|o| unsafe { outputs[o].view_shared_mut::<T>(&cells) }));
         };
         self.stage(Stage {
-            name: name.into(),
             uses: reads.iter().map(|r| r.0).chain(writes).map(Use::from).collect(),
             reads: reads.map(|(f, extent)| (f.id, extent)).to_vec(),
             writes: writes.map(|f| f.id).to_vec(),
-            scalars_read: vec![],
-            scalar_written: None,
-            refused: None,
-            work: Work::Tiles(Arc::new(tile)),
+            ..Stage::new(name.into(), Work::Tiles(Arc::new(tile)))
         })
     }
 
     /// Calls `f` once for each whole line along an axis (a column solve, a local FFT), in any order and from several
     /// threads. Output lines are initialised to zero. Along `-Z`, lines run from high z to low z. If the axis is cut,
     /// the engine transposes the fields to a decomposition that does not cut it, and back.
+    #[track_caller]
     pub fn lines<T: Element, const N: usize, const M: usize>(
         &mut self,
         name: &str,
@@ -197,34 +213,28 @@ impl Schedule {
             }
         };
         self.stage(Stage {
-            name: name.into(),
             uses: reads.into_iter().chain(writes).map(Use::from).collect(),
             reads: reads.map(|f| (f.id, Extent::POINTWISE)).to_vec(),
             writes: writes.map(|f| f.id).to_vec(),
-            scalars_read: vec![],
-            scalar_written: None,
-            refused: None,
-            work: Work::Lines { axis: along.axis, lines: Arc::new(lines) },
+            ..Stage::new(name.into(), Work::Lines { axis: along.axis, lines: Arc::new(lines) })
         })
     }
 
     /// Copies all cells of `from` into `to`, which may be in another decomposition or on a grid with permuted axes.
     /// `axes` are the signed axes of `from` that the z, y, x axes of `to` map to (`[Z, Y, X]` for the same order).
+    #[track_caller]
     pub fn transpose<T: Element>(&mut self, from: Field<T>, to: Field<T>, axes: [SignedAxis; 3]) -> &mut Self {
         self.stage(Stage {
-            name: "transpose".into(),
             uses: vec![from.into(), to.into()],
             reads: vec![(from.id, Extent::POINTWISE)],
             writes: vec![to.id],
-            scalars_read: vec![],
-            scalar_written: None,
-            refused: None,
-            work: Work::Transpose(IndexTransform { to: axes, offset: [0; 3] }),
+            ..Stage::new("transpose".into(), Work::Transpose(IndexTransform { to: axes, offset: [0; 3] }))
         })
     }
 
     /// Changes one cell: `f(old, time)` returns the new value (real part) from the old value and the time in seconds. A
     /// source at a position, which may lie between cells, is [`Schedule::inject`].
+    #[track_caller]
     pub fn at_point<T: Element>(
         &mut self,
         name: &str,
@@ -233,20 +243,17 @@ impl Schedule {
         f: impl Fn(f64, f64) -> f64 + Send + Sync + 'static,
     ) -> &mut Self {
         self.stage(Stage {
-            name: name.into(),
             uses: vec![field.into()],
-            reads: vec![],
             writes: vec![field.id],
             scalars_read: vec![TIME],
-            scalar_written: None,
-            refused: None,
-            work: Work::Point { cell: (0, index), update: Arc::new(f) },
+            ..Stage::new(name.into(), Work::Point { cell: (0, index), update: Arc::new(f) })
         })
     }
 
     /// Applies the records that a source has delivered up to the simulated time to a field, in the order of their
     /// arrival: `f(old, value)` returns the new value (real part) of the cell of a record from its old value and the
     /// value of the record.
+    #[track_caller]
     pub fn receive<T: Element>(
         &mut self,
         source: SourceId,
@@ -254,17 +261,14 @@ impl Schedule {
         f: impl Fn(f64, f64) -> f64 + Send + Sync + 'static,
     ) -> &mut Self {
         self.stage(Stage {
-            name: "receive".into(),
             uses: vec![source.into(), field.into()],
-            reads: vec![],
             writes: vec![field.id],
             scalars_read: vec![TIME],
-            scalar_written: None,
-            refused: None,
-            work: Work::Receive { source: source.id, update: Arc::new(f) },
+            ..Stage::new("receive".into(), Work::Receive { source: source.id, update: Arc::new(f) })
         })
     }
 
+    #[track_caller]
     fn on_records<R: Record>(
         &mut self,
         name: &str,
@@ -273,18 +277,14 @@ impl Schedule {
         work: RecordWork,
     ) -> &mut Self {
         self.stage(Stage {
-            name: name.into(),
             uses: std::iter::once(records.into()).chain(into.map(Use::from)).collect(),
-            reads: vec![],
-            writes: vec![],
-            scalars_read: vec![],
             scalar_written: into.map(|s| s.id),
-            refused: None,
-            work: Work::Records { records: records.id, work },
+            ..Stage::new(name.into(), Work::Records { records: records.id, work })
         })
     }
 
     /// Sends every record to the rank that owns its key (`key modulo ranks`): an all-to-all.
+    #[track_caller]
     pub fn scatter<R: Record>(
         &mut self,
         records: Records<R>,
@@ -301,6 +301,7 @@ impl Schedule {
     }
 
     /// Changes the records of each rank: `f` is called once on every rank.
+    #[track_caller]
     pub fn update_records<R: Record>(
         &mut self,
         name: &str,
@@ -312,6 +313,7 @@ impl Schedule {
     }
 
     /// Computes the exact sum of `f(record)` over the records of all ranks.
+    #[track_caller]
     pub fn sum_records<R: Record>(
         &mut self,
         into: Scalar,

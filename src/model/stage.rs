@@ -6,8 +6,10 @@ use crate::model::condition::Condition;
 use crate::model::handle::Use;
 use crate::model::records::RecordWork;
 use crate::model::reduction_op::Op;
+use halocline_kernels::expr::LayoutError;
 use halocline_kernels::row::RowFn;
 use halocline_kernels::{Extent, InstructionSet};
+use std::panic::Location;
 use std::sync::Arc;
 
 /// A function that returns the row function of a kernel for an instruction set.
@@ -37,12 +39,33 @@ pub(crate) struct Stage {
     /// The output scalar.
     pub scalar_written: Option<usize>,
     /// Why the stage cannot be executed, if its expressions exceed a limit.
-    pub refused: Option<String>,
+    pub refused: Option<LayoutError>,
+    /// The time at which boundary values that the stage reads are taken, in time steps after the beginning of the step: that of
+    /// a stage of an integrator, else 0.
+    pub steps_after: f64,
+    /// The line of the source that declares the stage, if it is in a schedule.
+    pub place: Option<&'static Location<'static>>,
     /// The work.
     pub work: Work,
 }
 
 impl Stage {
+    /// A stage without inputs and outputs.
+    pub fn new(name: String, work: Work) -> Stage {
+        Stage {
+            name,
+            uses: vec![],
+            reads: vec![],
+            writes: vec![],
+            scalars_read: vec![],
+            scalar_written: None,
+            refused: None,
+            steps_after: 0.0,
+            place: None,
+            work,
+        }
+    }
+
     /// Returns true if the stage reads this field.
     pub fn reads_field(&self, field: usize) -> bool {
         self.reads.iter().any(|r| r.0 == field)

@@ -12,6 +12,7 @@ use crate::model::measure::Measure;
 use crate::model::stage::{Item, Stage, Work};
 use crate::program::layout::{Layout, layout_of};
 use halocline_kernels::Extent;
+use halocline_kernels::expr::Source;
 
 /// Returns the minimum number of cells along each axis of a part of a layout. Cells beyond a physical boundary are
 /// mirror images of cells in the same part, so a part must be as thick as the stencil extent. A field on faces has a
@@ -28,11 +29,19 @@ pub(crate) fn thickness(declared: &Declarations, layout: Layout, extent: &[Exten
             let n = grid.all_blocks().iter().map(|b| b.cells[a]).min().unwrap_or(1);
             if n < least {
                 let on = if on_faces { ", which is on faces" } else { "" };
-                return Err(Error::input(format!(
-                    "axis {} has {n} cells, and the field `{}`{on} needs {least}: values beyond the boundaries are mirror images of these cells",
+                let reach = extent.below[a].max(extent.above[a]);
+                let reads = |s: &&Stage| {
+                    let far = |e: &Extent| e.below[a].max(e.above[a]) == reach;
+                    s.reads.iter().any(|(f, e)| declared.fields[*f].name == d.name && far(e))
+                };
+                let stage = declared.stages.iter().find(reads);
+                let by = stage.map_or(String::new(), |s| format!(" in the stage `{}`", s.name));
+                let error = Error::input(format!(
+                    "axis {} has {n} cells, and the field `{}`{on} needs {least}{by}: values beyond the boundaries are mirror images of these cells",
                     AXES[a], d.name
                 ))
-                .remedy("use more cells, or a kernel with a smaller stencil"));
+                .remedy("use more cells, or a smaller stencil");
+                return Err(stage.map_or(error.clone(), |s| at_place(error, s)));
             }
             thickness[a] = thickness[a].max(least);
         }
@@ -111,9 +120,25 @@ fn conditions(items: &[Item]) -> Box<dyn Iterator<Item = &Condition> + '_> {
 
 /// Checks one stage: its handles, grids, outputs and indices. Every stage passes this check before it runs, whether it
 /// is in the schedule, a diagnostic, or a measurement of a running simulation.
+///
+/// # Errors
+/// If something does not fit, with the line of the source that declares the stage.
 pub(crate) fn stage(declared: &Declarations, stage: &Stage) -> Result<()> {
+    fits(declared, stage).map_err(|error| at_place(error, stage))
+}
+
+/// An error of a stage, with the line of the source that declares the stage if it is known.
+fn at_place(error: Error, stage: &Stage) -> Error {
+    match stage.place {
+        Some(place) => error.at(format!("the stage is declared at {}:{}", place.file(), place.line())),
+        None => error,
+    }
+}
+
+fn fits(declared: &Declarations, stage: &Stage) -> Result<()> {
     handles(declared, stage)?;
     if let Some(refused) = &stage.refused {
+        let refused = refused.describe(|source| named(declared, source));
         return Err(Error::input(format!(
             "the expression of the stage `{}` cannot be computed: {refused}",
             stage.name
@@ -154,6 +179,16 @@ pub(crate) fn stage(declared: &Declarations, stage: &Stage) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// What an expression reads, as in a message.
+fn named(declared: &Declarations, source: Source) -> String {
+    let (owner, name) = match source {
+        Source::Field { owner, id } => (owner, declared.fields.get(id).map(|d| format!("`{}`", d.name))),
+        Source::Scalar { owner, id } => (owner, declared.scalars.get(id).map(|s| format!("the scalar `{}`", s.0))),
+        Source::Profile { owner, axis, .. } => (owner, Some(format!("a profile along {}", AXES[axis]))),
+    };
+    name.filter(|_| owner == declared.id.0).unwrap_or_else(|| "something of another model".into())
 }
 
 /// Checks that all handles of a stage belong to this model, with the types that they were declared with.

@@ -1,6 +1,6 @@
 //! The cost of a program: memory, messages and memory traffic. The time to compute it is linear in the number of ranks.
 use crate::base::{Error, Result};
-use crate::model::stage::Item;
+use crate::model::stage::{Item, Work};
 use crate::program::checks::thickness;
 use crate::program::compile::Program;
 use crate::program::domain::Domain;
@@ -10,6 +10,15 @@ use crate::program::halo_validity::{Halo, invalidate, mark_valid, stale};
 use crate::program::layout::layout_of;
 use crate::program::transfers;
 use halocline_kernels::Extent;
+
+/// The halos of a program while its stages are counted.
+struct Walk<'a> {
+    /// By field, the extents to which its halo is valid.
+    valid: &'a mut [Vec<Extent>],
+    /// The time of boundary values, in steps after the beginning of the step.
+    steps_after: f64,
+    exchanged: Vec<Halo>,
+}
 
 impl Program {
     /// Returns the bytes of all fields on a rank, with halos.
@@ -38,9 +47,9 @@ impl Program {
         let mut valid = vec![vec![]; self.declared.fields.len()];
         // Halos that the first step leaves valid need no exchange in the second, which stands for all later steps.
         let mut pass = || {
-            let mut exchanged: Vec<Halo> = vec![];
-            self.walk(&self.declared.step, &mut valid, &mut exchanged);
-            exchanged
+            let mut walk = Walk { valid: &mut valid, steps_after: 0.0, exchanged: vec![] };
+            self.walk(&self.declared.step, &mut walk);
+            walk.exchanged
         };
         pass();
         let mut all = vec![(0, 0); self.ranks];
@@ -53,13 +62,17 @@ impl Program {
         all
     }
 
-    /// Appends the halo exchanges of a list of items to `exchanged`, in order. `valid` holds the valid halos of each
-    /// field.
-    fn walk(&self, items: &[Item], valid: &mut [Vec<Extent>], exchanged: &mut Vec<Halo>) {
+    /// Appends the halo exchanges of a list of items.
+    fn walk(&self, items: &[Item], walk: &mut Walk) {
         for item in items {
             match item {
                 Item::Stage(id) => {
                     let stage = self.stage(*id);
+                    let Walk { valid, steps_after, exchanged } = walk;
+                    let timeless = matches!(stage.work, Work::Scalar(_) | Work::Records { .. });
+                    if !timeless && std::mem::replace(steps_after, stage.steps_after) != stage.steps_after {
+                        self.declared.varying().for_each(|f| invalidate(&self.declared, valid, f));
+                    }
                     let halo = stale(valid, &stage.reads);
                     mark_valid(valid, &halo);
                     if !halo.is_empty() {
@@ -67,8 +80,8 @@ impl Program {
                     }
                     stage.writes.iter().for_each(|&f| invalidate(&self.declared, valid, f));
                 }
-                Item::Repeat(n, body) => (0..*n).for_each(|_| self.walk(body, valid, exchanged)),
-                Item::Until(_, _, body) => self.walk(body, valid, exchanged),
+                Item::Repeat(n, body) => (0..*n).for_each(|_| self.walk(body, walk)),
+                Item::Until(_, _, body) => self.walk(body, walk),
                 Item::Once(_) => {}
             }
         }

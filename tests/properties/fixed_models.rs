@@ -335,11 +335,14 @@ fn misfits_are_named_before_anything_is_allocated() {
         model.every_step(|s| _ = s.apply(Wide, [a], [a]));
         Ok(())
     }
+    let short = error(1, Grid::new([3, 8]), wide);
+    let (what, place) = short.split_once(" (the stage is declared at ").expect("a line of the source");
     assert_eq!(
-        error(1, Grid::new([3, 8]), wide),
-        "axis y has 3 cells, and the field `a` needs 4: values beyond the boundaries are mirror images of these cells\n  \
-         use more cells, or a kernel with a smaller stencil"
+        what,
+        "axis y has 3 cells, and the field `a` needs 4 in the stage `Wide`: values beyond the boundaries are mirror images of \
+         these cells"
     );
+    assert!(place.starts_with(file!()) && place.ends_with(")\n  use more cells, or a smaller stencil"), "{short}");
     let thin = error(7, Grid::new([9, 8]), wide);
     assert!(thin.ends_with("use 4 ranks: the largest number up to 7 that it can be cut into"), "{thin}");
     let given = error(3, Grid::new([9, 8]), |model| {

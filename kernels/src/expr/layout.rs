@@ -14,19 +14,27 @@ pub enum LayoutError {
     TooManyRows {
         /// The number of rows.
         rows: usize,
+        /// What most of them belong to.
+        source: Source,
     },
     /// A profile is read too far from the cell.
     ProfileTooFar {
+        /// The profile.
+        source: Source,
         /// The distance in cells.
         distance: usize,
     },
     /// A value is read too far from the cell.
     TooFar {
+        /// What is read.
+        source: Source,
         /// The distance in cells.
         distance: usize,
     },
     /// One field is read with two element types.
     MixedElements {
+        /// What is read.
+        source: Source,
         /// The two types.
         elements: [ElementType; 2],
     },
@@ -37,25 +45,39 @@ pub enum LayoutError {
     },
 }
 
+impl LayoutError {
+    /// The message, with the names of fields, scalars and profiles by `name`.
+    pub fn describe(&self, name: impl Fn(Source) -> String) -> String {
+        match *self {
+            LayoutError::TooManyRows { rows, source } => {
+                format!("it reads {rows} rows of cells, most of {}; at most {MAX_ROWS} are possible", name(source))
+            }
+            LayoutError::ProfileTooFar { source, distance } => {
+                format!("it reads {} {distance} cells away; at most {PROFILE_EXTENT} are possible", name(source))
+            }
+            LayoutError::TooFar { source, distance } => {
+                format!("it reads {} {distance} cells away; at most {MAX_ROWS} are possible", name(source))
+            }
+            LayoutError::MixedElements { source, elements: [a, b] } => {
+                format!("it reads {} as {} and as {}", name(source), a.name(), b.name())
+            }
+            LayoutError::SharedName { fields: [a, b] } => format!(
+                "{} and {} were declared by the same `field!`, so the compiler takes them for one",
+                name(a),
+                name(b)
+            ),
+        }
+    }
+}
+
 impl std::fmt::Display for LayoutError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            LayoutError::TooManyRows { rows } => {
-                write!(f, "it reads {rows} rows of cells, at most {MAX_ROWS} are possible")
-            }
-            LayoutError::ProfileTooFar { distance } => {
-                write!(f, "it reads a profile {distance} cells away, at most {PROFILE_EXTENT} are possible")
-            }
-            LayoutError::TooFar { distance } => {
-                write!(f, "it reads a value {distance} cells away, at most {MAX_ROWS} are possible")
-            }
-            LayoutError::MixedElements { elements: [a, b] } => {
-                write!(f, "it reads one handle as {} and as {}", a.name(), b.name())
-            }
-            LayoutError::SharedName { .. } => {
-                write!(f, "two of its fields were declared by the same `field!`, so the compiler takes them for one")
-            }
-        }
+        let number = |source| match source {
+            Source::Field { id, .. } => format!("field {id}"),
+            Source::Scalar { id, .. } => format!("scalar {id}"),
+            Source::Profile { id, .. } => format!("profile {id}"),
+        };
+        f.write_str(&self.describe(number))
     }
 }
 impl std::error::Error for LayoutError {}
@@ -73,17 +95,18 @@ pub(super) struct Layout {
 impl Layout {
     /// The layout for all reads of the expressions. Scalars and profiles have the type `coefficients`.
     pub fn new(reads: &[Read], coefficients: ElementType) -> Result<Layout, LayoutError> {
+        let mut most = (0, None);
         let none = Layout { arguments: vec![], rows: vec![], names: [Rows::NONE; MAX_NAMES], named: [None; MAX_NAMES] };
         let (mut layout, mut next) = (none, 0);
         for read in reads {
             let distance = read.at.iter().map(|d| d.unsigned_abs()).max().unwrap_or(0);
             if distance > MAX_ROWS {
-                return Err(LayoutError::TooFar { distance });
+                return Err(LayoutError::TooFar { source: read.source, distance });
             }
             let first = reads.iter().find(|r| r.source == read.source).map_or(read.element, |r| r.element);
             let expected = if matches!(read.source, Source::Field { .. }) { first } else { coefficients };
             if read.element != expected {
-                return Err(LayoutError::MixedElements { elements: [expected, read.element] });
+                return Err(LayoutError::MixedElements { source: read.source, elements: [expected, read.element] });
             }
             if layout.rows.iter().all(|(source, _)| *source != read.source) {
                 let offsets: Vec<Offset> = reads.iter().filter(|r| r.source == read.source).map(|r| r.at).collect();
@@ -91,12 +114,15 @@ impl Layout {
                 layout.rows.push((read.source, rows));
                 layout.arguments.push((read.source, argument));
                 next += count;
+                if count > most.0 {
+                    most = (count, Some(read.source));
+                }
             }
         }
-        if next > MAX_ROWS {
-            return Err(LayoutError::TooManyRows { rows: next });
+        match most {
+            (_, Some(source)) if next > MAX_ROWS => Err(LayoutError::TooManyRows { rows: next, source }),
+            _ => Ok(layout),
         }
-        Ok(layout)
     }
 
     /// Gives a leaf its rows, and also its name if it has one, at this position.
@@ -127,7 +153,7 @@ fn place(
         Source::Profile { axis, .. } => {
             let distance = offsets.iter().map(|at| at[axis].unsigned_abs()).max().unwrap_or(0);
             if distance > PROFILE_EXTENT {
-                return Err(LayoutError::ProfileTooFar { distance });
+                return Err(LayoutError::ProfileTooFar { source: read.source, distance });
             }
             Ok((one, Argument::Along { axis, element: coefficients }, 1))
         }
@@ -189,11 +215,13 @@ mod tests {
     fn limits_are_errors() {
         let far: Vec<Offset> = (0..97).map(|y| [0, y, 0]).collect();
         let rows = 1 + zigzag(96);
-        assert_eq!(Layout::new(&reads(&far), ElementType::F64).err(), Some(LayoutError::TooManyRows { rows }));
+        let field = Source::Field { owner: 0, id: 7 };
+        let error = Layout::new(&reads(&far), ElementType::F64).err();
+        assert_eq!(error, Some(LayoutError::TooManyRows { rows, source: field }));
         let source = Source::Profile { owner: 0, id: 0, axis: 1 };
         let profile = |y| [Read { source, at: [0, y, 0], element: ElementType::F64 }];
         assert!(Layout::new(&profile(8), ElementType::F64).is_ok());
         let error = Layout::new(&profile(-9), ElementType::F64).err().unwrap();
-        assert_eq!(error, LayoutError::ProfileTooFar { distance: 9 });
+        assert_eq!(error, LayoutError::ProfileTooFar { source, distance: 9 });
     }
 }

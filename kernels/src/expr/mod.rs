@@ -22,6 +22,7 @@ mod node;
 #[doc(hidden)]
 pub mod operators;
 mod read;
+mod vector;
 
 pub use advance::{Advanced, Combined, advanced, combined_of};
 pub use arithmetic::{Difference, Product, Quotient, Scaled, Sum};
@@ -38,12 +39,13 @@ pub use node::{Evaluate, Node, Of};
 pub use num_complex::Complex64;
 pub use operators::{Condition, Expression, Methods, Operand, Value, map, map2, minmod, select, upwind, van_leer};
 pub use read::Source;
+pub use vector::{Curls, Diverges, Gradient, curl, div, grad};
 
 /// What a file with expressions needs.
 pub mod prelude {
     pub use super::location::{Center, Corner, EdgeX, EdgeY, EdgeZ, FaceX, FaceY, FaceZ};
     pub use super::{
-        Expression, FieldLeaf, Methods, Of, Operand, Value, ddx, ddy, ddz, laplacian, laplacian_of_order, map, map2,
-        minmod, select, upwind, van_leer,
+        Expression, FieldLeaf, Methods, Of, Operand, Value, curl, ddx, ddy, ddz, div, grad, laplacian,
+        laplacian_of_order, map, map2, minmod, select, upwind, van_leer,
     };
 }

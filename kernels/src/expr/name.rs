@@ -29,7 +29,7 @@ pub const fn key(file: &str, line: u32, column: u32) -> u64 {
     (hash ^ column as u64).wrapping_mul(PRIME) | 1
 }
 
-/// Most named fields in the expressions of one stage.
+/// Most fields of one stage whose names are used; further ones are read as if they had none.
 pub const MAX_NAMES: usize = 24;
 
 /// The names of the fields in an expression, as a constant.
@@ -57,8 +57,7 @@ impl Names {
 
     /// These names and one more.
     pub const fn with(mut self, key: u64) -> Names {
-        if key != 0 && self.find(key) == MAX_NAMES {
-            assert!(self.count < MAX_NAMES, "the expressions of one stage contain more than 24 named fields");
+        if key != 0 && self.find(key) == MAX_NAMES && self.count < MAX_NAMES {
             self.keys[self.count] = key;
             self.count += 1;
         }

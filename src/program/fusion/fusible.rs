@@ -41,6 +41,13 @@ pub(super) fn stage(declared: &Declarations, extent: &[Extent], stage: &Stage) -
         Work::Reduce { .. } if !stage.reads.is_empty() => {}
         _ => return Err(format!("`{}` is not a kernel on cells", stage.name)),
     }
+    let varies = |f: usize| declared.fields[f].boundaries.iter().flatten().any(Boundary::varies);
+    if stage.steps_after != 0.0
+        && let Some((f, _)) = stage.reads.iter().find(|(f, extent)| !extent.is_pointwise() && varies(*f))
+    {
+        let name = &declared.fields[*f].name;
+        return Err(format!("`{}` reads boundary values of `{name}` at the time of its stage", stage.name));
+    }
     for f in stage.reads.iter().map(|r| r.0).chain(stage.writes.iter().copied()) {
         field(declared, f)?;
         row(&declared.grids[0], &declared.fields[f], &extent[f])?;
