@@ -57,14 +57,9 @@ impl Fields {
         let declared = &program.declared;
         let count = declared.fields.len();
         let patches: Vec<Vec<Patch>> = (0..count).map(|f| program.domain_of(f).patches(rank)).collect();
-        let allocate = |f: usize| -> Result<Vec<Array>> {
-            let (d, grid, halo) = (&declared.fields[f], program.grid_of(f), &program.depths.halo[f]);
-            let flat = [0, 1, 2].map(|a| grid.is_flat(a));
-            let array = |p: &Patch| Array::try_new(d.element, p.region, halo.below, halo.above, flat);
-            patches[f].iter().map(array).collect::<Result<Vec<Array>>>().map_err(|e| {
-                let what = format!("rank {rank} cannot allocate the field `{}`: {}", d.name, e.what());
-                Error::input(what).remedy("use fewer cells, or more ranks on more nodes")
-            })
+        let allocate = |f: usize| match declared.fields[f].derived {
+            true => Ok(vec![]),
+            false => allocate(&program, f, &patches[f], rank),
         };
         let now = (0..count).map(allocate).collect::<Result<Arrays>>()?;
         let next = |f: usize| if program.depths.double[f] { allocate(f) } else { Ok(vec![]) };
@@ -85,6 +80,21 @@ impl Fields {
         };
         (0..count).try_for_each(|f| fields.fill(f, threads))?;
         Ok(fields)
+    }
+
+    /// Allocates a derived quantity.
+    ///
+    /// # Errors
+    /// If memory cannot be allocated.
+    pub(super) fn allocate(&mut self, f: usize, rank: usize) -> Result<()> {
+        self.now[f] = allocate(&self.program, f, &self.patches[f], rank)?;
+        Ok(())
+    }
+
+    /// Frees the memory of all derived quantities.
+    pub(super) fn free_derived(&mut self) {
+        let derived = self.program.declared.fields.iter().map(|d| d.derived);
+        self.now.iter_mut().zip(derived).filter(|(_, derived)| *derived).for_each(|(arrays, _)| *arrays = vec![]);
     }
 
     /// Fills a field with its initial values, in parallel over its rows.
@@ -230,4 +240,15 @@ fn coordinates(declared: &Declarations) -> BTreeMap<(usize, usize, Location), [V
         }
     }
     all
+}
+
+/// Allocates the arrays of a field on a rank.
+fn allocate(program: &Program, f: usize, patches: &[Patch], rank: usize) -> Result<Vec<Array>> {
+    let (d, grid, halo) = (&program.declared.fields[f], program.grid_of(f), &program.depths.halo[f]);
+    let flat = [0, 1, 2].map(|a| grid.is_flat(a));
+    let array = |p: &Patch| Array::try_new(d.element, p.region, halo.below, halo.above, flat);
+    patches.iter().map(array).collect::<Result<Vec<Array>>>().map_err(|e| {
+        let what = format!("rank {rank} cannot allocate the field `{}`: {}", d.name, e.what());
+        Error::input(what).remedy("use fewer cells, or more ranks on more nodes")
+    })
 }

@@ -133,7 +133,7 @@ impl Halos {
         for &f in written {
             invalidate(&program.declared, &mut self.valid, f);
             let d = &program.declared.fields[f];
-            if d.location != Location::Center {
+            if d.location != Location::Center && !d.derived {
                 for (array, patch) in now[f].iter_mut().zip(&patches[f]) {
                     let grid = program.grid_of(f);
                     boundary_fill::set_boundary_faces(array, grid, patch, d.location, &d.boundaries, *boundary_time);

@@ -8,6 +8,7 @@ mod coefficients;
 mod core;
 pub(crate) mod exchange;
 pub(crate) mod extract;
+mod derived;
 mod fields;
 mod fused;
 mod halos;

@@ -14,8 +14,8 @@ impl Simulation {
     /// If records cannot be hashed.
     pub fn state(&self) -> Result<String> {
         let declared = self.core.fields.declared();
-        let names = declared.fields.iter().map(|d| d.name.as_str());
-        let fields: Vec<_> = names.enumerate().map(|(f, name)| (name, self.field_hash(f))).collect();
+        let fields = declared.fields.iter().enumerate().filter(|(_, d)| !d.derived);
+        let fields: Vec<_> = fields.map(|(f, d)| (d.name.as_str(), self.field_hash(f))).collect();
         let scalars = self.core.fields.scalars.iter().enumerate();
         let scalars = scalars.filter(|(s, _)| !declared.diagnostic_scalars.contains(s));
         let mut more: Vec<u64> = scalars.map(|(_, value)| value.to_bits()).collect();
@@ -52,17 +52,22 @@ impl Simulation {
     /// If the handle belongs to another model.
     pub fn gather<T: Element>(&self, field: Field<T>) -> Vec<Array3<T>> {
         assert!(self.program().declared.owns(field.into()), "the field was declared by another model");
+        self.gather_field(field.id)
+    }
+
+    /// Gathers a whole field, whose element type has been checked, on every rank. Collective.
+    pub(super) fn gather_field<T: Element>(&self, field: usize) -> Vec<Array3<T>> {
         let mut mine = vec![];
-        for array in &self.core.fields.now[field.id] {
+        for array in &self.core.fields.now[field] {
             for value in array.view::<T>(&array.owned()) {
                 value.parts().iter().for_each(|p| mine.extend(p.to_le_bytes()));
             }
         }
-        let blocks = self.core.fields.grid_of(field.id).all_blocks();
+        let blocks = self.core.fields.grid_of(field).all_blocks();
         let mut whole: Vec<Array3<T>> = blocks.iter().map(|b| Array3::from_elem(b.cells, T::default())).collect();
         for (rank, bytes) in self.core.comm.all_gather(&mine).iter().enumerate() {
             let mut numbers = bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().expect("eight bytes")));
-            for patch in self.core.fields.domain_of(field.id).patches(rank) {
+            for patch in self.core.fields.domain_of(field).patches(rank) {
                 let Region { low, high } = patch.region;
                 let range = |a: usize| low[a] as usize..high[a] as usize;
                 let mut part = whole[patch.block].slice_mut(ndarray::s![range(0), range(1), range(2)]);

@@ -234,7 +234,7 @@ impl Simulation {
     /// The handle of a field, by name and type; `None` if the model has no such field.
     pub fn field<T: Element>(&self, name: &str) -> Option<Field<T>> {
         let declared = &self.program().declared;
-        let found = declared.fields.iter().position(|d| d.name == name && d.element == T::TYPE);
+        let found = declared.fields.iter().position(|d| d.name == name && d.element == T::TYPE && !d.derived);
         found.map(|id| Field::new(declared.id, id, declared.grids[declared.fields[id].grid].spacing()))
     }
 

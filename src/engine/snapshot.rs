@@ -233,7 +233,7 @@ impl Simulation {
     fn hash_constants(&self) -> Vec<(String, u64)> {
         let declared = self.core.fields.declared();
         let written = declared.written();
-        let constants = declared.fields.iter().enumerate().filter(|(f, _)| !written.contains(f));
+        let constants = declared.fields.iter().enumerate().filter(|(f, d)| !written.contains(f) && !d.derived);
         let hashed = constants.map(|(f, d)| {
             let hash = state_hash(&self.core.comm, &[(d.name.as_str(), self.field_hash(f))]);
             (format!("constant/{}", d.name), u64::from_str_radix(&hash[..16], 16).unwrap_or_default())

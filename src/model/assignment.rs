@@ -58,7 +58,7 @@ pub(crate) mod sealed {
 pub(crate) const SET: &str = "set";
 
 /// The stage that sets fields to the values of expressions.
-fn stage<T: Element, X: Expressions<T>>(fields: Vec<Use>, expressions: X) -> Stage {
+pub(crate) fn stage<T: Element, X: Expressions<T>>(fields: Vec<Use>, expressions: X) -> Stage {
     let BoundKernel { kernel, arguments, mut uses, refused } = kernel::<T, X>(expressions);
     uses.extend(&fields);
     Stage {

@@ -71,6 +71,8 @@ pub(crate) struct Declarations {
     pub(crate) step: Vec<Item>,
     pub(crate) clock: Clock,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Derived quantities: their fields, and the stages that compute them.
+    pub(crate) outputs: Vec<(usize, Stage)>,
     /// The columns of the series.
     pub(crate) series: Vec<Recorded>,
     pub(crate) stop: Option<Condition>,
@@ -106,6 +108,7 @@ impl Declarations {
             step: vec![],
             clock: Clock::Steps,
             diagnostics: vec![],
+            outputs: vec![],
             series: vec![],
             stop: None,
             directory: None,
@@ -149,10 +152,15 @@ impl Declarations {
         self.fields.iter().enumerate().filter(move |(_, d)| varies(d)).map(|(f, _)| f)
     }
 
-    /// Returns the fields that some stage writes, or that have values on boundaries that change with time.
+    /// Returns the fields of the state that some stage writes, or that have values on boundaries that change with time.
     pub(crate) fn written(&self) -> BTreeSet<usize> {
         let on_boundaries = self.varying().filter(|&f| self.fields[f].location != Location::Center);
-        self.stages.iter().flat_map(|stage| stage.writes.iter().copied()).chain(on_boundaries).collect()
+        self.stages
+            .iter()
+            .flat_map(|stage| stage.writes.iter().copied())
+            .chain(on_boundaries)
+            .filter(|&f| !self.fields[f].derived)
+            .collect()
     }
 
     /// Returns the bytes that all ranks together must read or write in one pass over these stages. Each

@@ -102,4 +102,6 @@ pub struct FieldDeclaration {
     pub vector: Option<(usize, usize)>,
     /// Whether output streams without a list of fields contain the field.
     pub output: bool,
+    /// Whether the field is a derived quantity, which has values at instants of output only.
+    pub derived: bool,
 }

@@ -3,6 +3,7 @@ use crate::base::index_transform::SignedAxis;
 use crate::base::{Error, Result, unit};
 use crate::model::boundary::Boundary;
 use crate::model::builder::Model;
+use crate::model::declarations::Declarations;
 use crate::model::field::{At, FieldDeclaration, Initial};
 use crate::model::file_input::FileInput;
 use crate::model::grid::Side;
@@ -72,6 +73,7 @@ impl<'m, T: Element> FieldBuilder<'m, T> {
             boundaries: [mirror(), mirror(), mirror()],
             vector: None,
             output: true,
+            derived: false,
         };
         FieldBuilder { model, declaration, bell: None, of: PhantomData }
     }
@@ -193,33 +195,51 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
 impl Model {
     /// Adds a declared field and returns its handle.
     pub(crate) fn add_field<T, L, M>(&mut self, declaration: FieldDeclaration) -> Result<Field<T, L, M>> {
-        let name = &declaration.name;
-        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic());
-        if !starts || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err(Error::input(format!("`{name}` is not a valid field name"))
-                .remedy("use letters, digits and _, beginning with a letter"));
-        }
-        unit::udunits(&declaration.unit).map_err(|why| Error::input(format!("field `{name}`: {why}")))?;
-        let is_standard = |text: &String| {
-            !text.is_empty()
-                && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == ' ')
-        };
-        if let Some(standard) = declaration.standard_name.as_ref().filter(|text| !is_standard(text)) {
-            return Err(Error::input(format!("field `{name}`: `{standard}` is not a CF standard name"))
-                .remedy("standard names have lower-case letters, digits and _: see cfconventions.org"));
-        }
-        if self.declared.fields.iter().any(|d| d.name == *name) {
-            return Err(Error::input(format!("the field `{name}` is declared twice")));
-        }
-        if declaration.grid >= self.declared.grids.len() {
-            let what = match declaration.grid {
-                usize::MAX => format!("the field `{name}` is declared on a grid of another model"),
-                _ => format!("the field `{name}` needs a grid, and the model has none"),
-            };
-            return Err(Error::input(what));
-        }
+        check_declaration(&declaration, &self.declared)?;
         let spacing = self.declared.grids[declaration.grid].spacing();
         self.declared.fields.push(declaration);
         Ok(Field::new(self.declared.id, self.declared.fields.len() - 1, spacing))
     }
+}
+
+/// Checks the declaration of a field against the fields that are declared already, without the unit of a derived quantity.
+///
+/// # Errors
+/// As [`FieldBuilder::build`].
+pub(crate) fn check_declaration(declaration: &FieldDeclaration, declared: &Declarations) -> Result<()> {
+    let name = &declaration.name;
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    if !starts || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Err(Error::input(format!("`{name}` is not a valid field name"))
+            .remedy("use letters, digits and _, beginning with a letter"));
+    }
+    check_names(declaration)?;
+    if declared.fields.iter().any(|d| d.name == *name) {
+        return Err(Error::input(format!("the field `{name}` is declared twice")));
+    }
+    if declaration.grid >= declared.grids.len() {
+        let what = match declaration.grid {
+            usize::MAX => format!("the field `{name}` is declared on a grid of another model"),
+            _ => format!("the field `{name}` needs a grid, and the model has none"),
+        };
+        return Err(Error::input(what));
+    }
+    Ok(())
+}
+
+/// Checks the unit and the standard name of a field.
+///
+/// # Errors
+/// If they have characters that UDUNITS or CF does not allow.
+pub(crate) fn check_names(declaration: &FieldDeclaration) -> Result<()> {
+    let name = &declaration.name;
+    unit::udunits(&declaration.unit).map_err(|why| Error::input(format!("field `{name}`: {why}")))?;
+    let is_standard = |text: &String| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == ' ')
+    };
+    if let Some(standard) = declaration.standard_name.as_ref().filter(|text| !is_standard(text)) {
+        return Err(Error::input(format!("field `{name}`: `{standard}` is not a CF standard name"))
+            .remedy("standard names have lower-case letters, digits and _: see cfconventions.org"));
+    }
+    Ok(())
 }

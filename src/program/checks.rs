@@ -5,6 +5,7 @@ use crate::model::builder::Model;
 use crate::model::condition::Condition;
 use crate::model::declarations::{Clock, Declarations};
 use crate::model::field::FieldDeclaration;
+use crate::model::field_builder::check_names;
 use crate::model::grid::{AXES, Adjacent};
 use crate::model::handle::{Use, Used};
 use crate::model::location::Location;
@@ -73,6 +74,8 @@ pub(crate) fn declarations(declared: &Declarations) -> Result<()> {
         return Err(refused.clone());
     }
     declared.stages.iter().try_for_each(|stage| self::stage(declared, stage))?;
+    declared.outputs.iter().try_for_each(|(_, stage)| self::stage(declared, stage))?;
+    declared.fields.iter().filter(|d| d.derived).try_for_each(check_names)?;
     let conditions = conditions(&declared.start).chain(conditions(&declared.step)).chain(&declared.stop);
     let scalars = declared.measures().filter_map(|what| match what {
         Measure::Scalar(scalar) => Some(Use::from(*scalar)),

@@ -38,6 +38,8 @@ pub struct Program {
     pub(crate) once_in_step: Vec<usize>,
     /// The name and the quantity of each diagnostic.
     pub(crate) diagnostics: Vec<(String, Measured)>,
+    /// The field of each derived quantity, and the stage that computes it.
+    pub(crate) outputs: Vec<(usize, StageId)>,
     /// The quantity of each column of the series.
     pub(crate) series: Vec<Measured>,
     /// By stage, the bytes that all ranks together must move in one call.
@@ -65,6 +67,11 @@ impl Program {
     pub(crate) fn of(mut declared: Declarations, ranks: usize) -> Result<Program> {
         let diagnostics = declared.diagnostics.clone().into_iter();
         let diagnostics = diagnostics.map(|d| (d.name, measured(&mut declared, d.what))).collect();
+        let mut add = |(field, stage)| {
+            declared.stages.push(stage);
+            (field, StageId(declared.stages.len() - 1))
+        };
+        let outputs = std::mem::take(&mut declared.outputs).into_iter().map(&mut add).collect();
         let series = declared.series.clone().into_iter().map(|r| measured(&mut declared, r.what)).collect();
         checks::declarations(&declared)?;
         let extent = extents(&declared);
@@ -85,6 +92,7 @@ impl Program {
             once: 0,
             once_in_step: vec![],
             diagnostics,
+            outputs,
             series,
             stage_bytes,
             declared,

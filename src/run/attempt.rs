@@ -240,8 +240,12 @@ impl Attempt<'_> {
         if requested || self.streams.are_due(&moment) || !is_finite {
             self.check_before_writing(step)?;
         }
+        let fields = self.streams.fields(&moment, requested);
+        let derived = self.simulation.derive(&fields);
+        self.note(derived)?;
         self.torn = true;
         let written = self.streams.step(self.simulation.fields(), &moment, requested);
+        self.simulation.free_derived();
         let written = written.and_then(|()| self.series.write(&self.comm, &moment));
         self.note(written)?;
         (self.torn, self.output_step) = (false, Some(step));
@@ -260,7 +264,11 @@ impl Attempt<'_> {
         if self.streams.lack(&moment) || !is_finite {
             self.check_before_writing(moment.step)?;
         }
+        let fields = self.streams.fields(&moment, true);
+        let derived = self.simulation.derive(&fields);
+        self.note(derived)?;
         let written = self.streams.write_end(self.simulation.fields(), &moment);
+        self.simulation.free_derived();
         let written = written.and_then(|notes| self.series.write(&self.comm, &moment).map(|()| notes));
         self.note(written)
     }

@@ -74,7 +74,7 @@ fn report(attempt: &mut Attempt, outcome: &Result<String>, wall: f64, started: I
     let started = attempt.simulation.timers_mut().record_as("diagnostics", Phase::Output, started);
     let state = attempt.simulation.state()?;
     let started = attempt.simulation.timers_mut().record_as("state", Phase::Output, started);
-    let pictures = if outcome.is_ok() { draw(attempt)? } else { vec![] };
+    let pictures = if outcome.is_ok() { draw(&mut *attempt)? } else { vec![] };
     attempt.simulation.timers_mut().record_as("pictures", Phase::Output, started);
     let time = Report::gather(&attempt.comm, attempt.simulation.timers(), attempt.copy_gb_s);
     let mut summary = summary(attempt, outcome, wall, results, state, time);
@@ -169,9 +169,12 @@ fn write_trace(attempt: &Attempt) -> Result<Option<String>> {
 }
 
 /// Draws the final fields of the streams that ask for pictures, and returns the names of the files. Collective.
-fn draw(attempt: &Attempt) -> Result<Vec<String>> {
+fn draw(attempt: &mut Attempt) -> Result<Vec<String>> {
+    let wanted = pictures::wanted(attempt.file, attempt.simulation.fields());
+    let fields: Vec<usize> = wanted.iter().map(|picture| picture.field).collect();
+    attempt.simulation.derive(&fields)?;
     let (store, mut names) = (attempt.simulation.fields(), vec![]);
-    for Picture { stream, field, name } in pictures::wanted(attempt.file, store) {
+    for Picture { stream, field, name } in wanted {
         let step = attempt.simulation.steps();
         let when = match attempt.simulation.clock() {
             Clock::Steps => format!("step {step}"),

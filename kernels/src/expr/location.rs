@@ -24,6 +24,18 @@ pub trait Location: Combine<Self, At = Self> + Combine<Anywhere, At = Self> + Fi
 /// A location that a field may have: a [`Location`], or [`Unlocated`].
 pub trait LocationOfField: Sealed + Copy + Send + Sync + 'static {}
 
+/// Where the values of an expression lie: at a [`Location`], or, without one, where fields without a location have theirs.
+pub trait LocationOfValues: Sealed {
+    /// As [`Location::LOW`].
+    const LOW: [bool; 3];
+}
+impl LocationOfValues for Anywhere {
+    const LOW: [bool; 3] = [false; 3];
+}
+impl LocationOfValues for Unlocated {
+    const LOW: [bool; 3] = [false; 3];
+}
+
 /// The location of a number that has none: a constant, a scalar, a profile.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Anywhere;
@@ -68,6 +80,9 @@ macro_rules! locations {
         pub struct $L;
         impl Sealed for $L {}
         impl LocationOfField for $L {}
+        impl LocationOfValues for $L {
+            const LOW: [bool; 3] = [$z == 1, $y == 1, $x == 1];
+        }
         impl Location for $L {
             const LOW: [bool; 3] = [$z == 1, $y == 1, $x == 1];
             const NAME: &'static str = stringify!($L);

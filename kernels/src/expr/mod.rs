@@ -33,7 +33,7 @@ pub use kernel::{Assignable, BoundExpressions, Distance, DotProduct, Expressions
 pub use laplacian::{Laplacian, laplacian, laplacian_of_order};
 pub use layout::LayoutError;
 pub use leaf::{Cast, ComplexConstant, Constant, FieldLeaf, ProfileLeaf, ScalarLeaf};
-pub use location::{Anywhere, Beside, Combine, Fits, Location, LocationOfField};
+pub use location::{Anywhere, Beside, Combine, Fits, Location, LocationOfField, LocationOfValues};
 pub use name::{Anonymous, Name, key};
 pub use node::{Evaluate, Node, Of};
 pub use num_complex::Complex64;

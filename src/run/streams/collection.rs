@@ -47,6 +47,12 @@ impl Streams {
         self.0.iter().any(|stream| stream.wants(moment))
     }
 
+    /// The fields that streams need at `moment`, where an instant is `requested` or not.
+    pub fn fields(&self, moment: &Moment, requested: bool) -> Vec<usize> {
+        let streams = self.0.iter().filter(|stream| requested || stream.wants(moment));
+        streams.flat_map(OutputStream::fields).collect()
+    }
+
     /// The next instant in seconds of an aligned stream, which an adaptive time step must not pass.
     pub fn next_aligned(&self) -> Option<f64> {
         self.0.iter().filter_map(OutputStream::next_aligned).min_by(f64::total_cmp)

@@ -183,6 +183,11 @@ impl OutputStream {
         !self.accumulator.is_off() || self.is_due(moment)
     }
 
+    /// The fields that the stream writes.
+    pub fn fields(&self) -> impl Iterator<Item = usize> + '_ {
+        self.columns.iter().map(|column| column.field)
+    }
+
     /// The next instant in seconds that an adaptive time step must not pass.
     pub fn next_aligned(&self) -> Option<f64> {
         self.cadence.next_time().filter(|_| self.align)
