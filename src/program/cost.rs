@@ -47,6 +47,8 @@ impl Program {
         let mut valid = vec![vec![]; self.declared.fields.len()];
         // Halos that the first step leaves valid need no exchange in the second, which stands for all later steps.
         let mut pass = || {
+            // Boundary values have changed with the time of the step.
+            self.declared.varying().for_each(|f| invalidate(&self.declared, &mut valid, f));
             let mut walk = Walk { valid: &mut valid, steps_after: 0.0, exchanged: vec![] };
             self.walk(&self.declared.step, &mut walk);
             walk.exchanged
