@@ -7,6 +7,7 @@ mod axes;
 mod changes;
 mod check;
 mod consistency;
+mod convert;
 mod date;
 mod duration;
 mod element;

@@ -1,6 +1,6 @@
 //! Keys of a job file for the manual, and the check of `[parameters]`: both come from the doc comments, defaults and
 //! ranges of a plain struct.
-use super::check;
+use super::{check, convert};
 use super::origins::KeyOrigins;
 use super::schema::{KeySchema, ValueSchema};
 use crate::base::Result;
@@ -60,13 +60,16 @@ pub fn describe<T: JsonSchema>() -> Vec<KeyDescription> {
     rows
 }
 
-/// Checks the table `[parameters]` against the schema of `T`.
+/// Converts numbers with a unit in the table `[parameters]`, then checks it against the schema of `T`.
 ///
 /// # Errors
-/// If a key is unknown, or a value has a wrong type or range; the message names its line in the job file.
-pub fn check_parameters<T: JsonSchema>(parameters: &toml::Table, origins: &KeyOrigins) -> Result<()> {
+/// If a key is unknown, or a value has a wrong type, unit or range; the message names its line in the job file.
+pub fn check_parameters<T: JsonSchema>(parameters: &mut toml::Table, origins: &KeyOrigins) -> Result<()> {
     match ValueSchema::of::<T>() {
-        ValueSchema::Table(keys) => check::table(parameters, &keys, "parameters", origins),
+        ValueSchema::Table(keys) => {
+            convert::table(parameters, &keys, "parameters", origins)?;
+            check::table(parameters, &keys, "parameters", origins)
+        }
         _ => Ok(()),
     }
 }

@@ -164,7 +164,7 @@ macro_rules! jobs {
 }
 
 fn prepare<J: Job>(mut file: JobFile) -> Result<PreparedJob> {
-    check_parameters::<J::Parameters>(&file.parameters, &file.origins)?;
+    check_parameters::<J::Parameters>(&mut file.parameters, &file.origins)?;
     // Some errors only serde can find: a number too large for its type, a rule of the job's own.
     let parsed = file.parameters.clone().try_into();
     let parameters: J::Parameters = parsed.map_err(|e: toml::de::Error| {
