@@ -11,6 +11,9 @@ mod convert;
 mod date;
 mod duration;
 mod element;
+#[doc(hidden)]
+pub mod generated;
+pub mod groups;
 mod job_file;
 mod number_fault;
 mod origins;
