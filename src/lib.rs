@@ -5,6 +5,9 @@
 // A closed or full stdout or stderr must not end a run: `base::message` writes to them.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+// The code that `#[parameters]` generates names this crate, also inside of it.
+extern crate self as halocline;
+
 pub mod base;
 pub mod comm;
 pub mod model;
@@ -25,6 +28,7 @@ pub use cli::main;
 pub use comm::Comm;
 pub use engine::Simulation;
 pub use halocline_kernels::expr;
+pub use halocline_macros::parameters;
 pub use model::{Grid, Location, Model};
 pub use run::{Job, JobEntry};
 
@@ -39,6 +43,7 @@ pub mod prelude {
         At, Boundary, Field, FileInput, Grid, Here, Location, Model, Point, PointSource, Profile, Reduction, Scalar,
         Schedule, Scheme, dot, max, max_abs, max_difference, mean, min, norm1, norm2, rms, sum,
     };
+    pub use crate::parameters;
     pub use crate::run::Job;
     pub use halocline_kernels::expr::location::{Center, Corner, EdgeX, EdgeY, EdgeZ, FaceX, FaceY, FaceZ};
     pub use halocline_kernels::expr::{

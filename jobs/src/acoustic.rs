@@ -1,8 +1,7 @@
 //! The acoustic wave equation at constant density, ∂²p/∂t² = c² ∇²p, with a point source, two layers and sponges at the walls.
 //!
 //! Leapfrog in time, order 2 to 8 in space. Receivers are an output stream with `points`.
-#![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
-use crate::checks;
+use halocline::config::groups::{TimeStep, position};
 use halocline::model::{Direction, Op};
 use halocline::prelude::*;
 use halocline_kernels::central::Central;
@@ -12,59 +11,37 @@ use halocline_kernels::wave::{AbsorbingLeapfrog, Energy, Leapfrog, ricker, stabl
 pub struct Acoustic;
 
 /// The `[parameters]` of the acoustic job.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[parameters]
 pub struct Parameters {
-    /// speed of sound [m/s]
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    /// speed of sound
+    #[parameter(default = 1500.0, unit = "m/s", above = 0.0)]
     speed: f64,
-    /// speed of sound beyond the interface; by default there is one layer [m/s]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    /// speed of sound beyond the interface; by default there is one layer
+    #[parameter(unit = "m/s", above = 0.0)]
     deep_speed: Option<f64>,
-    /// position of the interface along the first axis that is not flat; by default the middle [m]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// position of the interface along the first axis that is not flat; by default the middle
+    #[parameter(unit = "m")]
     interface: Option<f64>,
     /// order of accuracy in space: 2, 4, 6 or 8
-    #[schemars(range(min = 2, max = 8))]
+    #[parameter(default = 8, min = 2, max = 8)]
     order: usize,
-    /// time step; by default `fraction` of the largest stable one [s]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
-    dt: Option<f64>,
-    /// time step as a fraction of the largest stable one, if `dt` is not given
-    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
-    fraction: f64,
-    /// position of the source, as in `grid.origin`; by default the middle [m]
+    #[parameter(flatten)]
+    step: TimeStep,
+    /// position of the source, as in `grid.origin`; by default the middle
+    #[parameter(default = [], unit = "m")]
     source: Vec<f64>,
-    /// peak frequency of the source, a Ricker wavelet [Hz]
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    /// peak frequency of the source, a Ricker wavelet
+    #[parameter(default = 25.0, unit = "Hz", above = 0.0)]
     frequency: f64,
-    /// amplitude of the source: peak pressure of the direct wave at a distance of 1 m, in three dimensions [Pa·m]
+    /// amplitude of the source: peak pressure of the direct wave at a distance of 1 m, in three dimensions
+    #[parameter(default = 1000.0, unit = "Pa·m")]
     amplitude: f64,
-    /// width of the sponge at each wall; 0 for none [cells]
+    /// width of the sponge at each wall; 0 for none
+    #[parameter(default = 20, unit = "cells")]
     sponge: usize,
     /// strength of the sponge: each step multiplies cells at the wall by exp(−strength²)
-    #[schemars(range(min = 0.0))]
+    #[parameter(default = 0.3, min = 0.0)]
     sponge_strength: f64,
-}
-
-impl Default for Parameters {
-    fn default() -> Parameters {
-        Parameters {
-            speed: 1500.0,
-            deep_speed: None,
-            interface: None,
-            order: 8,
-            dt: None,
-            fraction: 0.9,
-            source: vec![],
-            frequency: 25.0,
-            amplitude: 1000.0,
-            sponge: 20,
-            sponge_strength: 0.3,
-        }
-    }
 }
 
 impl Job for Acoustic {
@@ -95,9 +72,9 @@ where
     let fastest = p.speed.max(p.deep_speed.unwrap_or(p.speed));
     let why = format!("Δt ≤ 2 / (c √(λ Σ 1/h²)) at order {} with c = {fastest} m/s", p.order);
     let limit = stable_step(RADIUS, fastest, h);
-    let dt = model.fixed_step(checks::time_step(p.dt, p.fraction, limit, &why)?);
+    let dt = model.fixed_step(p.step.within(limit, &why)?);
     check_resolution(p, &grid)?;
-    let place = checks::position("source", &p.source, &grid)?;
+    let place = position("source", &p.source, &grid)?;
 
     model.axis(Z).direction(Direction::Down).standard_name("depth").long_name("depth");
     let pressure = model.field::<R>("pressure").unit("Pa").boundary(Boundary::Value(0.0)).build()?;

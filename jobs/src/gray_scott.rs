@@ -1,6 +1,5 @@
 //! The Gray–Scott model: two substances diffuse and react, and form spots, stripes or chaos.
-#![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
-use crate::checks;
+use halocline::config::groups::stable_step;
 use halocline::model::resolution::check_width;
 use halocline::prelude::*;
 use halocline_kernels::gray_scott::{GrayScott as Step, Rates};
@@ -9,48 +8,32 @@ use halocline_kernels::gray_scott::{GrayScott as Step, Rates};
 pub struct GrayScott;
 
 /// The `[parameters]` of the Gray–Scott job; the defaults give self-replicating spots.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[parameters]
 pub struct Parameters {
-    /// diffusivity of u [m²/s]
-    #[schemars(range(min = 0.0))]
+    /// diffusivity of u
+    #[parameter(default = 2e-5, unit = "m²/s", min = 0.0)]
     diffusion_u: f64,
-    /// diffusivity of v [m²/s]
-    #[schemars(range(min = 0.0))]
+    /// diffusivity of v
+    #[parameter(default = 1e-5, unit = "m²/s", min = 0.0)]
     diffusion_v: f64,
-    /// feed rate F [1/s]
-    #[schemars(range(min = 0.0))]
+    /// feed rate F
+    #[parameter(default = 0.03, unit = "1/s", min = 0.0)]
     feed: f64,
-    /// kill rate k [1/s]
-    #[schemars(range(min = 0.0))]
+    /// kill rate k
+    #[parameter(default = 0.062, unit = "1/s", min = 0.0)]
     kill: f64,
-    /// time step; by default 1 s, or 0.9 of the largest stable one if this is less [s]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    /// time step; by default 1 s, or 0.9 of the largest stable one if this is less
+    #[parameter(unit = "s", above = 0.0)]
     dt: Option<f64>,
-    /// radius of the ball in the middle in which the reaction starts; 0 for none [m]
-    #[schemars(range(min = 0.0))]
+    /// radius of the ball in the middle in which the reaction starts; 0 for none
+    #[parameter(default = 0.1, unit = "m", min = 0.0)]
     radius: f64,
     /// random part of the initial values, relative to them
-    #[schemars(range(min = 0.0, max = 1.0))]
+    #[parameter(default = 0.01, min = 0.0, max = 1.0)]
     noise: f64,
     /// seed of the random numbers
+    #[parameter(default = 1)]
     seed: u64,
-}
-
-impl Default for Parameters {
-    fn default() -> Parameters {
-        Parameters {
-            diffusion_u: 2e-5,
-            diffusion_v: 1e-5,
-            feed: 0.03,
-            kill: 0.062,
-            dt: None,
-            radius: 0.1,
-            noise: 0.01,
-            seed: 1,
-        }
-    }
 }
 
 impl Job for GrayScott {
@@ -63,8 +46,7 @@ impl Job for GrayScott {
         let (rates, h) = (Rates { diffusion_u, diffusion_v, feed, kill }, model.grid().spacing());
         let limit = Step::<R>::stable_step(rates, h);
         let why = "Δt ≤ 2 / (4D Σ 1/h² + F + max(k, 1))";
-        let dt = checks::time_step(p.dt.or(Some(1.0_f64.min(0.9 * limit))), 1.0, limit, why)?;
-        model.fixed_step(dt);
+        let dt = model.fixed_step(stable_step(p.dt, 1.0_f64.min(0.9 * limit), limit, why)?);
 
         let (radius, noise, seed) = (p.radius, p.noise, p.seed);
         if radius > 0.0 {

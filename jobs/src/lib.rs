@@ -1,6 +1,5 @@
 //! Jobs built on halocline. Each job is a source file here, an entry in [`all`], and a directory of commented job files.
 pub mod acoustic;
-pub mod checks;
 pub mod diffusion;
 pub mod gray_scott;
 pub mod poisson;

@@ -5,8 +5,7 @@
 //! one computed from the solution at the end of each step. Where they differ, the iteration begins anew from the solution; if
 //! that does not help, the run ends with an error. Sums are exact, so the number of iterations is the same on any number of
 //! ranks.
-#![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
-use crate::checks;
+use halocline::config::groups::position;
 use halocline::model::Op;
 use halocline::model::resolution::check_width;
 use halocline::prelude::*;
@@ -17,48 +16,36 @@ use halocline_kernels::linear::{Axpy, Descend, Less, NegativeLaplacian};
 pub struct Poisson;
 
 /// The `[parameters]` of the Poisson job.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[parameters]
 pub struct Parameters {
-    /// charges divided by the permittivity, each a Gaussian [V·m]
-    #[schemars(length(min = 1))]
+    /// charges divided by the permittivity, each a Gaussian
+    #[parameter(default = [1.0, -1.0], unit = "V·m", min_length = 1)]
     pub charges: Vec<f64>,
-    /// positions of the charges, each as in `grid.origin`; by default equally spaced along x [m]
+    /// positions of the charges, each as in `grid.origin`; by default equally spaced along x
+    #[parameter(default = [], unit = "m")]
     pub positions: Vec<Vec<f64>>,
-    /// width of the Gaussians: the distance at which they have fallen to 1/e [m]
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    /// width of the Gaussians: the distance at which they have fallen to 1/e
+    #[parameter(default = 0.05, unit = "m", above = 0.0)]
     pub width: f64,
     /// boundary condition at walls; periodic axes have no walls
+    #[parameter(default = Walls::Grounded)]
     pub walls: Walls,
     /// norm of the residual at which the run ends, relative to the norm of the charges
-    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    #[parameter(default = 1e-8, above = 0.0, max = 1.0)]
     pub tolerance: f64,
     /// maximum number of iterations per step
-    #[schemars(range(min = 1))]
+    #[parameter(default = 10, min = 1)]
     pub iterations_per_step: usize,
 }
 
 /// The boundary condition.
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[parameters]
+#[derive(Clone, Copy, PartialEq)]
 pub enum Walls {
     /// zero potential
     Grounded,
     /// no electric flux
     Insulated,
-}
-
-impl Default for Parameters {
-    fn default() -> Parameters {
-        Parameters {
-            charges: vec![1.0, -1.0],
-            positions: vec![],
-            width: 0.05,
-            walls: Walls::Grounded,
-            tolerance: 1e-8,
-            iterations_per_step: 10,
-        }
-    }
 }
 
 impl Job for Poisson {
@@ -228,7 +215,7 @@ fn density(p: &Parameters, grid: &Grid) -> Result<impl Fn(At) -> f64 + Send + Sy
     let (block, mut places) = (grid.block(0).clone(), vec![]);
     for i in 0..n {
         let given = p.positions.get(i).map_or(&[][..], |place| place);
-        let mut place = checks::position(&format!("positions[{i}]"), given, grid)?;
+        let mut place = position(&format!("positions[{i}]"), given, grid)?;
         if given.is_empty() {
             place[2] = block.origin[2] + block.length[2] * (i as f64 + 0.5) / n as f64;
         }

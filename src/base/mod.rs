@@ -6,6 +6,7 @@ pub(crate) mod background;
 pub mod buffer_pool;
 pub mod bytes;
 pub(crate) mod clock;
+pub(crate) mod dimension;
 mod error;
 pub mod hyperslab;
 pub mod index_transform;

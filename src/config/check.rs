@@ -64,6 +64,12 @@ fn check(value: &Value, schema: &ValueSchema, key: &str, unit: &str, origins: &K
             wrong(&format!("is not finite: must be {schema}{unit_shown}"))
         }
         (ValueSchema::Number(range), Value::Float(x)) if range.contains(*x) => Ok(()),
+        (ValueSchema::OneOf(numbers), Value::Integer(n)) if is_one_of(numbers, *n as f64) => Ok(()),
+        (ValueSchema::OneOf(numbers), Value::Float(x))
+            if numbers.iter().any(|n| n.is_f64()) && is_one_of(numbers, *x) =>
+        {
+            Ok(())
+        }
         (ValueSchema::Time(format), Value::String(text)) => match time(format, text) {
             Ok(()) => Ok(()),
             Err(why) => wrong(&why),
@@ -105,6 +111,10 @@ fn check(value: &Value, schema: &ValueSchema, key: &str, unit: &str, origins: &K
         }
         _ => must_be(),
     }
+}
+
+fn is_one_of(numbers: &[serde_json::Number], x: f64) -> bool {
+    numbers.iter().any(|n| n.as_f64() == Some(x))
 }
 
 /// The fault of a string where the schema wants another value: its text as shown, then why it is wrong, and on a second line

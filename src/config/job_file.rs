@@ -5,7 +5,7 @@ use super::sections::{
     CheckpointSection, EngineSection, GridSection, ParallelSection, ReplicaSection, SeriesSection, StreamSection,
     TimeSection,
 };
-use super::{axes, check, consistency, read};
+use super::{axes, check, consistency, convert, read};
 use crate::base::{Error, Result};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -82,6 +82,7 @@ impl JobFile {
     pub fn parse(name: &str, text: &str, overrides: &[String]) -> Result<JobFile> {
         let (mut table, origins) = KeyOrigins::parse(name, text, overrides)?;
         if let ValueSchema::Table(keys) = ValueSchema::of::<JobFile>() {
+            convert::table(&mut table, &keys, "", &origins)?;
             check::table(&table, &keys, "", &origins)?;
         }
         if let Some(toml::Value::Table(stream)) = table.get_mut("output").and_then(|output| output.get_mut("fields")) {

@@ -7,9 +7,13 @@ mod axes;
 mod changes;
 mod check;
 mod consistency;
+mod convert;
 mod date;
 mod duration;
 mod element;
+#[doc(hidden)]
+pub mod generated;
+pub mod groups;
 mod job_file;
 mod number_fault;
 mod origins;

@@ -73,7 +73,8 @@ impl NumberFault {
         let number = number.trim_end_matches(['e', 'E', '+', '-']);
         let unit = ascii[number.len()..].trim_start();
         if number.parse::<f64>().is_ok() && unit.starts_with(|c: char| c.is_alphabetic() || c == '%' || c == '°') {
-            let remedy = "give the number alone; `halocline describe` names the unit of each key";
+            let remedy =
+                "give the number alone, or in quotes with its unit if `halocline describe` names one for the key";
             return fault(&format!("the unit `{unit}` follows it"), remedy, None);
         }
         fault("it has characters that no number has", "", None)
@@ -102,6 +103,11 @@ impl NumberFault {
 pub(super) fn underflows(text: &str) -> bool {
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     mantissa.bytes().any(|c| (b'1'..=b'9').contains(&c)) && text.replace('_', "").parse() == Ok(0.0)
+}
+
+/// Returns true if a text begins like a number, but is not spelled as one.
+pub(super) fn is_misspelt(text: &str) -> bool {
+    spelling(text, &text.chars().map(ascii).collect::<String>()).is_some()
 }
 
 /// The first fault in spelling. `ascii` is `text` with ASCII digits and signs.

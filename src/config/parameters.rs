@@ -1,8 +1,8 @@
 //! Keys of a job file for the manual, and the check of `[parameters]`: both come from the doc comments, defaults and
 //! ranges of a plain struct.
-use super::check;
 use super::origins::KeyOrigins;
 use super::schema::{KeySchema, ValueSchema};
+use super::{check, convert};
 use crate::base::Result;
 use schemars::JsonSchema;
 use serde_json::Value as Json;
@@ -26,32 +26,26 @@ pub struct KeyDescription {
 
 /// Describes the keys of the table that deserialises to a `T`, in the order of its fields.
 ///
-/// The description is the doc comment, and the unit stands in brackets at its end. The range comes from
-/// `#[schemars(range(…))]`, an open bound from `#[schemars(extend("exclusiveMinimum" = 0.0))]`, the default from
-/// `T::default()`.
+/// The struct is best declared with [`parameters`](crate::parameters).
 ///
 /// ```
-/// use schemars::JsonSchema;
-/// use serde::{Deserialize, Serialize};
+/// use halocline::parameters;
 ///
-/// #[derive(Serialize, Deserialize, JsonSchema)]
-/// #[serde(default, deny_unknown_fields)]
+/// #[parameters]
 /// struct Parameters {
-///     /// diffusivity κ [m²/s]
-///     #[schemars(range(min = 0.0))]
+///     /// diffusivity κ
+///     #[parameter(default = 1.5, unit = "m²/s", min = 0.0)]
 ///     kappa: f64,
-/// }
-///
-/// impl Default for Parameters {
-///     fn default() -> Parameters {
-///         Parameters { kappa: 1.5 }
-///     }
 /// }
 ///
 /// let row = &halocline::config::describe::<Parameters>()[0];
 /// assert_eq!([&*row.name, &row.kind, &row.unit], ["kappa", "number", "m²/s"]);
 /// assert_eq!([&*row.default, &row.range, &row.description], ["1.5", "≥ 0", "diffusivity κ"]);
 /// ```
+///
+/// A struct with the derives of serde and schemars will do as well. The unit then stands in brackets at the end of the doc
+/// comment, the range comes from `#[schemars(range(…))]`, an open bound from `#[schemars(extend("exclusiveMinimum" = 0.0))]`, and
+/// the default from `T::default()`.
 pub fn describe<T: JsonSchema>() -> Vec<KeyDescription> {
     let mut rows = vec![];
     if let ValueSchema::Table(keys) = ValueSchema::of::<T>() {
@@ -60,13 +54,16 @@ pub fn describe<T: JsonSchema>() -> Vec<KeyDescription> {
     rows
 }
 
-/// Checks the table `[parameters]` against the schema of `T`.
+/// Converts numbers with a unit in the table `[parameters]`, then checks it against the schema of `T`.
 ///
 /// # Errors
-/// If a key is unknown, or a value has a wrong type or range; the message names its line in the job file.
-pub fn check_parameters<T: JsonSchema>(parameters: &toml::Table, origins: &KeyOrigins) -> Result<()> {
+/// If a key is unknown, or a value has a wrong type, unit or range; the message names its line in the job file.
+pub fn check_parameters<T: JsonSchema>(parameters: &mut toml::Table, origins: &KeyOrigins) -> Result<()> {
     match ValueSchema::of::<T>() {
-        ValueSchema::Table(keys) => check::table(parameters, &keys, "parameters", origins),
+        ValueSchema::Table(keys) => {
+            convert::table(parameters, &keys, "parameters", origins)?;
+            check::table(parameters, &keys, "parameters", origins)
+        }
         _ => Ok(()),
     }
 }

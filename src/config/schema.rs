@@ -19,6 +19,8 @@ pub enum ValueSchema {
     Time(String),
     /// One of these strings, each with its description.
     Choice(Vec<(String, String)>),
+    /// One of these numbers.
+    OneOf(Vec<serde_json::Number>),
     /// A list whose length lies in the range.
     List(Box<ValueSchema>, Bounds),
     /// A table with these keys.
@@ -75,6 +77,8 @@ impl ValueSchema {
             ValueSchema::Time(format) if format == "date" => "date".into(),
             ValueSchema::Time(_) => "time".into(),
             ValueSchema::Choice(_) => "choice".into(),
+            ValueSchema::OneOf(numbers) if numbers.iter().all(|n| !n.is_f64()) => "whole number".into(),
+            ValueSchema::OneOf(_) => "number".into(),
             ValueSchema::List(items, count) => {
                 format!("list of {}{}", count.count(), items.plural())
             }
@@ -89,6 +93,7 @@ impl ValueSchema {
         match self {
             ValueSchema::Whole(range) | ValueSchema::Number(range) => range.to_string(),
             ValueSchema::Choice(names) => names.iter().map(|(n, _)| format!("{n:?}")).collect::<Vec<_>>().join(" or "),
+            ValueSchema::OneOf(numbers) => numbers.iter().map(|n| n.to_string()).collect::<Vec<_>>().join(" or "),
             ValueSchema::List(items, _) => items.range(),
             ValueSchema::Either(schemas) => {
                 schemas.iter().map(ValueSchema::range).filter(|r| !r.is_empty()).collect::<Vec<_>>().join(" or ")
@@ -100,7 +105,7 @@ impl ValueSchema {
     /// True if a number or a list of numbers can be a value.
     pub(super) fn accepts_numbers(&self) -> bool {
         match self {
-            ValueSchema::Whole(_) | ValueSchema::Number(_) => true,
+            ValueSchema::Whole(_) | ValueSchema::Number(_) | ValueSchema::OneOf(_) => true,
             ValueSchema::List(items, _) => items.accepts_numbers(),
             ValueSchema::Either(schemas) => schemas.iter().any(ValueSchema::accepts_numbers),
             _ => false,
@@ -137,7 +142,7 @@ impl fmt::Display for ValueSchema {
                 f.write_str("\"never\" or a time such as \"10 step\" or \"6 h\"")
             }
             ValueSchema::Time(_) => f.write_str("a time such as \"1 minute\" or \"0 s\""),
-            ValueSchema::Choice(_) => f.write_str(&self.range()),
+            ValueSchema::Choice(_) | ValueSchema::OneOf(_) => f.write_str(&self.range()),
             ValueSchema::Table(keys) if keys.iter().any(|key| key.required) => {
                 let required = keys.iter().filter(|key| key.required).map(|key| format!("{} = …", key.name));
                 write!(f, "a table {{ {} }}", required.collect::<Vec<_>>().join(", "))
@@ -225,6 +230,9 @@ fn read(schema: &Json) -> ValueSchema {
         return either(parts);
     }
     let description = || text(schema, "description");
+    if let Some(numbers) = list("enum").filter(|values| values.iter().all(Json::is_number)) {
+        return ValueSchema::OneOf(numbers.iter().filter_map(|n| n.as_number().cloned()).collect());
+    }
     if let Some(names) = list("enum") {
         return ValueSchema::Choice(names.iter().filter_map(Json::as_str).map(|n| (n.into(), description())).collect());
     }

@@ -6,7 +6,7 @@ use crate::model::builder::Model;
 use crate::model::declarations::Declarations;
 use crate::model::field::{At, FieldDeclaration, Initial};
 use crate::model::file_input::FileInput;
-use crate::model::grid::Side;
+use crate::model::grid::{Grid, Side};
 use crate::model::handle::{Field, GridId};
 use crate::model::location::Location;
 use crate::model::resolution::check_width;
@@ -184,8 +184,13 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
         self.add()
     }
 
+    /// The grid of the field, if the model has it.
+    pub(crate) fn grid(&self) -> Option<&Grid> {
+        self.model.declared.grids.get(self.declaration.grid)
+    }
+
     fn add<L, M>(self) -> Result<Field<T, L, M>> {
-        if let (Some(width), Some(grid)) = (self.bell, self.model.declared.grids.get(self.declaration.grid)) {
+        if let (Some(width), Some(grid)) = (self.bell, self.grid()) {
             check_width(grid, &format!("the width of the bell in `{}`", self.declaration.name), width)?;
         }
         self.model.add_field(self.declaration)

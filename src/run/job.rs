@@ -10,26 +10,17 @@ use std::path::{Path, PathBuf};
 /// A simulation: its name, its parameters, and the declaration of its model. A job is used as a type only, never as a value.
 ///
 /// ```
-/// use halocline::{Job, Model, Result, jobs};
-/// use halocline_kernels::Real;
-/// use schemars::JsonSchema;
-/// use serde::{Deserialize, Serialize};
+/// use halocline::prelude::*;
+/// use halocline::jobs;
 ///
 /// struct Heat;
 ///
-/// /// The only definition of each key: meaning, unit, range and default.
-/// #[derive(Serialize, Deserialize, JsonSchema)]
-/// #[serde(default, deny_unknown_fields)]
+/// /// The only definition of each key: meaning, default, unit and range.
+/// #[parameters]
 /// struct Parameters {
-///     /// diffusivity κ [m²/s]
-///     #[schemars(range(min = 0.0))]
+///     /// diffusivity κ
+///     #[parameter(default = 1.0, unit = "m²/s", min = 0.0)]
 ///     kappa: f64,
-/// }
-///
-/// impl Default for Parameters {
-///     fn default() -> Parameters {
-///         Parameters { kappa: 1.0 }
-///     }
 /// }
 ///
 /// impl Job for Heat {
@@ -50,7 +41,7 @@ pub trait Job: Send + Sync + 'static {
     const NAME: &'static str;
     /// A description in one line, for `halocline list`.
     const SUMMARY: &'static str;
-    /// The `[parameters]` of its job files: a plain struct with `#[serde(default, deny_unknown_fields)]`.
+    /// The `[parameters]` of its job files: a struct with [`#[parameters]`](crate::parameters).
     type Parameters: Serialize + DeserializeOwned + JsonSchema + Default + Send + Sync;
 
     /// Declares the fields and the schedule of `model`, in the real number type `R` of the job file. The grid, process grid
@@ -164,7 +155,7 @@ macro_rules! jobs {
 }
 
 fn prepare<J: Job>(mut file: JobFile) -> Result<PreparedJob> {
-    check_parameters::<J::Parameters>(&file.parameters, &file.origins)?;
+    check_parameters::<J::Parameters>(&mut file.parameters, &file.origins)?;
     // Some errors only serde can find: a number too large for its type, a rule of the job's own.
     let parsed = file.parameters.clone().try_into();
     let parameters: J::Parameters = parsed.map_err(|e: toml::de::Error| {

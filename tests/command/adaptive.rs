@@ -21,10 +21,10 @@ fn adaptive_steps_and_cadences() {
 /// A job whose field is the time, with adaptive steps of 0.03 s and 0.05 s, or of 0.03 s, which is chosen once.
 struct Adaptive;
 
-#[derive(Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[parameters]
 struct Lengths {
     /// whether steps differ in length
+    #[parameter(default = false)]
     vary: bool,
 }
 

@@ -195,8 +195,7 @@ fn intervals_have_bounds() {
 /// A job whose fields lie in cell centres and on faces.
 struct Staggered;
 
-#[derive(Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[parameters]
 struct NoParameters {}
 
 struct Keep;

@@ -285,19 +285,14 @@ fn a_second_signal_ends_a_run_that_hangs() {
 /// A job in which one rank fails in the middle of a step, as no job of ours does.
 struct Faulty;
 
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[parameters]
 struct Fault {
     /// the rank
+    #[parameter(default = 1)]
     rank: usize,
     /// the number of the step, from 0
+    #[parameter(default = 25)]
     step: usize,
-}
-
-impl Default for Fault {
-    fn default() -> Fault {
-        Fault { rank: 1, step: 25 }
-    }
 }
 
 impl Job for Faulty {

@@ -69,8 +69,7 @@ fn stations_interpolate_and_have_the_same_bits_on_any_ranks() {
 /// A job with fields at centers and on faces, equal to a linear function of the position of their values, on a periodic y axis.
 struct Linear;
 
-#[derive(Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[parameters]
 struct NoParameters {}
 
 impl Job for Linear {

@@ -86,8 +86,7 @@ fn charges_add_up() {
 /// Jobs that choose their element types themselves.
 struct Fixed;
 
-#[derive(Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[parameters]
 struct NoParameters {}
 
 impl Job for Fixed {

@@ -13,7 +13,6 @@ mod placement;
 mod positions;
 mod read;
 mod role;
-mod unit;
 mod variable;
 
 #[cfg(test)]

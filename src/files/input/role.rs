@@ -1,6 +1,6 @@
 //! What a dimension of a foreign file is: time, or an axis of space, after the conventions of CF and COARDS and by its name.
-use super::unit::Unit;
 use super::variable::InputVariable;
+use crate::base::dimension::Unit;
 
 /// The role of a dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

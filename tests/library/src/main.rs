@@ -1,27 +1,18 @@
 //! Heat equation  ∂T/∂t = κ ∇²T, explicit (FTCS): a whole program of one file.
-#![allow(rustdoc::broken_intra_doc_links)] // `[m]` is a unit here
-
 use halocline::jobs;
 use halocline::prelude::*;
 use halocline_kernels::diffusion::Ftcs;
 use std::process::ExitCode;
 
 /// The `[parameters]` table of the job file.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[parameters]
 struct Parameters {
-    /// diffusivity κ [m²/s]
-    #[schemars(range(min = 0.0))]
+    /// diffusivity κ
+    #[parameter(default = 1.0, unit = "m²/s", min = 0.0)]
     kappa: f64,
-    /// width of the initial bell [m]
-    #[schemars(range(min = 1e-9))]
+    /// width of the initial bell
+    #[parameter(default = 0.1, unit = "m", above = 0.0)]
     width: f64,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Parameters { kappa: 1.0, width: 0.1 }
-    }
 }
 
 struct Heat;

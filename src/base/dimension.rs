@@ -1,9 +1,9 @@
-//! Units of files, in the notation of UDUNITS: `m s-1`, `km/h`, `degC`, `kg m-3`.
+//! Units and their dimensions, in the notation of UDUNITS: `m s-1`, `km/h`, `degC`, `kg m-3`.
 use std::f64::consts::PI;
 
 /// A unit as powers of base units: a value `v` of it is `v · scale + offset` in base units.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Unit {
+pub(crate) struct Unit {
     /// Powers of m, kg, s, K, A, mol, cd, rad.
     powers: [i32; 8],
     scale: f64,
@@ -12,7 +12,7 @@ pub(super) struct Unit {
 
 /// How values of one unit relate to values of another.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Relation {
+pub(crate) enum Relation {
     /// The units are the same.
     Same,
     /// A value is `v · factor + offset` in the other unit.
@@ -46,6 +46,11 @@ const UNITS: &[(&[&str], [i32; 8], f64, f64)] = &[
     (&["Hz", "hertz"],                                 [0, 0, -1, 0, 0, 0, 0, 0], 1.0, 0.0),
     (&["C", "coulomb"],                                [0, 0, 1, 0, 1, 0, 0, 0], 1.0, 0.0),
     (&["V", "volt"],                                   [2, 1, -3, 0, -1, 0, 0, 0], 1.0, 0.0),
+    (&["Ω", "ohm"],                                    [2, 1, -3, 0, -2, 0, 0, 0], 1.0, 0.0),
+    (&["S", "siemens"],                                [-2, -1, 3, 0, 2, 0, 0, 0], 1.0, 0.0),
+    (&["F", "farad"],                                  [-2, -1, 4, 0, 2, 0, 0, 0], 1.0, 0.0),
+    (&["H", "henry"],                                  [2, 1, -2, 0, -2, 0, 0, 0], 1.0, 0.0),
+    (&["Wb", "weber"],                                 [2, 1, -2, 0, -1, 0, 0, 0], 1.0, 0.0),
     (&["T", "tesla"],                                  [0, 1, -2, 0, -1, 0, 0, 0], 1.0, 0.0),
     (&["bar"],                                         [-1, 1, -2, 0, 0, 0, 0, 0], 1e5, 0.0),
     (&["mb"],                                          [-1, 1, -2, 0, 0, 0, 0, 0], 100.0, 0.0),
@@ -53,8 +58,11 @@ const UNITS: &[(&[&str], [i32; 8], f64, f64)] = &[
     (&["min", "minute"],                               [0, 0, 1, 0, 0, 0, 0, 0], 60.0, 0.0),
     (&["h", "hr", "hour"],                             [0, 0, 1, 0, 0, 0, 0, 0], 3600.0, 0.0),
     (&["d", "day"],                                    [0, 0, 1, 0, 0, 0, 0, 0], 86_400.0, 0.0),
+    (&["week"],                                        [0, 0, 1, 0, 0, 0, 0, 0], 604_800.0, 0.0),
     (&["year", "yr"],                                  [0, 0, 1, 0, 0, 0, 0, 0], 31_557_600.0, 0.0),
     (&["L", "l", "liter", "litre"],                    [3, 0, 0, 0, 0, 0, 0, 0], 1e-3, 0.0),
+    (&["Å", "angstrom"],                               [1, 0, 0, 0, 0, 0, 0, 0], 1e-10, 0.0),
+    (&["eV", "electronvolt"],                          [2, 1, -2, 0, 0, 0, 0, 0], 1.602_176_634e-19, 0.0),
     (&["ft", "foot", "feet"],                          [1, 0, 0, 0, 0, 0, 0, 0], 0.3048, 0.0),
     (&["inch"],                                        [1, 0, 0, 0, 0, 0, 0, 0], 0.0254, 0.0),
     (&["mile"],                                        [1, 0, 0, 0, 0, 0, 0, 0], 1609.344, 0.0),
@@ -73,7 +81,7 @@ const PREFIXES: &[(&str, &str, f64)] = &[
 
 impl Unit {
     /// Parses a unit; `None` if a part of it is not known.
-    pub(super) fn parse(text: &str) -> Option<Unit> {
+    pub(crate) fn parse(text: &str) -> Option<Unit> {
         let text = superscripts(text.trim()).replace("**", "^");
         if let Some(unit) = named(&text) {
             return Some(unit);
@@ -81,7 +89,7 @@ impl Unit {
         let (mut unit, mut rest, mut divides) = (ONE, text.as_str(), false);
         while let Some(c) = rest.chars().next() {
             match c {
-                ' ' | '*' | '·' | '.' => rest = &rest[c.len_utf8()..],
+                ' ' | '*' | '·' | '⋅' | '×' | '.' => rest = &rest[c.len_utf8()..],
                 '/' => (divides, rest) = (true, &rest[1..]),
                 _ => {
                     let (factor, power, length) = if c.is_ascii_digit() { number(rest)? } else { word(rest)? };
@@ -100,18 +108,18 @@ impl Unit {
     }
 
     /// The length of one of the unit in metres, if it is a unit of length.
-    pub(super) fn metres(self) -> Option<f64> {
+    pub(crate) fn metres(self) -> Option<f64> {
         (self.powers == [1, 0, 0, 0, 0, 0, 0, 0]).then_some(self.scale)
     }
 
     /// True for degrees and radians.
-    pub(super) fn is_angle(self) -> bool {
+    pub(crate) fn is_angle(self) -> bool {
         self.powers == [0, 0, 0, 0, 0, 0, 0, 1]
     }
 }
 
 /// How values in the unit `of` relate to values in the unit `to`.
-pub(super) fn relation(of: &str, to: &str) -> Relation {
+pub(crate) fn relation(of: &str, to: &str) -> Relation {
     if of.trim() == to.trim() {
         return Relation::Same;
     }
@@ -124,6 +132,43 @@ pub(super) fn relation(of: &str, to: &str) -> Relation {
     let tidy = |x: f64| format!("{x:.12e}").parse().unwrap_or(x);
     let (factor, offset) = (tidy(factor), tidy(offset));
     if factor == 1.0 && offset == 0.0 { Relation::Same } else { Relation::Differs { factor, offset } }
+}
+
+/// Returns a number with the unit `of` as a number of the unit `to`. Powers of ten move the decimal point, and whole factors are
+/// multiplied or divided by, so that `1.1 cm2` is 0.00011 m2 to the last bit, and `90 min` 1.5 h.
+///
+/// # Errors
+/// Why there is none: [`Relation::Incompatible`] or [`Relation::Unknown`]. The latter also stands for a number that is none.
+pub(crate) fn converted(number: &str, of: &str, to: &str) -> Result<f64, Relation> {
+    let value: f64 = number.parse().map_err(|_| Relation::Unknown)?;
+    match relation(of, to) {
+        Relation::Same => return Ok(value),
+        Relation::Differs { .. } => {}
+        none => return Err(none),
+    }
+    let (Some(a), Some(b)) = (Unit::parse(of), Unit::parse(to)) else { return Err(Relation::Unknown) };
+    let (factor, offset) = (rounded(a.scale / b.scale), rounded((a.offset - b.offset) / b.scale));
+    let shift = (-40..=40).find(|power| format!("1e{power}").parse() == Ok(factor));
+    let inverse = rounded(1.0 / factor);
+    let scaled = match shift {
+        Some(power) => shifted(number, power).ok_or(Relation::Unknown)?,
+        None if inverse.fract() == 0.0 => value / inverse,
+        None => value * factor,
+    };
+    Ok(scaled + offset)
+}
+
+/// The decimal number of 12 digits that differs from `x` by rounding only, if there is one; otherwise `x`.
+fn rounded(x: f64) -> f64 {
+    let short = format!("{x:.11e}").parse().unwrap_or(x);
+    if (short - x).abs() <= 8.0 * f64::EPSILON * x.abs() { short } else { x }
+}
+
+/// A decimal number times a power of ten.
+fn shifted(number: &str, power: i32) -> Option<f64> {
+    let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let exponent = exponent.parse::<i32>().ok()?.checked_add(power)?;
+    format!("{digits}e{exponent}").parse().ok()
 }
 
 /// Replaces superscript digits and signs by plain ones.
@@ -182,6 +227,7 @@ fn named(name: &str) -> Option<Unit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn notations_of_the_same_unit_are_the_same() {
@@ -219,6 +265,57 @@ mod tests {
             ("mm d-1", "m s-1", 1.157_407_407_407e-8, 0.0),
         ] {
             assert_eq!(relation(a, b), Relation::Differs { factor, offset }, "{a}, {b}");
+        }
+    }
+
+    #[test]
+    fn converted_numbers_are_those_that_one_would_write() {
+        for (number, of, to, expected) in [
+            ("2", "cm2/s", "m²/s", 2e-4),
+            ("1.1", "cm2/s", "m2 s-1", 1.1e-4),
+            ("3", "cm²/s", "m²/s", 3e-4),
+            ("1.1e1", "km", "m", 11_000.0),
+            ("0.1", "ms", "s", 1e-4),
+            ("5", "min", "s", 300.0),
+            ("90", "min", "h", 1.5),
+            ("36", "km/h", "m s-1", 10.0),
+            ("7", "m", "metre", 7.0),
+            ("20", "degC", "K", 293.15),
+            ("-40", "degF", "degC", -40.0),
+            ("180", "degrees", "rad", PI),
+            ("1", "eV", "J", 1.602_176_634e-19),
+            ("1", "V·m", "V m", 1.0),
+            ("2", "kΩ", "V A-1", 2000.0),
+            ("3", "psu", "psu", 3.0),
+            ("3", "%", "1", 0.03),
+            ("1", "week", "day", 7.0),
+        ] {
+            let got = converted(number, of, to).unwrap();
+            let rounds = of.starts_with("deg") || of == "km/h";
+            assert!(if rounds { (got - expected).abs() < 1e-12 } else { got == expected }, "{number} {of}: {got}");
+        }
+        assert_eq!(converted("1", "K", "m²/s"), Err(Relation::Incompatible));
+        assert_eq!(converted("1", "furlong", "m"), Err(Relation::Unknown));
+        assert_eq!(converted("x", "m", "m"), Err(Relation::Unknown));
+    }
+
+    proptest! {
+        #[test]
+        fn powers_of_ten_move_the_decimal_point(digits in -1_000_000i64..1_000_000, power in -9i32..9) {
+            let of = ["km", "m", "cm", "mm", "um"];
+            for (unit, shift) in of.iter().zip([3, 0, -2, -3, -6]) {
+                let expected: f64 = format!("{digits}e{}", power + shift).parse().unwrap();
+                prop_assert_eq!(converted(&format!("{digits}e{power}"), unit, "m"), Ok(expected));
+            }
+        }
+
+        #[test]
+        fn a_conversion_and_its_inverse_cancel(value in -1e6..1e6f64) {
+            for (a, b) in [("mile", "km"), ("degF", "K"), ("mm d-1", "m s-1"), ("knot", "m/s"), ("hPa", "atm")] {
+                let there = converted(&value.to_string(), a, b).unwrap();
+                let back = converted(&there.to_string(), b, a).unwrap();
+                prop_assert!((back - value).abs() <= 1e-12 * value.abs().max(1e3), "{} {}: {}", value, a, back);
+            }
         }
     }
 

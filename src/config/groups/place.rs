@@ -1,26 +1,8 @@
-//! Checks of parameters that several jobs share: a stable time step, a position in the grid.
-use halocline::{Error, Grid, Result};
+//! A position in a grid, as a parameter.
+use crate::base::{Error, Result};
+use crate::model::grid::{AXES, Grid};
 
-/// Returns the time step in s: the given one, or else a fraction of the largest stable one.
-///
-/// # Errors
-/// If the given step exceeds the limit, or if no stable step exists.
-pub fn time_step(given: Option<f64>, fraction: f64, limit: f64, why: &str) -> Result<f64> {
-    if !(limit > 0.0 && limit.is_finite()) {
-        return Err(Error::input(format!("the largest stable time step would be {limit:e} s ({why})"))
-            .remedy("the grid needs an axis of more than one cell; look at the numbers that this limit is made of"));
-    }
-    match given {
-        None => Ok(fraction * limit),
-        Some(dt) if dt <= limit => Ok(dt),
-        Some(dt) => Err(Error::input(format!(
-            "`parameters.dt` = {dt} s is unstable: at most {limit:.6e} s on this grid ({why})"
-        ))
-        .remedy("leave it out to have a stable one, or use larger cells")),
-    }
-}
-
-/// Returns a position `[z, y, x]` in m from a list that is aligned to the right, like `grid.origin`. An empty list means the
+/// Returns a position `[z, y, x]` in m from a list, `parameters.KEY`, that is aligned to the right, like `grid.origin`. An empty list means the
 /// middle of the grid. Along a flat axis the position is always the middle of the cell.
 ///
 /// # Errors
@@ -40,7 +22,7 @@ pub fn position(key: &str, given: &[f64], grid: &Grid) -> Result<[f64; 3]> {
     for (a, &p) in (3 - given.len()..3).zip(given) {
         let (low, high) = (block.origin[a], block.origin[a] + block.length[a]);
         if !(low..=high).contains(&p) {
-            let axis = halocline::model::grid::AXES[a];
+            let axis = AXES[a];
             return Err(Error::input(format!("`parameters.{key}` = {given:?} lies outside the grid along {axis}"))
                 .remedy(format!("{axis} goes from {low} to {high} m")));
         }
@@ -54,17 +36,6 @@ pub fn position(key: &str, given: &[f64], grid: &Grid) -> Result<[f64; 3]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn steps_are_as_given_or_a_fraction_of_the_limit() {
-        assert_eq!(time_step(None, 0.5, 2.0, "").unwrap(), 1.0);
-        assert_eq!(time_step(Some(2.0), 0.5, 2.0, "").unwrap(), 2.0);
-        let error = time_step(Some(2.5), 0.5, 2.0, "Δt ≤ 2").unwrap_err();
-        assert_eq!(error.what(), "`parameters.dt` = 2.5 s is unstable: at most 2.000000e0 s on this grid (Δt ≤ 2)");
-        for limit in [f64::INFINITY, f64::NAN, 0.0] {
-            assert!(time_step(None, 0.5, limit, "").is_err());
-        }
-    }
 
     #[test]
     fn positions_apply_from_the_right() {
