@@ -1,0 +1,49 @@
+//! Linear waves in shallow water, ∂η/∂t = −H ∇·u and ∂u/∂t = −g ∇η, on Arakawa's C grid, forward-backward in time.
+use halocline::prelude::*;
+
+/// The table `[parameters]` of the job file.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Parameters {
+    /// depth H of the water at rest [m]
+    #[schemars(range(min = 1e-3))]
+    pub depth: f64,
+    /// width of the bell from which the waves start [m]
+    #[schemars(range(min = 1e-3))]
+    pub width: f64,
+    /// Courant number √(gH) Δt √(Σ 1/h²); the scheme is stable up to 1
+    #[schemars(range(min = 1e-3, max = 1.0))]
+    pub courant: f64,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Parameters { depth: 100.0, width: 5e3, courant: 0.7 }
+    }
+}
+
+/// The job `waves`.
+pub struct Waves;
+
+impl Job for Waves {
+    const NAME: &'static str = "waves";
+    const SUMMARY: &'static str = "linear waves in shallow water, from a bell";
+    type Parameters = Parameters;
+
+    fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {
+        let (g, depth, width, h) = (9.81, p.depth, p.width, model.grid().spacing());
+        let inverse_h2: f64 = h.iter().map(|h| 1.0 / (h * h)).sum();
+        let dt = model.fixed_step(p.courant / (g * depth * inverse_h2).sqrt());
+        let eta = field!(model, eta: R).unit("m").initial(move |at| at.bell(width)).at(Center)?;
+        let u = field!(model, u: R).unit("m s-1").at(FaceX)?;
+        let v = field!(model, v: R).unit("m s-1").at(FaceY)?;
+        model.every_step(|s| {
+            s.set(eta, eta - dt * depth * (ddx(u) + ddy(v)));
+            s.set(u, u - dt * g * ddx(eta));
+            s.set(v, v - dt * g * ddy(eta));
+        });
+        model.diagnose("mean(eta)", mean(eta));
+        model.diagnose("energy", sum(0.5 * (depth * ((u * u).on(Center) + (v * v).on(Center)) + g * eta * eta)));
+        Ok(())
+    }
+}
