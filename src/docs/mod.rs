@@ -1,7 +1,8 @@
 //! The manual: a tutorial, and pages on what holds everywhere.
 //!
-//! * [Tutorial](tutorial): ten short chapters, from one field to a job on a cluster.
+//! * [Tutorial](tutorial): from one equation to a job on a cluster, then ten short chapters on the parts.
 //! * [Equations](equations): stages as expressions; locations, operators, integrators.
+//! * [Numbers over time and derived output](series_and_output): tables of numbers, and output that is computed from fields.
 //! * [Boundaries and staggering](boundaries): where values lie, and what a kernel reads beyond a wall.
 //! * [Input files](input_files): initial values from HDF5 and NetCDF files, or from another run.
 //! * [The run directory](run_on_disk): files, checkpoints, restarts, exit codes; ncdump, xarray, ParaView.
@@ -15,6 +16,8 @@
 
 #[doc = include_str!("tutorial/index.md")]
 pub mod tutorial {
+    #[doc = include_str!("tutorial/00_first_job.md")]
+    pub mod ch00_first_job {}
     #[doc = include_str!("tutorial/01_field_and_kernel.md")]
     pub mod ch01_field_and_kernel {}
     #[doc = include_str!("tutorial/02_boundaries.md")]
@@ -39,6 +42,9 @@ pub mod tutorial {
 
 #[doc = include_str!("equations.md")]
 pub mod equations {}
+
+#[doc = include_str!("series_and_output.md")]
+pub mod series_and_output {}
 
 #[doc = include_str!("bits.md")]
 pub mod bits {}

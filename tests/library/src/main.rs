@@ -1,14 +1,13 @@
-//! Heat equation  ∂T/∂t = κ ∇²T, explicit (FTCS): a whole program of one file.
+//! The heat equation ∂T/∂t = κ ∇²T, explicit: a whole program of one file.
 use halocline::jobs;
 use halocline::prelude::*;
-use halocline_kernels::diffusion::Ftcs;
 use std::process::ExitCode;
 
 /// The `[parameters]` table of the job file.
 #[parameters]
 struct Parameters {
     /// diffusivity κ
-    #[parameter(default = 1.0, unit = "m²/s", min = 0.0)]
+    #[parameter(default = 1.0, unit = "m²/s", above = 0.0)]
     kappa: f64,
     /// width of the initial bell
     #[parameter(default = 0.1, unit = "m", above = 0.0)]
@@ -23,15 +22,16 @@ impl Job for Heat {
     type Parameters = Parameters;
 
     fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {
-        let h = model.grid().spacing();
-        let dt = model.fixed_step(0.9 * Ftcs::<R>::stable_step(p.kappa, h));
-        let width = p.width;
-        let t = model.field::<R>("temperature").unit("K").bell(width).build()?;
+        let rate: f64 = model.grid().spacing().iter().map(|h| 2.0 * p.kappa / (h * h)).sum();
+        let (kappa, dt) = (p.kappa, model.fixed_step(0.9 / rate)); // stable below 1 / rate
+        let t = field!(model, temperature: R).unit("K").bell(p.width).at(Center)?;
         model.every_step(|s| {
-            s.apply(Ftcs::new(p.kappa, dt, h), [t], [t]); // next t from t
+            s.set(t, t + dt * kappa * laplacian(t));
         });
-        model.diagnose("max(temperature)", max(t));
-        model.diagnose("sum(temperature)", sum(t));
+        model.record("mean", mean(t)).unit("K");
+        model.record("warmest", max(t)).unit("K");
+        model.output("flux", -kappa * ddx(t)).unit("K m s-1");
+        model.diagnose("warmest", max(t));
         Ok(())
     }
 }

@@ -10,7 +10,8 @@ fn a_users_crate_runs() {
         heat.args(["run", concat!(env!("CARGO_MANIFEST_DIR"), "/heat.toml"), "--ranks", ranks, "--output"]).arg(&out);
         let done = heat.output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        for file in ["job.toml", "summary.json", "fields.h5", "fields.xdmf", "fields-temperature.png"] {
+        let files = ["job.toml", "summary.json", "series.csv", "series.png", "fields.h5", "fields.xdmf", "means.h5"];
+        for file in files.into_iter().chain(["fields-temperature.png", "fields-flux.png"]) {
             assert!(out.join(file).is_file(), "{file} is missing");
         }
         String::from_utf8(done.stdout).unwrap().lines().last().unwrap().to_owned()
@@ -18,4 +19,12 @@ fn a_users_crate_runs() {
     let alone = state("1");
     assert!(alone.starts_with("state ") && alone.len() == 38, "{alone}");
     assert_eq!(state("3"), alone);
+}
+
+#[test]
+fn the_tutorial_shows_this_crate() {
+    let chapter = include_str!("../../../src/docs/tutorial/09_your_own_job.md");
+    for (file, text) in [("src/main.rs", include_str!("../src/main.rs")), ("heat.toml", include_str!("../heat.toml"))] {
+        assert!(chapter.contains(text), "chapter 9 of the tutorial has another {file}");
+    }
 }
