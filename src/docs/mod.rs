@@ -8,6 +8,7 @@
 //! * [The run directory](run_on_disk): files, checkpoints, restarts, exit codes; ncdump, xarray, ParaView.
 //! * [Reproducibility](bits): why results do not depend on ranks, threads and CPUs.
 //! * [Speed](speed): fusion in cache, fast kernels, messages, traces.
+//! * [Comparison](peers): the same models in other frameworks, in lines, and what each leaves to the user.
 //! * [Messages for bad input](crate::cli::bad_inputs).
 //! * [Unsafe code](safety): what it relies on, and which tests check it.
 //! * [Glossary](glossary): terms and their usual synonyms.
@@ -45,6 +46,9 @@ pub mod equations {}
 
 #[doc = include_str!("series_and_output.md")]
 pub mod series_and_output {}
+
+#[doc = include_str!("peers.md")]
+pub mod peers {}
 
 #[doc = include_str!("bits.md")]
 pub mod bits {}
