@@ -100,6 +100,30 @@ fn poincare_waves_of_shallow_water() {
 }
 
 #[test]
+fn energy_and_vorticity_of_poincare_waves() {
+    // From rest with η = cos kx. Potential vorticity, ζ − f η / H, keeps its first value, and half a period later the share
+    // g H k² / ω² of η, which is the wave, has the other sign: ζ = −2 (f / H) (g H k² / ω²) cos kx.
+    let (n, depth, f, h, dt) = (64, 100.0, 0.001_f64, 1000.0, 0.05);
+    let k = 2.0 * math::PI / (n as f64 * h);
+    let gravity = 9.81 * depth * math::powi(wave_number(k, h), 2);
+    let omega = (f * f * math::powi(math::cos(k * h / 2.0), 2) + gravity).sqrt();
+    let mut model = Model::new(Comm::alone(), Grid::new([4, n]).length([4.0 * h, n as f64 * h]).periodic([true; 2]));
+    let p = shallow_water::Parameters { depth, coriolis: f, dt };
+    shallow_water::shallow_water(&p, &mut model, move |at| math::cos(k * at.x)).unwrap();
+    let mut run = model.compile().unwrap();
+    let energy = |run: &mut Simulation| run.recorded()[0];
+    assert!((energy(&mut run) / (9.81 / 4.0) - 1.0).abs() < 1e-12);
+    run.advance((math::PI / omega / dt).round() as u64).unwrap();
+    assert!((energy(&mut run) / (9.81 / 4.0) - 1.0).abs() < 1e-3, "{}", energy(&mut run));
+    let vorticity = run.output::<f64>("vorticity").unwrap().remove(0);
+    let amplitude = -2.0 * f / depth * gravity / (omega * omega);
+    for (x, is) in vorticity.slice(ndarray::s![0, 2, ..]).iter().enumerate() {
+        let exact = amplitude * math::cos(k * h * x as f64); // at the corner, half a cell below the centre
+        assert!((is - exact).abs() < 0.01 * amplitude.abs(), "{is} and {exact} at {x}");
+    }
+}
+
+#[test]
 fn gray_scott_has_the_bits_of_its_kernel() {
     use halocline_kernels::gray_scott::{GrayScott, Rates};
     let grid = || Grid::new([48, 64]).length([0.48, 0.64]).periodic([true; 2]);

@@ -9,14 +9,10 @@ pub fn maxwell(dt: f64, model: &mut Model, ez0: impl Fn(At) -> f64 + Send + Sync
     let (hx, hy, hz) =
         (field!(model, hx: f64).at(FaceX)?, field!(model, hy: f64).at(FaceY)?, field!(model, hz: f64).at(FaceZ)?);
     model.every_step(|s| {
-        s.set(
-            (ex, ey, ez),
-            (ex + dt * (ddy(hz) - ddz(hy)), ey + dt * (ddz(hx) - ddx(hz)), ez + dt * (ddx(hy) - ddy(hx))),
-        );
-        s.set(
-            (hx, hy, hz),
-            (hx - dt * (ddy(ez) - ddz(ey)), hy - dt * (ddz(ex) - ddx(ez)), hz - dt * (ddx(ey) - ddy(ex))),
-        );
+        let (rot_x, rot_y, rot_z) = curl((hx, hy, hz));
+        s.set((ex, ey, ez), (ex + dt * rot_x, ey + dt * rot_y, ez + dt * rot_z));
+        let (rot_x, rot_y, rot_z) = curl((ex, ey, ez));
+        s.set((hx, hy, hz), (hx - dt * rot_x, hy - dt * rot_y, hz - dt * rot_z));
     });
     model.diagnose("largest ez", max(ez));
     Ok(())

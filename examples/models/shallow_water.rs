@@ -22,7 +22,9 @@ pub fn shallow_water(
         s.set(u, u - dt * g * ddx(eta) + dt * f * v.on(FaceX));
         s.set(v, v - dt * g * ddy(eta) - dt * f * u.on(FaceY));
     });
+    let kinetic = 0.5 * depth * ((u * u).on(Center) + (v * v).on(Center));
     model.diagnose("speed", norm2(u));
-    model.diagnose("energy", sum(0.5 * (depth * ((u * u).on(Center) + (v * v).on(Center)) + g * eta * eta)));
+    model.record("energy", mean(kinetic + 0.5 * g * eta * eta)).unit("m3 s-2"); // per mass and area
+    model.output("vorticity", ddx(v) - ddy(u)).unit("s-1"); // at the corners of cells
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// The files of a new crate and their contents. `{name}` is the name of the crate, `{halocline}` the source of this one. The
-/// sources and the test are compiled in this workspace, too: by the crate `tests/library`.
+/// sources and the test are compiled in this workspace, too: by the crate `tests/template`.
 const FILES: [(&str, &str); 9] = [
     (".gitignore", include_str!("template/gitignore")),
     ("Cargo.lock", include_str!("../../Cargo.lock")),

@@ -1,12 +1,14 @@
 //! The manual: a tutorial, and pages on what holds everywhere.
 //!
-//! * [Tutorial](tutorial): ten short chapters, from one field to a job on a cluster.
+//! * [Tutorial](tutorial): from one equation to a job on a cluster, then ten short chapters on the parts.
 //! * [Equations](equations): stages as expressions; locations, operators, integrators.
+//! * [Numbers over time and derived output](series_and_output): tables of numbers, and output that is computed from fields.
 //! * [Boundaries and staggering](boundaries): where values lie, and what a kernel reads beyond a wall.
 //! * [Input files](input_files): initial values from HDF5 and NetCDF files, or from another run.
 //! * [The run directory](run_on_disk): files, checkpoints, restarts, exit codes; ncdump, xarray, ParaView.
 //! * [Reproducibility](bits): why results do not depend on ranks, threads and CPUs.
 //! * [Speed](speed): fusion in cache, fast kernels, messages, traces.
+//! * [Comparison](peers): the same models in other frameworks, in lines, and what each leaves to the user.
 //! * [Messages for bad input](crate::cli::bad_inputs).
 //! * [Unsafe code](safety): what it relies on, and which tests check it.
 //! * [Glossary](glossary): terms and their usual synonyms.
@@ -15,6 +17,8 @@
 
 #[doc = include_str!("tutorial/index.md")]
 pub mod tutorial {
+    #[doc = include_str!("tutorial/00_first_job.md")]
+    pub mod ch00_first_job {}
     #[doc = include_str!("tutorial/01_field_and_kernel.md")]
     pub mod ch01_field_and_kernel {}
     #[doc = include_str!("tutorial/02_boundaries.md")]
@@ -39,6 +43,12 @@ pub mod tutorial {
 
 #[doc = include_str!("equations.md")]
 pub mod equations {}
+
+#[doc = include_str!("series_and_output.md")]
+pub mod series_and_output {}
+
+#[doc = include_str!("peers.md")]
+pub mod peers {}
 
 #[doc = include_str!("bits.md")]
 pub mod bits {}

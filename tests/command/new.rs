@@ -1,5 +1,5 @@
 //! `halocline new`: the files of the crate that it makes, and the names that it refuses. That the crate compiles and that its
-//! tests pass is tested by the crate `tests/library`, which consists of the same files; `scripts/test-new` builds one in the
+//! tests pass is tested by the crate `tests/template`, which consists of the same files; `scripts/test-new` builds one in the
 //! place and with the settings that users have.
 mod support;
 use std::collections::BTreeSet;
