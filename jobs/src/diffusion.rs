@@ -51,7 +51,7 @@ impl Job for Diffusion {
         model.every_step(|s| {
             match p.order {
                 2 => s.set(t, t + dt * kappa * laplacian(t)),
-                _ => s.set(t, t + dt * kappa * laplacian_of_order::<4, _>(t)),
+                _ => s.set(t, t + (dt * kappa * laplacian_of_order::<4, _>(t)).rounded()),
             };
         });
         for (name, reduction) in [("max", max(t)), ("min", min(t)), ("mean", mean(t))] {

@@ -80,6 +80,7 @@ pub fn declare<R: Real>(
     let d = field!(model, direction: R).unit("V m-2").boundary(walls).hidden().at(Center)?;
     let image = field!(model, image: R).long_name("−∇² of the direction").unit("V m-4").hidden().at(Center)?;
 
+    model.scalar("minus_one", -1.0); // of earlier versions: the state hash contains it
     let [excess, norm, rr, rr_before, curvature, alpha, beta, recurrent, iterations] =
         ["excess", "norm", "rr", "rr_before", "curvature", "alpha", "beta", "relative_residual", "iterations"]
             .map(|name| model.scalar(name, 0.0));
@@ -94,7 +95,7 @@ pub fn declare<R: Real>(
         if floats {
             s.reduce(excess, mean(charge)).set(charge, charge - excess);
         }
-        s.set(r, charge + laplacian(phi));
+        s.set(r, charge + laplacian(phi).rounded());
         s.reduce(norm, norm2(charge)).reduce(rr, dot(r, r)).compute(recurrent, [rr, norm], relative);
         s.compute(residual, [recurrent], |[residual]| residual);
     });
@@ -103,10 +104,10 @@ pub fn declare<R: Real>(
     let defect = charge.cast() + laplacian(phi.cast());
     model.every_step(|s| {
         s.until(enough.clone(), most, |s| {
-            s.set(d, r + beta * d); // β = 0 in the first iteration
+            s.set(d, r + (beta * d).rounded()); // β = 0 in the first iteration
             s.set(image, -laplacian(d)).reduce(curvature, dot(d, image));
             s.compute(alpha, [rr, curvature], |[rr, curvature]| rr / curvature);
-            s.set((phi, r), (phi + alpha * d, r - alpha * image));
+            s.set((phi, r), (phi + (alpha * d).rounded(), r - (alpha * image).rounded()));
             s.compute(rr_before, [rr], |[rr]| rr).reduce(rr, dot(r, r));
             s.compute(beta, [rr, rr_before], |[rr, before]| rr / before);
             s.compute(recurrent, [rr, norm], relative).compute(iterations, [iterations], |[n]| n + 1.0);
@@ -118,7 +119,7 @@ pub fn declare<R: Real>(
             let is_no_better = |[now, before]: [f64; 2]| if now > 0.5 * before { 1.0 } else { 0.0 };
             s.compute(stagnates, [residual, residual_before], is_no_better);
             s.compute(residual_before, [residual], |[residual]| residual);
-            s.set(r, charge + laplacian(phi)).reduce(rr, dot(r, r));
+            s.set(r, charge + laplacian(phi).rounded()).reduce(rr, dot(r, r));
             s.compute(recurrent, [rr, norm], relative).compute(beta, [beta], |_| 0.0);
         });
     });

@@ -112,6 +112,8 @@ impl<T: Real, A: Evaluate<T, At: Combine<B::At, At: Combine<D::At>>>, B: Evaluat
 }
 
 functions! { Function1:
+    /// The value itself.
+    Rounded(a) a;
     /// The absolute value.
     Abs(a) a.abs();
     /// The square root, correctly rounded.

@@ -215,6 +215,9 @@ pub trait Methods: Operand {
     }
 
     functions! {
+        /// The rounded value. Where a product meets a sum, the result is rounded once; with this, the product is rounded before, as
+        /// in programs without fused multiply-add.
+        rounded Rounded;
         /// The absolute value.
         abs Abs;
         /// The square root, correctly rounded.
