@@ -46,12 +46,12 @@ impl Job for Diffusion {
             }
         };
         let dt = model.fixed_step(p.step.within(limit, why)?);
-        let field = model.field::<R>(&p.field).unit(&p.unit);
-        let t = field.initial_values(&p.initial)?.boundary(p.walls.boundary()).build()?;
+        let field = field!(model, t: R).name(&p.field).unit(&p.unit);
+        let t = field.initial_values(&p.initial)?.boundary(p.walls.boundary()).at(Center)?;
         model.every_step(|s| {
             match p.order {
-                2 => s.apply(Ftcs::<R>::new(kappa, dt, h), [t], [t]), // new t from old t
-                _ => s.apply(Ftcs4::<R>::new(kappa, dt, h), [t], [t]),
+                2 => s.set(t, t + dt * kappa * laplacian(t)),
+                _ => s.set(t, t + dt * kappa * laplacian_of_order::<4, _>(t)),
             };
         });
         for (name, reduction) in [("max", max(t)), ("min", min(t)), ("mean", mean(t))] {

@@ -2,7 +2,7 @@
 use halocline::config::groups::stable_step;
 use halocline::model::resolution::check_width;
 use halocline::prelude::*;
-use halocline_kernels::gray_scott::{GrayScott as Step, Rates};
+use halocline_kernels::gray_scott::{self, Rates};
 
 /// The Gray–Scott job. Its fields are the concentrations u and v.
 pub struct GrayScott;
@@ -43,8 +43,8 @@ impl Job for GrayScott {
 
     fn build<R: Real>(p: &Parameters, model: &mut Model) -> Result<()> {
         let Parameters { diffusion_u, diffusion_v, feed, kill, .. } = *p;
-        let (rates, h) = (Rates { diffusion_u, diffusion_v, feed, kill }, model.grid().spacing());
-        let limit = Step::<R>::stable_step(rates, h);
+        let rates = Rates { diffusion_u, diffusion_v, feed, kill };
+        let limit = gray_scott::GrayScott::<R>::stable_step(rates, model.grid().spacing());
         let why = "Δt ≤ 2 / (4D Σ 1/h² + F + max(k, 1))";
         let dt = model.fixed_step(stable_step(p.dt, 1.0_f64.min(0.9 * limit), limit, why)?);
 
@@ -54,13 +54,18 @@ impl Job for GrayScott {
         }
         let shaken = move |value: f64, at: At, seed: u64| value * (1.0 + noise * (2.0 * at.uniform(seed) - 1.0));
         let inside = move |at: &At| radius > 0.0 && at.distance() <= radius;
-        let u = model.field::<R>("u").long_name("concentration of u");
-        let u = u.initial(move |at| shaken(if inside(&at) { 0.5 } else { 1.0 }, at, seed)).build()?;
-        let v = model.field::<R>("v").long_name("concentration of v");
-        let v = v.initial(move |at| shaken(if inside(&at) { 0.25 } else { 0.0 }, at, seed.wrapping_add(1))).build()?;
+        let u = field!(model, u: R).long_name("concentration of u");
+        let u = u.initial(move |at| shaken(if inside(&at) { 0.5 } else { 1.0 }, at, seed)).at(Center)?;
+        let v = field!(model, v: R).long_name("concentration of v");
+        let v =
+            v.initial(move |at| shaken(if inside(&at) { 0.25 } else { 0.0 }, at, seed.wrapping_add(1))).at(Center)?;
+        let rate = u * (v * v);
         model.every_step(|s| {
-            s.apply(Step::<R>::new(rates, dt, h), [u, v], [u, v]);
+            let new_u = u + (dt * diffusion_u * laplacian(u) + dt * (-rate + feed * (1.0 - u)));
+            let new_v = v + (dt * diffusion_v * laplacian(v) + dt * (rate - (feed + kill) * v));
+            s.set((u, v), (new_u, new_v));
         });
+        model.output("rate", rate).unit("s-1").long_name("rate of the reaction, u v²").hidden();
         for (name, reduction) in [("mean(u)", mean(u)), ("mean(v)", mean(v)), ("max(v)", max(v))] {
             model.record(name, reduction.clone());
             model.diagnose(name, reduction);

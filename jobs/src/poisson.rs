@@ -6,11 +6,8 @@
 //! that does not help, the run ends with an error. Sums are exact, so the number of iterations is the same on any number of
 //! ranks.
 use halocline::config::groups::position;
-use halocline::model::Op;
 use halocline::model::resolution::check_width;
 use halocline::prelude::*;
-use halocline_kernels::central::{Central, inverse_squares};
-use halocline_kernels::linear::{Axpy, Descend, Less, NegativeLaplacian};
 
 /// The Poisson job: the potential of some charges.
 pub struct Poisson;
@@ -69,7 +66,6 @@ pub fn declare<R: Real>(
     model: &mut Model,
 ) -> Result<()> {
     let grid = model.grid().clone();
-    let h = grid.spacing();
     if grid.total_cells() == 1 {
         return Err(Error::input("a grid of one cell has no Laplacian").remedy("use an axis of more cells"));
     }
@@ -77,55 +73,52 @@ pub fn declare<R: Real>(
         Walls::Grounded => Boundary::Value(0.0),
         Walls::Insulated => Boundary::Reflecting,
     };
-    let phi = model.field::<R>("phi").long_name("potential").unit("V").boundary(walls.clone()).build()?;
-    let charge = model.field::<R>("charge").long_name("charge density over permittivity").unit("V m-2");
-    let charge = charge.initial(density).build()?;
-    let r = model.field::<R>("residual").unit("V m-2").hidden().build()?;
-    let d = model.field::<R>("direction").unit("V m-2").boundary(walls).hidden().build()?;
-    let image = model.field::<R>("image").long_name("−∇² of the direction").unit("V m-4").hidden().build()?;
+    let phi = field!(model, phi: R).long_name("potential").unit("V").boundary(walls.clone()).at(Center)?;
+    let charge = field!(model, charge: R).long_name("charge density over permittivity").unit("V m-2");
+    let charge = charge.initial(density).at(Center)?;
+    let r = field!(model, residual: R).unit("V m-2").hidden().at(Center)?;
+    let d = field!(model, direction: R).unit("V m-2").boundary(walls).hidden().at(Center)?;
+    let image = field!(model, image: R).long_name("−∇² of the direction").unit("V m-4").hidden().at(Center)?;
 
-    let minus_one = model.scalar("minus_one", -1.0);
     let [excess, norm, rr, rr_before, curvature, alpha, beta, recurrent, iterations] =
         ["excess", "norm", "rr", "rr_before", "curvature", "alpha", "beta", "relative_residual", "iterations"]
             .map(|name| model.scalar(name, 0.0));
     let [defect2, residual, restart, stagnates] =
         ["defect2", "true_residual", "restart", "stagnates"].map(|name| model.diagnostic_scalar(name, 0.0));
     let residual_before = model.diagnostic_scalar("true_residual_at_restart", f64::MAX);
-    let laplacian = NegativeLaplacian::<R>::new(h);
     let relative = |[rr, norm]: [f64; 2]| if norm > 0.0 { rr.sqrt() / norm } else { 0.0 };
 
     // Without a fixed potential, a solution exists only if the total charge is zero: subtract the mean.
     let floats = p.walls == Walls::Insulated || (0..3).all(|a| !grid.is_bounded(a));
     model.at_start(|s| {
         if floats {
-            s.reduce(excess, mean(charge)).apply(Less, (charge, excess), [charge]);
+            s.reduce(excess, mean(charge)).set(charge, charge - excess);
         }
-        s.apply(laplacian, [phi], [image]).apply(Axpy, (charge, minus_one, image), [r]);
+        s.set(r, charge + laplacian(phi));
         s.reduce(norm, norm2(charge)).reduce(rr, dot(r, r)).compute(recurrent, [rr, norm], relative);
         s.compute(residual, [recurrent], |[residual]| residual);
     });
     let (enough, most, tolerance) = (recurrent.below(p.tolerance), p.iterations_per_step, p.tolerance);
-    let inverse_squares = inverse_squares(h);
-    let true_defect2 =
-        Reduction::of::<R, _>("true residual", Op::Sum, SquaredDefect { inverse_squares }, [phi, charge]);
+    // In double precision whatever the type of the fields.
+    let defect = charge.cast() + laplacian(phi.cast());
     model.every_step(|s| {
         s.until(enough.clone(), most, |s| {
-            s.apply(Axpy, (r, beta, d), [d]); // β = 0 in the first iteration
-            s.apply(laplacian, [d], [image]).reduce(curvature, dot(d, image));
+            s.set(d, r + beta * d); // β = 0 in the first iteration
+            s.set(image, -laplacian(d)).reduce(curvature, dot(d, image));
             s.compute(alpha, [rr, curvature], |[rr, curvature]| rr / curvature);
-            s.apply(Descend, (phi, r, alpha, d, image), [phi, r]);
+            s.set((phi, r), (phi + alpha * d, r - alpha * image));
             s.compute(rr_before, [rr], |[rr]| rr).reduce(rr, dot(r, r));
             s.compute(beta, [rr, rr_before], |[rr, before]| rr / before);
             s.compute(recurrent, [rr, norm], relative).compute(iterations, [iterations], |[n]| n + 1.0);
         });
-        s.reduce(defect2, true_defect2).compute(residual, [defect2, norm], relative);
+        s.reduce(defect2, dot::<f64, _, _>(defect, defect)).compute(residual, [defect2, norm], relative);
         let is_claim = move |[recurrent, residual]: [f64; 2]| recurrent < tolerance && residual >= tolerance;
         s.compute(restart, [recurrent, residual], move |both| if is_claim(both) { 1.0 } else { 0.0 });
         s.until(restart.below(0.5), 1, |s| {
             let is_no_better = |[now, before]: [f64; 2]| if now > 0.5 * before { 1.0 } else { 0.0 };
             s.compute(stagnates, [residual, residual_before], is_no_better);
             s.compute(residual_before, [residual], |[residual]| residual);
-            s.apply(laplacian, [phi], [image]).apply(Axpy, (charge, minus_one, image), [r]).reduce(rr, dot(r, r));
+            s.set(r, charge + laplacian(phi)).reduce(rr, dot(r, r));
             s.compute(recurrent, [rr, norm], relative).compute(beta, [beta], |_| 0.0);
         });
     });
@@ -149,59 +142,12 @@ pub fn declare<R: Real>(
     model.diagnose("iterations", iterations);
     model.diagnose("residual", residual); // of the solution
     model.diagnose("residual of the recurrence", recurrent);
-    let defect = Defect::<R> { inverse_squares: inverse_squares.map(R::of) };
-    model.diagnose("max(defect)", Reduction::of::<R, _>("max(defect)", Op::Max, defect, [phi, charge]));
+    model.diagnose("max(defect)", max_abs(charge + laplacian(phi)));
     let volume: f64 = (0..3).map(|a| grid.block(0).cell_length(a)).product();
-    let energy = FieldEnergy { half_volume: 0.5 * volume };
-    model.diagnose("energy", Reduction::of::<R, _>("energy", Op::Sum, energy, [phi, charge]));
+    model.diagnose("energy", sum::<f64, _>(0.5 * volume * phi.cast() * charge.cast()));
     model.diagnose("max(phi)", max(phi));
     model.diagnose("min(phi)", min(phi));
     Ok(())
-}
-
-/// |f + ∇²φ| of a cell, the residual.
-struct Defect<R> {
-    inverse_squares: [R; 3],
-}
-impl<R: Real> Kernel<R> for Defect<R> {
-    type Reads = (Star<1>, Pointwise);
-    type Writes = (f64,);
-    #[inline(always)]
-    fn cell(&self, (phi, charge): Near<'_, R, Self>) -> (f64,) {
-        ((charge.here() + Star::laplacian(&phi, self.inverse_squares)).abs().f64(),)
-    }
-}
-
-/// The square of f + ∇²φ in a cell, in double precision whatever the type of the fields.
-struct SquaredDefect {
-    inverse_squares: [f64; 3],
-}
-impl<R: Real> Kernel<R> for SquaredDefect {
-    type Reads = (Star<1>, Pointwise);
-    type Writes = (f64,);
-    #[inline(always)]
-    fn cell(&self, (phi, charge): Near<'_, R, Self>) -> (f64,) {
-        let [z, y, x] = self.inverse_squares;
-        let twice = 2.0 * phi.here().f64();
-        let along_z = (phi.z::<-1>().f64() - twice + phi.z::<1>().f64()) * z;
-        let along_y = (phi.y::<-1>().f64() - twice + phi.y::<1>().f64()) * y;
-        let along_x = (phi.x::<-1>().f64() - twice + phi.x::<1>().f64()) * x;
-        let defect = charge.here().f64() + (along_z + along_y + along_x);
-        (defect * defect,)
-    }
-}
-
-/// ½ f φ times the volume of a cell, the energy.
-struct FieldEnergy {
-    half_volume: f64,
-}
-impl<R: Real> Kernel<R> for FieldEnergy {
-    type Reads = (Pointwise, Pointwise);
-    type Writes = (f64,);
-    #[inline(always)]
-    fn cell(&self, (phi, charge): Near<'_, R, Self>) -> (f64,) {
-        (self.half_volume * (phi.here().f64() * charge.here().f64()),)
-    }
 }
 
 /// Returns the charge density at a position: a sum of Gaussians, with the nearest image of each charge along periodic axes.

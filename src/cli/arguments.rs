@@ -10,6 +10,7 @@ const MANUAL: &str = "\
 A job file is TOML. `halocline describe` lists its keys, `halocline describe JOB` the keys of a job's [parameters].
 Exit codes: 0 done, 75 stopped cleanly before the end (run again to continue), 2 bad input, 1 failure.
 
+  halocline new my-waves                                 makes a crate with a job of your own
   halocline run heat.toml                                on one rank
   halocline run heat.toml --ranks 4 time.end=\"40 step\"   on four ranks, threads of this process
   mpirun -n 8 halocline run heat.toml --output runs/a    on eight MPI ranks
@@ -24,6 +25,8 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 pub(super) enum Command {
+    /// Make a crate with a job of your own: equations, job file, test, batch script
+    New(NewArguments),
     /// Run a job file
     Run(RunArguments),
     /// Continue a run from its latest state, in memory or on disk, on any number of ranks
@@ -62,6 +65,17 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME")]
         stream: Option<String>,
     },
+}
+
+#[derive(Args)]
+pub(super) struct NewArguments {
+    /// Directory to make; its name is the name of the crate
+    #[arg(value_name = "NAME")]
+    pub directory: PathBuf,
+    /// Sources of halocline for the crate [default: those of this program, if they are on this machine, or else its revision
+    /// of the repository]
+    #[arg(long, value_name = "DIR")]
+    pub path: Option<PathBuf>,
 }
 
 #[derive(Args)]

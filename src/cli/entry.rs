@@ -2,6 +2,7 @@
 use super::arguments::{Arguments, Command};
 use super::check::check;
 use super::inspect::{describe, list, manual};
+use super::new::new;
 use super::pack::pack;
 use super::reply::{Reply, reply_to};
 use super::start::{prepare_resume, prepare_run, start};
@@ -62,6 +63,7 @@ pub(super) fn reply(jobs: &[JobEntry], arguments: impl IntoIterator<Item = OsStr
             Err(e) => Err(e),
         },
         Command::Submit(arguments) => submit(jobs, arguments),
+        Command::New(arguments) => new(arguments),
         Command::List => Ok(list(jobs)),
         Command::Describe { job: None } => Ok(manual()),
         Command::Describe { job: Some(job) } => JobEntry::find(jobs, &job).map(describe),

@@ -4,6 +4,7 @@ mod check;
 mod entry;
 mod inspect;
 mod job;
+mod new;
 mod pack;
 mod reply;
 mod start;

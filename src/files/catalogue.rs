@@ -6,7 +6,6 @@ use crate::base::{Error, Result};
 use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// A sealed segment.
@@ -126,7 +125,7 @@ const LONGEST_GAP: usize = 1000;
 /// # Errors
 /// If the segment may be intact but cannot be read now.
 fn why_lost(path: &Path, why: Error) -> Result<Error> {
-    let read = File::open(path).and_then(|file| file.read_at(&mut [0], 0));
+    let read = File::open(path).and_then(|file| super::durable::probe(&file));
     match read {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(Error::failure(format!("{} is missing", path.display()))),
         Err(e) => Err(Error::file("read", path, e).as_input()),

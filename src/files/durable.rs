@@ -2,6 +2,7 @@
 use crate::base::{Error, Result};
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Replaces the file `path` atomically: `write` fills a temporary file in the same directory, which is synced and renamed
@@ -69,6 +70,16 @@ pub(crate) fn reserve(part: &Path, end: u64) -> Result<()> {
         other => other,
     };
     reserved.map_err(|e| why("write", part, e.into()))
+}
+
+/// Reads the first byte of a file, if it has one: an error tells a disk that fails from a file that is damaged.
+pub(crate) fn probe(file: &File) -> std::io::Result<()> {
+    loop {
+        match file.read_at(&mut [0], 0) {
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            read => return read.map(drop),
+        }
+    }
 }
 
 /// Converts an error of the file system to one that names the action, the path and a remedy.

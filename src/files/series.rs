@@ -1,7 +1,7 @@
 //! [`SeriesFile`]: a table of numbers over time, as a CSV file that grows with a run.
 use crate::base::{Error, Result};
 use crate::files::durable;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -141,7 +141,9 @@ impl SeriesFile {
 pub fn read_series(dir: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
     let path = dir.join(SERIES);
     let failed = |e: csv::Error| Error::file("read", &path, e);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(&path).map_err(failed)?;
+    // Read at once, because the reader of the table does not repeat calls that a signal interrupts.
+    let bytes = fs::read(&path).map_err(|e| Error::file("read", &path, e))?;
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(&bytes[..]);
     let header: Vec<String> = reader.headers().map_err(failed)?.iter().map(str::to_owned).collect();
     let mut columns = vec![vec![]; header.len()];
     for row in reader.records() {
@@ -185,7 +187,6 @@ fn keep(file: &File, last: u64) -> std::io::Result<Kept> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     fn header() -> Vec<String> {
         ["step", "time [s]", "energy, total [J]"].map(str::to_owned).to_vec()

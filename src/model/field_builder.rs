@@ -85,6 +85,14 @@ impl<'m, T: Element, N: Name> FieldBuilder<'m, T, N> {
         FieldBuilder { model: self.model, declaration: self.declaration, bell: self.bell, of: PhantomData }
     }
 
+    /// Sets the name in files and messages, where it is not that of the declaration, such as one from the job file. The
+    /// descriptive name is set to it, too.
+    pub fn name(mut self, name: &str) -> Self {
+        self.declaration.name = name.into();
+        self.declaration.long_name = name.replace('_', " ");
+        self
+    }
+
     /// Sets the unit, as in UDUNITS: `K`, `m s-1`. The default is `1`. Output files spell `m²` as `m2`.
     pub fn unit(mut self, unit: &str) -> Self {
         self.declaration.unit = unit.into();

@@ -56,6 +56,12 @@ impl<T, L, N> Field<T, L, N> {
         Field::new(self.model, self.id, self.spacing)
     }
 }
+impl<T: halocline_kernels::Real, L: expr::LocationOfField, N: Name> Field<T, L, N> {
+    /// The field in an expression of other real numbers, to which its values are rounded: `sum::<f64, _>(q.cast() * q.cast())`.
+    pub fn cast(self) -> expr::Expression<expr::Cast<T, L, N>> {
+        expr::Operand::node(self).cast()
+    }
+}
 impl<T: halocline_kernels::Element, L: expr::LocationOfField, N: Name> expr::Operand for Field<T, L, N> {
     type Node = FieldLeaf<T, L, N>;
     fn node(self) -> FieldLeaf<T, L, N> {

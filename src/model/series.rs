@@ -1,5 +1,5 @@
 //! [`Recorded`]: a quantity that a run writes to its series, the table of numbers over time.
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, unit};
 use crate::model::measure::Measure;
 
 /// A recorded quantity: see [`Model::record`](crate::Model::record).
@@ -33,6 +33,7 @@ impl Recorded {
             return Err(Error::input(format!("the quantity {:?} cannot be recorded", self.header()))
                 .remedy("give it a name of one line, and a unit of one line or none"));
         }
+        unit::udunits(unit).map_err(|why| Error::input(format!("the recorded quantity `{name}`: {why}")))?;
         if ["step", "time"].contains(&name.as_str()) {
             return Err(Error::input(format!("the quantity `{name}` cannot be recorded"))
                 .remedy("a series has a column of this name: use another name"));

@@ -47,6 +47,7 @@ pub use job::{Job, JobEntry, PreparedJob};
 pub use node_memory::{Nodes, check_nodes};
 pub use options::Options;
 pub use plan::Plan;
+pub(crate) use program_identity::revision;
 pub use report::{Report, Spread, StageReport};
 pub use setup::model;
 pub use start::{run, start_without};

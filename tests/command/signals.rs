@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 use support::Ranks::Threads;
-use support::preload::{CLOCK, DISK_THAT_HANGS, Preload};
+use support::preload::{CLOCK, DISK_THAT_HANGS, INTERRUPTIONS, Preload};
 use support::{Disk, Run, Running, has_mpirun, mpirun, run, signal, skipped, smoke, soon, verified};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_halocline");
@@ -137,6 +137,21 @@ fn any_clock_will_do() {
         let run = run.env("LD_PRELOAD", library.path().to_str().unwrap()).env("TEST_CLOCK", seconds);
         assert_eq!(run.ends().state(), expected, "{seconds}");
     }
+}
+
+#[test]
+fn interrupted_calls_are_repeated() {
+    let Some(library) = Preload::of(INTERRUPTIONS) else { return };
+    let expected = expected();
+    let top = tempfile::tempdir().unwrap();
+    let output = top.path().join("run");
+    let preload = library.path();
+    let preload = preload.to_str().unwrap();
+    let begun = run(Threads(2), &smoke("diffusion"), &output).with_all(["checkpoint.every=5 step", "time.end=20 step"]);
+    begun.env("LD_PRELOAD", preload).ends().state();
+    let resumed = support::resume(Threads(1), &output).with("time.end=40 step").env("LD_PRELOAD", preload);
+    assert_eq!(resumed.ends().state(), expected);
+    assert!(verified(&output).0);
 }
 
 #[test]

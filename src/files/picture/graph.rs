@@ -112,6 +112,7 @@ fn range(values: &[f64]) -> (f64, f64) {
 mod tests {
     use super::*;
     use crate::files::SeriesFile;
+    use halocline_kernels::math;
 
     #[test]
     fn a_table_with_gaps_and_constants_is_drawn() {
@@ -123,8 +124,8 @@ mod tests {
         assert!(!draw_series(dir.path(), &path).unwrap(), "no rows");
         for step in 0..5000 {
             let time = 1e-3 * step as f64;
-            let b = if step == 70 { f64::NAN } else { f64::MAX * (0.1 * time).sin() };
-            table.add(step, &[time, time.sin(), b, 300.0]).unwrap();
+            let b = if step == 70 { f64::NAN } else { f64::MAX * math::sin(0.1 * time) };
+            table.add(step, &[time, math::sin(time), b, 300.0]).unwrap();
         }
         table.sync().unwrap();
         assert!(draw_series(dir.path(), &path).unwrap());

@@ -170,7 +170,7 @@ impl Checkpoint {
 
     fn header(path: &Path) -> Result<Header> {
         // HDF5 reports an unreadable file like a damaged one, so this is checked before.
-        let length = |file: File| file.read_at(&mut [0], 0).and_then(|_| Ok(file.metadata()?.len()));
+        let length = |file: File| durable::probe(&file).and_then(|()| Ok(file.metadata()?.len()));
         let length = regular_file::open(path).and_then(length).map_err(|e| unreadable(path, e))?;
         let header = read(path, length).map_err(|e| hdf5::explain("read", path, e))?;
         let whole = |h: &Header| hash_tree::root(&h.numbers, tree_of(&h.arrays, &h.hashes)) == h.root;

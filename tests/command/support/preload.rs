@@ -33,6 +33,26 @@ int fsync(int file) { hang(); return syscall(SYS_fsync, file); }
 int fdatasync(int file) { hang(); return syscall(SYS_fdatasync, file); }
 "#;
 
+/// A system that interrupts every second call that may be interrupted (EINTR), for each thread.
+pub const INTERRUPTIONS: &str = r#"
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static __thread unsigned calls;
+#define INTERRUPT if (calls++ % 2 == 0) { errno = EINTR; return -1; }
+ssize_t read(int f, void *b, size_t n) { INTERRUPT return syscall(SYS_read, f, b, n); }
+ssize_t write(int f, const void *b, size_t n) { INTERRUPT return syscall(SYS_write, f, b, n); }
+ssize_t pread64(int f, void *b, size_t n, off64_t at) { INTERRUPT return syscall(SYS_pread64, f, b, n, at); }
+ssize_t pwrite64(int f, const void *b, size_t n, off64_t at) { INTERRUPT return syscall(SYS_pwrite64, f, b, n, at); }
+int fsync(int f) { INTERRUPT return syscall(SYS_fsync, f); }
+int fdatasync(int f) { INTERRUPT return syscall(SYS_fdatasync, f); }
+int ftruncate64(int f, off64_t n) { INTERRUPT return syscall(SYS_ftruncate, f, n); }
+int fallocate64(int f, int mode, off64_t at, off64_t n) { INTERRUPT return syscall(SYS_fallocate, f, mode, at, n); }
+"#;
+
 /// A library to be loaded before all others.
 pub struct Preload(TempDir);
 

@@ -1,0 +1,4 @@
+//! The command line of this crate's jobs: `run`, `check`, `describe` and others.
+fn main() -> std::process::ExitCode {
+    halocline::main(halocline::jobs![model::Waves])
+}
