@@ -41,8 +41,9 @@ fn run() -> Result<()> {
     let mut run = declare(name)?.compile()?;
     run.advance(steps)?;
     println!("{name} after {steps} steps, t = {} s: state {}", run.time(), run.state()?);
-    for (name, value) in run.diagnostics() {
-        println!("  {name} = {}", value.value);
+    let diagnostics = run.diagnostics().into_iter().map(|(name, measured)| (name, measured.value));
+    for (name, value) in diagnostics.chain(run.recorded()) {
+        println!("  {name} = {value}");
     }
     Ok(())
 }

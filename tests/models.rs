@@ -111,7 +111,7 @@ fn energy_and_vorticity_of_poincare_waves() {
     let p = shallow_water::Parameters { depth, coriolis: f, dt };
     shallow_water::shallow_water(&p, &mut model, move |at| math::cos(k * at.x)).unwrap();
     let mut run = model.compile().unwrap();
-    let energy = |run: &mut Simulation| run.recorded()[0];
+    let energy = |run: &mut Simulation| run.recorded()[0].1;
     assert!((energy(&mut run) / (9.81 / 4.0) - 1.0).abs() < 1e-12);
     run.advance((math::PI / omega / dt).round() as u64).unwrap();
     assert!((energy(&mut run) / (9.81 / 4.0) - 1.0).abs() < 1e-3, "{}", energy(&mut run));

@@ -30,7 +30,9 @@ pub(super) fn describe(entry: &JobEntry) -> String {
             let header = ["field", "unit", "at", "numbers", "meaning"].map(str::to_owned);
             let row = |d: &FieldDeclaration| {
                 let at = d.location.description();
-                vec![d.name.clone(), d.unit.clone(), at.into(), d.element.name().into(), d.long_name.clone()]
+                let derived = if d.derived { ", derived from fields for output" } else { "" };
+                let meaning = format!("{}{derived}", d.long_name);
+                vec![d.name.clone(), d.unit.clone(), at.into(), d.element.name().into(), meaning]
             };
             let fields = columns(Some(header.to_vec()), model.fields().iter().map(row).collect());
             let schedule = model.describe_schedule().join("\n");

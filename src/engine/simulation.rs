@@ -106,10 +106,11 @@ impl Simulation {
         all.into_iter().map(|(name, what)| (name, self.measured(what))).collect()
     }
 
-    /// Measures the quantities that [`Model::record`] records, in this order. Collective.
-    pub fn recorded(&mut self) -> Vec<f64> {
-        let all = self.core.program().series.clone();
-        all.into_iter().map(|what| self.measured(what).value).collect()
+    /// Measures the quantities that [`Model::record`] records, with their names. Collective.
+    pub fn recorded(&mut self) -> Vec<(String, f64)> {
+        let program = self.core.program();
+        let names = program.declared.series.iter().map(|recorded| recorded.name.clone());
+        names.zip(&program.series).map(|(name, what)| (name, self.measured(*what).value)).collect()
     }
 
     fn measured(&mut self, what: Measured) -> Measurement {

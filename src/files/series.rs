@@ -17,7 +17,7 @@ const DELAY: Duration = Duration::from_secs(1);
 pub struct SeriesFile {
     path: PathBuf,
     file: File,
-    /// Rows that are not in the file yet.
+    /// Rows that are not in the file yet, and when the file was written last.
     rows: Vec<u8>,
     written: Instant,
 }
@@ -88,7 +88,15 @@ impl SeriesFile {
     pub fn add(&mut self, step: u64, numbers: &[f64]) -> Result<()> {
         let numbers = numbers.iter().map(f64_text);
         self.rows.extend(line(&std::iter::once(step.to_string()).chain(numbers).collect::<Vec<_>>()));
-        if self.written.elapsed() < DELAY { Ok(()) } else { self.write() }
+        self.write_late()
+    }
+
+    /// Writes rows that have been in memory for long.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_late(&mut self) -> Result<()> {
+        if self.rows.is_empty() || self.written.elapsed() < DELAY { Ok(()) } else { self.write() }
     }
 
     fn write(&mut self) -> Result<()> {

@@ -165,17 +165,19 @@ impl Series {
 
     /// Measures the quantities for the last row. Returns whether all of them are finite. Collective.
     pub fn measure_end(&mut self, simulation: &mut Simulation, moment: &Moment) -> bool {
-        self.numbers = simulation.recorded();
+        self.numbers = simulation.recorded().into_iter().map(|(_, number)| number).collect();
         (self.last, self.pending) = (Some(moment.step), true);
         self.numbers.iter().all(|number| number.is_finite())
     }
 
-    /// Adds the row that was measured at `moment`, if there is one.
+    /// Adds the row that was measured at `moment`, if there is one. Collective if there is.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&mut self, comm: &Comm, moment: &Moment) -> Result<()> {
         if !std::mem::take(&mut self.pending) {
+            // Only rank 0 has rows that wait. An error comes back with the next row, on all ranks.
+            _ = self.file.as_mut().map(SeriesFile::write_late);
             return Ok(());
         }
         self.rows += 1;
