@@ -529,3 +529,46 @@ fn a_field_declared_twice_and_one_of_a_scratch_field_are_errors_with_the_name() 
     let message = model.integrate(Scheme::SspRk2, (q,), |(q,)| (-1.0 * q,)).unwrap_err().to_string();
     assert!(message.contains("the field `q_stage1` is declared twice"), "{message}");
 }
+
+#[test]
+fn a_model_has_one_time_step() {
+    let compiled = |declare: fn(&mut Model)| {
+        let mut model = Model::new(Comm::alone(), Grid::new([8, 8]));
+        declare(&mut model);
+        model.compile().err().map_or_else(String::new, |e| e.to_string())
+    };
+    let without = compiled(|model| {
+        let u = field!(model, u: f64).at(Center).expect("a field");
+        model.integrate(Scheme::SspRk2, (u,), |(u,)| (laplacian(u),)).expect("the equations");
+    });
+    assert!(without.contains("reads the time step, but the model has none\n  declare it before"), "{without}");
+    let twice = compiled(|model| {
+        model.fixed_step(0.1);
+        model.fixed_step(0.2);
+    });
+    assert!(twice.contains("the time step is set twice: fixed at 0.1 s, then fixed at 0.2 s"), "{twice}");
+    assert_eq!(compiled(|model| _ = [model.fixed_step(0.1), model.fixed_step(0.1)]), "");
+}
+
+#[test]
+fn a_loop_whose_condition_is_nan_ends_with_an_error_that_names_it() {
+    for said in halocline::comm::ranks(3, 1, |comm| {
+        let mut model = Model::new(comm, Grid::new([8, 8]));
+        let u = field!(model, u: f64).at(Center).expect("a field");
+        let [residual, passes] = ["residual", "passes"].map(|name| model.scalar(name, 1.0));
+        model.every_step(|s| {
+            s.until(residual.below(1e-8), 1000, |s| {
+                s.set(u, 0.5 * u).reduce(residual, sum(u * u)).compute(residual, [residual], |[r]| r / r);
+                s.compute(passes, [passes], |[n]| n + 1.0);
+            });
+        });
+        let mut run = model.compile().expect("a model");
+        let error = run.advance(5).expect_err("0/0").to_string();
+        assert!(run.scalar(passes) < 10.0, "{} passes", run.scalar(passes));
+        error
+    })
+    .expect("no rank panics")
+    {
+        assert!(said.starts_with("the loop until `residual` < 1e-8 cannot end in step 1: `residual` is NaN"), "{said}");
+    }
+}

@@ -8,6 +8,7 @@
 //! ```
 
 use crate::sealed::Sealed;
+use std::fmt;
 
 /// A stencil extent: cells below and above the centre on each axis (z, y, x), and whether corners are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,6 +52,21 @@ impl Extent {
     /// True if only the centre is read.
     pub fn is_pointwise(&self) -> bool {
         self.below == [0; 3] && self.above == [0; 3]
+    }
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let along = |a: usize| match (self.below[a], self.above[a], ["z", "y", "x"][a]) {
+            (0, 0, _) => None,
+            (below, above, axis) if below == above => Some(format!("±{below} along {axis}")),
+            (below, above, axis) => Some(format!("−{below} to +{above} along {axis}")),
+        };
+        let axes: Vec<String> = (0..3).filter_map(along).collect();
+        match &axes[..] {
+            [] => write!(f, "the cell itself"),
+            _ => write!(f, "{}{}", axes.join(", "), if self.corners { ", with corners" } else { "" }),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Kind {
 /// assert_eq!(e.exit_code(), 2);
 /// assert_eq!(e.to_string(), "`grid.cells` has a zero: [64, 0, 64]\n  every axis needs at least one cell");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Error {
     kind: Kind,
     what: String,
@@ -96,6 +96,13 @@ impl Error {
             Kind::Failure => 1,
             Kind::Stopped => 75,
         }
+    }
+}
+
+/// As [`fmt::Display`], so that a `main` which returns an error prints what users can read.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

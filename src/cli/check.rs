@@ -4,6 +4,7 @@ use super::start::{plan_elsewhere, prepare_run};
 use crate::base::Result;
 use crate::comm::Comm;
 use crate::config::{Cadence, JobFile};
+use crate::model::Clock;
 use crate::run::{self, Destination, JobEntry, Nodes, Plan};
 use indicatif::DecimalBytes;
 use std::fmt::Write;
@@ -57,6 +58,18 @@ fn description(name: &str, file: &JobFile, plan: &Plan, ranks: usize) -> Result<
             None => ": the number of steps depends on the solution".into(),
         }
     );
+    let lengths: Vec<String> = (0..3)
+        .filter(|&a| file.grid.cells[a] > 1)
+        .map(|a| format!("{}", (file.grid.length[a] / file.grid.cells[a] as f64) as f32))
+        .collect();
+    let step = match program.declared.clock {
+        Clock::Fixed(dt) => format!(", steps of {} s", dt as f32),
+        Clock::Adaptive => ", steps that depend on the solution".into(),
+        Clock::Steps => String::new(),
+    };
+    if !lengths.is_empty() {
+        let _ = writeln!(text, "  cells of {} m{step}", lengths.join(" × "));
+    }
     let largest = |bytes: &dyn Fn(usize) -> Result<u64>| -> Result<u64> {
         Ok((0..ranks).map(bytes).collect::<Result<Vec<u64>>>()?.into_iter().max().unwrap_or(0))
     };
@@ -94,9 +107,7 @@ fn description(name: &str, file: &JobFile, plan: &Plan, ranks: usize) -> Result<
     let columns = || recorded.iter().map(|recorded| recorded.name.as_str()).collect::<Vec<_>>().join(", ");
     let _ = match file.series.every {
         _ if recorded.is_empty() => Ok(()),
-        Cadence::Never => {
-            writeln!(text, "  no series is written: `series.every` is \"never\"; the job records {}", columns())
-        }
+        Cadence::Never => Ok(()),
         every => writeln!(text, "  the series has a row every {every}: {}", columns()),
     };
     let state = program.bytes_of_state();

@@ -2,6 +2,7 @@
 use crate::comm::Comm;
 use crate::config::{self, JobFile, KeyDescription};
 use crate::model::field::FieldDeclaration;
+use crate::model::grid::AXES;
 use crate::run::{self, JobEntry};
 use comfy_table::{ContentArrangement, Table, presets};
 
@@ -27,12 +28,12 @@ pub(super) fn describe(entry: &JobEntry) -> String {
         .and_then(|job| run::model(&job, Comm::alone()));
     match model {
         Ok(model) => {
-            let header = ["field", "unit", "at", "numbers", "meaning"].map(str::to_owned);
+            let header = ["field", "unit", "at", "numbers", "boundaries", "meaning"].map(str::to_owned);
             let row = |d: &FieldDeclaration| {
                 let at = d.location.description();
                 let derived = if d.derived { ", derived from fields for output" } else { "" };
                 let meaning = format!("{}{derived}", d.long_name);
-                vec![d.name.clone(), d.unit.clone(), at.into(), d.element.name().into(), meaning]
+                vec![d.name.clone(), d.unit.clone(), at.into(), d.element.name().into(), boundaries(d), meaning]
             };
             let fields = columns(Some(header.to_vec()), model.fields().iter().map(row).collect());
             let schedule = model.describe_schedule().join("\n");
@@ -45,6 +46,23 @@ pub(super) fn describe(entry: &JobEntry) -> String {
         }
     }
     text
+}
+
+/// The boundary conditions of a field in words: one for all sides, or those of each axis.
+fn boundaries(d: &FieldDeclaration) -> String {
+    if d.derived {
+        return "none".into();
+    }
+    let sides = d.boundaries.each_ref().map(|axis| axis.each_ref().map(|condition| format!("{condition:?}")));
+    let axis = |a: usize| match &sides[a] {
+        [low, high] if low == high => format!("{} {low}", AXES[a]),
+        [low, high] => format!("{0} {low} and {high}", AXES[a]),
+    };
+    if sides.iter().flatten().all(|side| *side == sides[0][0]) {
+        sides[0][0].clone()
+    } else {
+        [0, 1, 2].map(axis).join(", ")
+    }
 }
 
 /// `halocline describe`: the keys of every job file.

@@ -44,6 +44,11 @@ impl KeyOrigins {
         Ok((table, origins))
     }
 
+    /// True if `key` was given, in the file or on the command line.
+    pub(crate) fn is_given(&self, key: &str) -> bool {
+        self.overridden.contains(key) || self.lines.contains_key(key)
+    }
+
     /// The origin of `key`: `smoke.toml:7`, or `command line`. For a key that was not given, the origin of its table.
     pub fn place(&self, key: &str) -> String {
         let mut key = key;

@@ -1,5 +1,5 @@
 //! Advances a simulation: runs the lists of its program, stage by stage or fused.
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::engine::cells;
 use crate::engine::fused::Candidate;
 use crate::engine::lines;
@@ -9,6 +9,7 @@ use crate::engine::reduce;
 use crate::engine::simulation::Simulation;
 use crate::engine::sources::{self, SourceProgress};
 use crate::engine::transpose;
+use crate::model::condition::Condition;
 use crate::model::handle::DT;
 use crate::model::stage::{StageId, Work};
 use crate::program::lists::{GroupId, ListId, Op};
@@ -32,7 +33,7 @@ impl Simulation {
     /// Advances by `steps` steps. Collective; all ranks pass the same number.
     ///
     /// # Errors
-    /// If a stage fails.
+    /// If a stage fails, or the condition of a loop becomes NaN.
     pub fn advance(&mut self, steps: u64) -> Result<()> {
         self.start()?;
         let mut left = steps;
@@ -40,6 +41,9 @@ impl Simulation {
         while left > 0 && done.is_ok() {
             let most = usize::try_from(left).unwrap_or(usize::MAX);
             done = self.advance_some(most).map(|steps| left -= steps as u64);
+            if let Some(error) = self.broken_loop() {
+                done = done.and(Err(error));
+            }
         }
         crate::comm::clear_current_stage();
         done
@@ -91,7 +95,11 @@ impl Simulation {
                 Op::Repeat(n, body) => (0..*n).try_for_each(|_| self.run_list(*body))?,
                 Op::Until(condition, most, body) => {
                     for _ in 0..*most {
-                        if condition.holds(&self.core.fields.scalars) {
+                        let value = self.core.fields.scalars[condition.scalar];
+                        if value.is_nan() {
+                            self.end_broken_loop(condition);
+                        }
+                        if value.is_nan() || condition.holds(&self.core.fields.scalars) {
                             break;
                         }
                         self.run_list(*body)?;
@@ -105,6 +113,15 @@ impl Simulation {
             }
         }
         Ok(())
+    }
+
+    /// Notes that a loop has ended because its condition cannot hold any more: the scalar is the same on all ranks.
+    fn end_broken_loop(&mut self, condition: &Condition) {
+        let (declared, step) = (self.core.fields.declared(), self.core.steps + 1);
+        let name = &declared.scalars[condition.scalar].0;
+        let what = format!("the loop until `{name}` {} cannot end in step {step}: `{name}` is NaN", condition.text);
+        let remedy = "a division 0/0 is the usual cause: let the function of the scalar return 0 there";
+        self.broken_loop.get_or_insert_with(|| Error::failure(what).remedy(remedy));
     }
 
     /// Runs the stages of a group, fused or one by one, whichever is faster.

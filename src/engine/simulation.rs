@@ -40,6 +40,8 @@ pub struct Simulation {
     /// By list that runs only once: whether it has run.
     pub(super) once: Vec<bool>,
     pub(super) started: bool,
+    /// The error of a loop that ended because its condition was NaN.
+    pub(super) broken_loop: Option<Error>,
     /// Bytes of memory traffic of all ranks so far.
     pub(super) moved: u64,
     /// Hashes of fields that no stage writes; computed on first use.
@@ -80,6 +82,7 @@ impl Simulation {
             sources,
             once: vec![false; program.once],
             started: false,
+            broken_loop: None,
             moved: 0,
             constants: OnceCell::new(),
             core: Core::new(comm, fields),
@@ -135,6 +138,11 @@ impl Simulation {
         let failure = self.program().declared.failure.as_ref();
         let failure = failure.filter(|failure| failure.condition.holds(&self.core.fields.scalars));
         failure.map(|failure| (failure.error)(&self.core.fields.scalars))
+    }
+
+    /// The error of a loop that ended because its condition was NaN, the same on all ranks.
+    pub(crate) fn broken_loop(&self) -> Option<Error> {
+        self.broken_loop.clone()
     }
 
     /// True if the model has a condition for an end, which does not hold.

@@ -10,7 +10,7 @@ use crate::model::field::FieldDeclaration;
 use crate::model::grid::Grid;
 use crate::model::handle::{DT, Field, GridId, Profile, Records, Scalar, SourceId, TIME};
 use crate::model::location::Location;
-use crate::model::measure::{Diagnostic, Measure};
+use crate::model::measure::{Diagnostic, Measurable};
 use crate::model::records::{Record, RecordDeclaration};
 use crate::model::schedule::Schedule;
 use crate::model::series::Recorded;
@@ -198,7 +198,7 @@ impl Model {
 
     /// Sets a fixed time step of `dt` seconds and returns `dt`.
     pub fn fixed_step(&mut self, dt: f64) -> f64 {
-        self.declared.clock = Clock::Fixed(dt);
+        self.set_clock(Clock::Fixed(dt));
         self.declared.scalars[DT].1 = dt;
         dt
     }
@@ -206,9 +206,23 @@ impl Model {
     /// Makes the time step a scalar in seconds that the schedule computes, with the initial value `first`. The last
     /// step is shortened to end at the end time.
     pub fn adaptive_step(&mut self, first: f64) -> Scalar {
-        self.declared.clock = Clock::Adaptive;
+        self.set_clock(Clock::Adaptive);
         self.declared.scalars[DT].1 = first;
         self.declared.scalar(DT)
+    }
+
+    /// Sets how time advances. A second, other clock is an error of [`Model::compile`]: stages may hold the first one.
+    fn set_clock(&mut self, clock: Clock) {
+        let before = std::mem::replace(&mut self.declared.clock, clock);
+        if before != Clock::Steps && before != clock {
+            let step = |clock| match clock {
+                Clock::Fixed(dt) => format!("fixed at {dt:?} s"),
+                _ => "adaptive".into(),
+            };
+            let what = format!("the time step is set twice: {}, then {}", step(before), step(clock));
+            let remedy = "call `Model::fixed_step` or `Model::adaptive_step` once, and use what it returns";
+            self.declared.refused.push(Error::input(what).remedy(remedy));
+        }
     }
 
     /// Adds stages that run once, before the first step.
@@ -224,8 +238,8 @@ impl Model {
     }
 
     /// Declares a diagnostic: a number that the run reports under this name.
-    pub fn diagnose(&mut self, name: &str, what: impl Into<Measure>) {
-        self.declared.diagnostics.push(Diagnostic { name: name.into(), what: what.into() });
+    pub fn diagnose(&mut self, name: &str, what: impl Measurable) {
+        self.declared.diagnostics.push(Diagnostic { name: name.into(), what: what.measure() });
     }
 
     /// Records a quantity over time, a reduction or a scalar: one column of the table `series.csv`, and one graph of
@@ -253,9 +267,9 @@ impl Model {
     /// # assert_eq!(run.recorded().len(), 1);
     /// # Ok::<(), halocline::Error>(())
     /// ```
-    pub fn record(&mut self, name: &str, what: impl Into<Measure>) -> &mut Recorded {
+    pub fn record(&mut self, name: &str, what: impl Measurable) -> &mut Recorded {
         let series = &mut self.declared.series;
-        series.push(Recorded { name: name.into(), unit: String::new(), what: what.into() });
+        series.push(Recorded { name: name.into(), unit: String::new(), what: what.measure() });
         series.last_mut().expect("one was added")
     }
 

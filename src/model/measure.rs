@@ -19,13 +19,28 @@ pub enum Measure {
     /// A scalar.
     Scalar(Scalar),
 }
-impl From<Reduction> for Measure {
-    fn from(r: Reduction) -> Measure {
-        Measure::Reduction(Box::new(r))
+/// What is one number: a reduction or a scalar.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not one number",
+    label = "a reduction or a scalar is needed here",
+    note = "reduce an expression or a field: `sum(…)`, `mean(…)`, `max(…)`, `min(…)`, `norm2(…)`"
+)]
+pub trait Measurable {
+    /// The number as data.
+    fn measure(self) -> Measure;
+}
+impl Measurable for Reduction {
+    fn measure(self) -> Measure {
+        Measure::Reduction(Box::new(self))
     }
 }
-impl From<Scalar> for Measure {
-    fn from(s: Scalar) -> Measure {
-        Measure::Scalar(s)
+impl Measurable for Scalar {
+    fn measure(self) -> Measure {
+        Measure::Scalar(self)
+    }
+}
+impl Measurable for Measure {
+    fn measure(self) -> Measure {
+        self
     }
 }

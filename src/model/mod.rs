@@ -44,7 +44,7 @@ pub use grid::Grid;
 pub use handle::{Field, GridId, Here, ModelId, Profile, Records, Scalar, SourceId};
 pub use integrate::System;
 pub use location::Location;
-pub use measure::{Diagnostic, Measure};
+pub use measure::{Diagnostic, Measurable, Measure};
 pub use output::DerivedOutput;
 pub use point_source::PointSource;
 pub use records::Record;

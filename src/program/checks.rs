@@ -7,7 +7,7 @@ use crate::model::declarations::{Clock, Declarations};
 use crate::model::field::FieldDeclaration;
 use crate::model::field_builder::check_names;
 use crate::model::grid::{AXES, Adjacent};
-use crate::model::handle::{Use, Used};
+use crate::model::handle::{DT, Use, Used};
 use crate::model::location::Location;
 use crate::model::measure::Measure;
 use crate::model::stage::{Item, Stage, Work};
@@ -101,6 +101,11 @@ pub(crate) fn declarations(declared: &Declarations) -> Result<()> {
                 "the scalar `{name}` has the initial value {value}, which is not finite"
             )));
         }
+    }
+    let reads_step = |stage: &&Stage| stage.scalars_read.contains(&DT);
+    if let (Clock::Steps, Some(stage)) = (declared.clock, declared.stages.iter().find(reads_step)) {
+        return Err(Error::input(format!("the stage `{}` reads the time step, but the model has none", stage.name))
+            .remedy("declare it before: `model.fixed_step(dt)`, or `model.adaptive_step(first)`"));
     }
     if let Clock::Fixed(dt) = declared.clock
         && (dt.is_nan() || dt <= 0.0)

@@ -187,7 +187,7 @@ impl Program {
         let deeper = stage.reads.iter().find(|(f, extent)| !self.extent[*f].covers(extent));
         deeper.map_or(Ok(()), |(f, extent)| {
             Err(Error::input(format!(
-                "`{}` reads `{}` as far as {extent:?}, but the schedule and the diagnostics only as far as {:?}",
+                "`{}` reads `{}` as far as {extent}, but the schedule and the diagnostics only as far as {}",
                 stage.name, self.declared.fields[*f].name, self.extent[*f]
             ))
             .remedy("declare the reduction with `Model::diagnose`, so that halos are deep enough"))

@@ -122,7 +122,13 @@ impl Attempt<'_> {
                 return Ok(outcome.into());
             }
             self.stop_short();
-            self.simulation.advance(self.block_length(step))?;
+            let advanced = self.simulation.advance(self.block_length(step));
+            if let Some(error) = self.simulation.broken_loop() {
+                progress.finish();
+                self.all_know = true;
+                return Err(error);
+            }
+            advanced?;
             let step = self.simulation.steps();
             let due = self.cadences.pass(&self.simulation.moment());
             let after = self.simulation.time();

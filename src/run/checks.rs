@@ -4,7 +4,7 @@ use super::input_files::{check_inputs, check_kept};
 use super::job::PreparedJob;
 use super::output_space::{check_path, check_place, check_space};
 use super::plan::Plan;
-use super::{setup, timing};
+use super::{series, setup, timing};
 use crate::base::Result;
 use crate::comm::Comm;
 use crate::saved::acquisition;
@@ -43,6 +43,7 @@ pub fn check(
     };
     let mut notes = comm.agree(inputs)?;
     notes.extend(timing::warnings(job.file(), model.declared.clock));
+    notes.extend(series::note(job.file(), &model.declared));
     let plan = Plan::new(job.file(), model, ranks)?;
     memory(&plan)?;
     let full = comm.agree(if comm.is_root() { check_space(to.dir, &plan) } else { Ok(None) })?;

@@ -65,6 +65,16 @@ pub fn check(file: &JobFile, declared: &Declarations) -> Result<()> {
     }
 }
 
+/// A note for a job file that does not say whether the quantities which the job records are written.
+pub fn note(file: &JobFile, declared: &Declarations) -> Option<String> {
+    let names: Vec<&str> = declared.series.iter().map(|recorded| recorded.name.as_str()).collect();
+    let is_open = !names.is_empty() && !["series", "series.every"].iter().any(|key| file.origins.is_given(key));
+    is_open.then(|| {
+        let names = names.join(", ");
+        format!("the job records {names}: give `series.every`, such as \"10 step\", to write them to {SERIES}")
+    })
+}
+
 fn columns(declared: &Declarations) -> Vec<String> {
     let time = (declared.clock != Clock::Steps).then(|| header("time", "s"));
     let quantities = declared.series.iter().map(Recorded::header);
