@@ -11,6 +11,7 @@ fn declare(name: &str) -> Result<Model> {
     let bell = |at: At| at.bell(0.1);
     let mut m = match name {
         "gray_scott" => model(Grid::new([160, 320]).length([1.6, 3.2]).periodic([true; 2])),
+        "convection" => model(Grid::new([32, 64]).length([1.0, 2.016]).periodic([false, true])),
         "acoustics" => model(Grid::new([200, 200]).length([2000.0, 2000.0])),
         _ => model(grid([128, 128])),
     };
@@ -21,6 +22,7 @@ fn declare(name: &str) -> Result<Model> {
         }
         "advection" => models::advection::advection(0.4, &mut m, [1.0, 0.5], bell),
         "burgers" => models::burgers::burgers(Scheme::SspRk3, 1e-3, 1e-3, &mut m, bell),
+        "convection" => models::convection::convection(5000.0, 1e-4, &mut m),
         "conjugate_gradients" => models::conjugate_gradients::conjugate_gradients(1e-8, &mut m, bell),
         "gray_scott" => models::gray_scott::gray_scott::<f64>(&mut m),
         "maxwell" => models::maxwell::maxwell(4e-3, &mut m, bell),
@@ -28,8 +30,9 @@ fn declare(name: &str) -> Result<Model> {
             let p = models::shallow_water::Parameters { depth: 100.0, coriolis: 1.0, dt: 1e-4 };
             models::shallow_water::shallow_water(&p, &mut m, bell)
         }
-        _ => Err(Error::input(format!("no model is called `{name}`"))
-            .remedy("acoustics, advection, burgers, conjugate_gradients, gray_scott, maxwell, shallow_water")),
+        _ => Err(Error::input(format!("no model is called `{name}`")).remedy(
+            "acoustics, advection, burgers, conjugate_gradients, convection, gray_scott, maxwell, shallow_water",
+        )),
     }?;
     Ok(m)
 }

@@ -384,3 +384,28 @@ fn conjugate_gradients_solve_a_poisson_equation() {
     });
     assert!(results[0].1 < 1e-9, "{results:?}");
 }
+
+/// Between two walls without slip, heat is only conducted below a Rayleigh number of 1707.76 (Chandrasekhar, *Hydrodynamic and
+/// Hydromagnetic Stability*, §15); a wave of length 2.016 grows first. On 24 rows the number is 1692.
+#[test]
+fn convection_sets_in_at_the_critical_rayleigh_number() {
+    let grid = || Grid::new([24, 24]).length([1.0, 2.016]).periodic([false, true]);
+    let growth = |rayleigh: f64| {
+        let mut model = Model::new(Comm::alone(), grid());
+        convection::convection(rayleigh, 2e-4, &mut model).expect("the model is declared");
+        let mut run = model.compile().expect("the model compiles");
+        let mut energy = |steps| {
+            run.advance(steps).expect("the model runs");
+            run.recorded()[0].1
+        };
+        // After the transients.
+        let (early, late) = (energy(1000), energy(500));
+        (late / early).ln() / (500.0 * 2e-4)
+    };
+    let (below, above) = (growth(1600.0), growth(1800.0));
+    // The rate is linear in the number where it changes its sign.
+    let critical = 1600.0 - 200.0 * below / (above - below);
+    assert!(below < 0.0 && above > 0.0 && (critical - 1692.0).abs() < 5.0, "{below} {above}: {critical}");
+    let (_, results) = same_everywhere(grid, 6, |model| convection::convection(5000.0, 2e-4, model));
+    assert!(results[0].1 < 1e-9, "the divergence is {}", results[0].1);
+}
