@@ -10,7 +10,7 @@ pub fn burgers(
 ) -> Result<()> {
     model.fixed_step(dt);
     let u = field!(model, u: f64).unit("m s-1").initial(u0).at(Center)?;
-    model.integrate(scheme, (u,), |(u,)| (nu * laplacian(u) - ddx(u.on(FaceX).powi(2)) / 2.0,))?;
+    model.integrate(scheme, u, |u| nu * laplacian(u) - ddx(u.on(FaceX).powi(2)) / 2.0)?;
     model.diagnose("momentum", sum(u));
     Ok(())
 }

@@ -87,7 +87,7 @@ impl Model {
     }
 }
 
-/// A tuple of at most six fields with tendencies `V`.
+/// A field, or a tuple of at most six, with tendencies `V`.
 #[diagnostic::on_unimplemented(
     message = "the fields `{Self}` cannot have the tendencies `{V}`",
     label = "as many tendencies as fields, each at the location of its field and with its numbers"
@@ -166,6 +166,18 @@ macro_rules! systems {
     };
 }
 systems!(L0 N0 V0 0);
+impl<T: Element, L: Location, N: Name, V: Value<Node: Evaluate<T, At = L>>> System<V> for Field<T, L, N> {
+    fn arrays(self, model: &mut Model, scheme: Scheme) -> Result<Vec<Self>> {
+        let arrays = <(Self,) as System<(V,)>>::arrays((self,), model, scheme)?;
+        Ok(arrays.into_iter().map(|(array,)| array).collect())
+    }
+
+    #[allow(private_interfaces)]
+    fn pass(s: &mut Schedule, arrays: &[Self], pass: &Pass, dt: Scalar, tendencies: &dyn Fn(Self) -> V) {
+        let arrays: Vec<(Self,)> = arrays.iter().map(|&array| (array,)).collect();
+        <(Self,) as System<(V,)>>::pass(s, &arrays, pass, dt, &|(field,)| (tendencies(field),));
+    }
+}
 systems!(L0 N0 V0 0, L1 N1 V1 1);
 systems!(L0 N0 V0 0, L1 N1 V1 1, L2 N2 V2 2);
 systems!(L0 N0 V0 0, L1 N1 V1 1, L2 N2 V2 2, L3 N3 V3 3);

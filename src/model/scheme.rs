@@ -11,7 +11,7 @@ use crate::base::{Error, Result};
 /// fn burgers(model: &mut Model, nu: f64) -> Result<()> {
 ///     model.fixed_step(1e-3);
 ///     let u = field!(model, u: f64).initial(|at| math::sin(2.0 * math::PI * at.x)).at(Center)?;
-///     model.integrate(Scheme::SspRk3, (u,), |(u,)| (nu * laplacian(u) - ddx(u.on(FaceX).powi(2)) / 2.0,))
+///     model.integrate(Scheme::SspRk3, u, |u| nu * laplacian(u) - ddx(u.on(FaceX).powi(2)) / 2.0)
 /// }
 /// ```
 ///

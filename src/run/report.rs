@@ -13,6 +13,17 @@ const TRIES: usize = 3;
 /// Bytes that a thread copies at a time.
 const CHUNK: usize = 1 << 20;
 
+/// The most characters of a stage's name in the table.
+const LONGEST_NAME: usize = 48;
+
+/// A name with the end of a long one left out.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some(_) => name.chars().take(LONGEST_NAME - 1).chain(['…']).collect(),
+        None => name.to_owned(),
+    }
+}
+
 /// Seconds of a phase or stage, over all ranks.
 #[derive(Clone, Copy, Debug, Default, Serialize, PartialEq)]
 pub struct Spread {
@@ -83,17 +94,15 @@ impl Report {
         if all <= 0.0 {
             return text;
         }
-        let width = self.stages.iter().map(|s| s.name.chars().count()).max().unwrap_or(0).max(5);
+        let names: Vec<String> = self.stages.iter().map(|s| shortened(&s.name)).collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
         let _ =
             writeln!(text, "  {:<width$}  {:>8}  {:>9}  {:>5}  {:>6}", "stage", "calls", "seconds", "share", "GB/s");
-        for s in &self.stages {
+        for (s, name) in self.stages.iter().zip(names) {
             let (share, gb_s) =
                 (100.0 * s.seconds.max / all, if s.gb_s > 0.0 { format!("{:.1}", s.gb_s) } else { "–".into() });
-            let _ = writeln!(
-                text,
-                "  {:<width$}  {:>8}  {:>9.3}  {:>3.0} %  {gb_s:>6}",
-                s.name, s.calls, s.seconds.max, share
-            );
+            let _ =
+                writeln!(text, "  {name:<width$}  {:>8}  {:>9.3}  {:>3.0} %  {gb_s:>6}", s.calls, s.seconds.max, share);
         }
         let phase = |(name, s): &(&str, Spread)| format!("{name} {:.3} s", s.mean);
         let spent = self.phases.iter().filter(|(_, s)| s.max >= 5e-4).map(phase).collect::<Vec<_>>().join(", ");
