@@ -572,3 +572,30 @@ fn a_loop_whose_condition_is_nan_ends_with_an_error_that_names_it() {
         assert!(said.starts_with("the loop until `residual` < 1e-8 cannot end in step 1: `residual` is NaN"), "{said}");
     }
 }
+
+#[test]
+fn expressions_of_one_structure_keep_their_own_constants() {
+    let values = same_on_all_ranks(|comm| {
+        let mut model = Model::new(comm, Grid::new([4, 4]));
+        let [half, quarter] = [("half", 0.5), ("quarter", 0.25)].map(|(name, value)| model.scalar(name, value));
+        let q = field!(model, q: f64).initial(|_| 8.0).at(Center)?;
+        let (a, b, c) =
+            (field!(model, a: f64).at(Center)?, field!(model, b: f64).at(Center)?, field!(model, c: f64).at(Center)?);
+        let (d, e, f) =
+            (field!(model, d: f64).at(Center)?, field!(model, e: f64).at(Center)?, field!(model, f: f64).at(Center)?);
+        let rate = half * q + 0.125 * q * q;
+        model.every_step(|s| {
+            s.set((a, b, c), (q + half * q, q + quarter * q, q + half * q)); // scalars that differ
+            s.set((d, e), (2.0 * q + 1.0, 3.0 * q + 1.0)); // constants that differ
+            s.set((f, q), (q + 0.5 * rate, rate)); // all constants are equal, and `rate` is common
+        });
+        let mut run = model.compile()?;
+        run.advance(1)?;
+        let largest = |field: Field<f64>| Ok(run.measure(max(field))?.value);
+        [a.plain(), b.plain(), c.plain(), d.plain(), e.plain(), f.plain(), q.plain()]
+            .into_iter()
+            .map(largest)
+            .collect::<Result<Vec<f64>>>()
+    });
+    assert_eq!(values, [12.0, 10.0, 12.0, 17.0, 25.0, 14.0, 12.0]);
+}

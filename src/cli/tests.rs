@@ -306,7 +306,7 @@ fn a_good_file_passes() {
     fs::write(&path, FILE).unwrap();
     let reply = ask(&["check", path.to_str().unwrap(), "engine.element=f32"]);
     assert!(
-        reply.out.contains("heat.toml: no errors found\n  heat on 1 × 32 × 64 cells of f32, until 40 step: 40 steps\n  1 rank (at most 2048),"),
+        reply.out.contains("heat.toml: no errors found\n  heat on 1 × 32 × 64 cells of f32, until 40 step: 40 steps\n  cells of 0.015625 × 0.015625 m\n  1 rank (at most 2048),"),
         "{reply:?}"
     );
 }

@@ -7,6 +7,7 @@ use super::location::Combine;
 use super::name::Names;
 use super::node::{Evaluate, Node};
 use super::read::{Leaf, Offset};
+use super::shared::{Structures, structure};
 use crate::element::Element;
 use crate::sealed::Sealed;
 
@@ -21,6 +22,8 @@ impl<A: Node> Node for Scaled<A> {
     type At = A::At;
     type Scaled = Self;
     const NAMES: Names = A::NAMES;
+    const STRUCTURE: u64 = structure("scaled", 0, &[A::STRUCTURE]);
+    const STRUCTURES: Structures = A::STRUCTURES.with(Self::STRUCTURE);
     const LAPLACIAN: bool = A::LAPLACIAN;
     const PRODUCT: bool = true;
     const REAL: bool = A::REAL;
@@ -37,19 +40,19 @@ impl<A: Node> Node for Scaled<A> {
 impl<T: Element, A: Evaluate<T>> Evaluate<T> for Scaled<A> {
     #[inline(always)]
     fn eval<C: Context>(&self, c: &C, at: Offset) -> T {
-        self.of.eval(c, at) * T::Real::of(self.by)
+        self.of.eval(c, at) * T::Real::of(c.constant::<Self>(self.by))
     }
     #[inline(always)]
     fn plus<C: Context>(&self, c: &C, at: Offset, term: T) -> T {
-        self.of.eval(c, at).fused_real(T::Real::of(self.by), term)
+        self.of.eval(c, at).fused_real(T::Real::of(c.constant::<Self>(self.by)), term)
     }
     #[inline(always)]
     fn minus<C: Context>(&self, c: &C, at: Offset, from: T) -> T {
-        self.of.eval(c, at).fused_real(T::Real::of(-self.by), from)
+        self.of.eval(c, at).fused_real(T::Real::of(-c.constant::<Self>(self.by)), from)
     }
     #[inline(always)]
     fn real<C: Context>(&self, c: &C, at: Offset) -> T::Real {
-        self.of.real(c, at) * T::Real::of(self.by)
+        self.of.real(c, at) * T::Real::of(c.constant::<Self>(self.by))
     }
 }
 
@@ -63,6 +66,8 @@ macro_rules! binary {
             type At = <A::At as Combine<B::At>>::At;
             type Scaled = $Scaled;
             const NAMES: Names = A::NAMES.and(&B::NAMES);
+            const STRUCTURE: u64 = structure(stringify!($Op), 0, &[A::STRUCTURE, B::STRUCTURE]);
+            const STRUCTURES: Structures = A::STRUCTURES.and(&B::STRUCTURES);
             const LAPLACIAN: bool = A::LAPLACIAN || B::LAPLACIAN;
             const PRODUCT: bool = $product;
             const REAL: bool = A::REAL && B::REAL;

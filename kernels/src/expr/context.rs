@@ -4,7 +4,9 @@
 //! stencil cannot differ from what is read. Unsafe code relies on this: the nodes of expressions are sealed, and none of them
 //! lets the offsets that it reads depend on values.
 use super::name::{MAX_NAMES, Name, Names};
+use super::node::Node;
 use super::read::{Leaf, Offset, Rows, Source};
+use super::shared::{Constants, MAX_SHARED, Shared, Structures};
 use crate::cell::RowPointers;
 use crate::element::Element;
 use std::cell::RefCell;
@@ -18,9 +20,16 @@ pub trait Context {
     /// The value of a field at an offset.
     fn field<U: Element, N: Name>(&self, leaf: &Leaf, at: Offset) -> U;
     /// The value of a profile at an offset.
-    fn profile<U: Element, const AXIS: usize>(&self, leaf: &Leaf, at: Offset) -> U;
+    fn profile<U: Element, N: Node, const AXIS: usize>(&self, leaf: &Leaf, at: Offset) -> U;
     /// The value of a scalar.
-    fn scalar<U: Element>(&self, leaf: &Leaf) -> U;
+    fn scalar<U: Element, N: Node>(&self, leaf: &Leaf) -> U;
+    /// The constants of a node, which has them as its `own`.
+    fn constants<N: Node>(&self, own: [f64; 3]) -> [f64; 3];
+    /// The constant of a node that has one.
+    #[inline(always)]
+    fn constant<N: Node>(&self, own: f64) -> f64 {
+        self.constants::<N>([own, 0.0, 0.0])[0]
+    }
 }
 
 /// Expressions that are computed together, as a type with the names of their fields.
@@ -29,25 +38,36 @@ pub trait Scope: Copy + Send + Sync + 'static {
     const NAMES: Names;
     /// True if there is a Laplacian in the expressions.
     const LAPLACIAN: bool;
+    /// The structures of the nodes with constants.
+    const STRUCTURES: Structures;
 }
 
-/// One cell of a row. `S` are the expressions, whose named fields have their rows at `names`.
-pub(super) struct CellContext<'a, S, const EQUAL: usize> {
+/// One cell of a row. `S` are the expressions, whose named fields have their rows at `names`. If `SHARED`, the constants of their
+/// nodes are `shared`.
+pub(super) struct CellContext<'a, S, const EQUAL: usize, const SHARED: bool> {
     table: &'a RowPointers,
     i: usize,
     names: &'a [Rows; MAX_NAMES],
+    shared: &'a Shared,
     of: PhantomData<S>,
 }
 
-impl<'a, S, const EQUAL: usize> CellContext<'a, S, EQUAL> {
+impl<'a, S: Scope, const EQUAL: usize, const SHARED: bool> CellContext<'a, S, EQUAL, SHARED> {
     /// The cell `i` of the rows in the table.
     ///
     /// # Safety
-    /// The table must have the rows that were recorded for `S`, at the positions of its leaves and of `names`, readable at all
-    /// recorded offsets from this cell.
+    /// The table must have the rows that were recorded for `S`, at the positions of its leaves, of `names` and of `shared`, readable
+    /// at all recorded offsets from this cell.
     #[inline(always)]
-    pub unsafe fn new(table: &'a RowPointers, i: usize, names: &'a [Rows; MAX_NAMES]) -> Self {
-        CellContext { table, i, names, of: PhantomData }
+    pub unsafe fn new(table: &'a RowPointers, i: usize, names: &'a [Rows; MAX_NAMES], shared: &'a Shared) -> Self {
+        CellContext { table, i, names, shared, of: PhantomData }
+    }
+
+    /// The position of the row of a scalar or a profile.
+    #[inline(always)]
+    fn coefficient<N: Node>(&self, leaf: &Leaf) -> usize {
+        let position = const { if SHARED { S::STRUCTURES.find(N::STRUCTURE) } else { MAX_SHARED } };
+        if position < MAX_SHARED { self.shared.rows[position] } else { leaf.rows.y }
     }
 
     /// The value `x` cells after the first cell of a row.
@@ -61,7 +81,7 @@ impl<'a, S, const EQUAL: usize> CellContext<'a, S, EQUAL> {
     }
 }
 
-impl<S: Scope, const EQUAL: usize> Context for CellContext<'_, S, EQUAL> {
+impl<S: Scope, const EQUAL: usize, const SHARED: bool> Context for CellContext<'_, S, EQUAL, SHARED> {
     const EQUAL: usize = EQUAL;
 
     #[inline(always)]
@@ -73,16 +93,22 @@ impl<S: Scope, const EQUAL: usize> Context for CellContext<'_, S, EQUAL> {
     }
 
     #[inline(always)]
-    fn profile<U: Element, const AXIS: usize>(&self, leaf: &Leaf, at: Offset) -> U {
+    fn profile<U: Element, N: Node, const AXIS: usize>(&self, leaf: &Leaf, at: Offset) -> U {
         let i = if AXIS == 2 { self.i as isize } else { 0 };
         // SAFETY: as above; the pointer is to the coefficient of the cell, and the offset is within the profile's margin.
-        unsafe { self.load(leaf.rows.y, i + at[AXIS]) }
+        unsafe { self.load(self.coefficient::<N>(leaf), i + at[AXIS]) }
     }
 
     #[inline(always)]
-    fn scalar<U: Element>(&self, leaf: &Leaf) -> U {
+    fn scalar<U: Element, N: Node>(&self, leaf: &Leaf) -> U {
         // SAFETY: as above.
-        unsafe { self.load(leaf.rows.y, 0) }
+        unsafe { self.load(self.coefficient::<N>(leaf), 0) }
+    }
+
+    #[inline(always)]
+    fn constants<N: Node>(&self, own: [f64; 3]) -> [f64; 3] {
+        let position = const { if SHARED { S::STRUCTURES.find(N::STRUCTURE) } else { MAX_SHARED } };
+        if position < MAX_SHARED { self.shared.numbers[position] } else { own }
     }
 }
 
@@ -94,20 +120,28 @@ pub(super) struct Read {
     pub element: crate::element::ElementType,
 }
 
-/// Records what an expression reads. All values are 1.
+/// Records what an expression reads, and the constants of its nodes by their structures. All values are 1.
 #[derive(Default)]
-pub(super) struct Recorder(RefCell<Vec<Read>>);
+pub(super) struct Recorder {
+    reads: RefCell<Vec<Read>>,
+    constants: RefCell<Vec<(u64, Constants)>>,
+}
 
 impl Recorder {
-    /// The reads, in their order.
-    pub fn reads(self) -> Vec<Read> {
-        self.0.into_inner()
+    /// The reads and the constants, in their order.
+    pub fn recorded(self) -> (Vec<Read>, Vec<(u64, Constants)>) {
+        (self.reads.into_inner(), self.constants.into_inner())
     }
 
     // Out of line: it would be inlined at every leaf, and takes longer to compile than the loop over cells.
     #[inline(never)]
     fn record(&self, read: Read) {
-        self.0.borrow_mut().push(read);
+        self.reads.borrow_mut().push(read);
+    }
+
+    #[inline(never)]
+    fn record_constants(&self, structure: u64, constants: Constants) {
+        self.constants.borrow_mut().push((structure, constants));
     }
 
     fn one<U: Element>(&self, source: Source, at: Offset) -> U {
@@ -121,10 +155,16 @@ impl Context for Recorder {
     fn field<U: Element, N: Name>(&self, leaf: &Leaf, at: Offset) -> U {
         self.one(leaf.source, at)
     }
-    fn profile<U: Element, const AXIS: usize>(&self, leaf: &Leaf, at: Offset) -> U {
+    fn profile<U: Element, N: Node, const AXIS: usize>(&self, leaf: &Leaf, at: Offset) -> U {
+        self.record_constants(N::STRUCTURE, Constants::Coefficient(leaf.source));
         self.one(leaf.source, at)
     }
-    fn scalar<U: Element>(&self, leaf: &Leaf) -> U {
+    fn scalar<U: Element, N: Node>(&self, leaf: &Leaf) -> U {
+        self.record_constants(N::STRUCTURE, Constants::Coefficient(leaf.source));
         self.one(leaf.source, [0; 3])
+    }
+    fn constants<N: Node>(&self, own: [f64; 3]) -> [f64; 3] {
+        self.record_constants(N::STRUCTURE, Constants::Numbers(own));
+        own
     }
 }

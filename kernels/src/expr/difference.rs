@@ -6,6 +6,7 @@ use super::name::Names;
 use super::node::{Evaluate, Node};
 use super::operators::{Expression, Operand};
 use super::read::{Leaf, Offset, along};
+use super::shared::{Structures, structure};
 use crate::element::Element;
 use crate::sealed::Sealed;
 
@@ -21,7 +22,7 @@ pub(super) const fn sides<L: Location>(axis: usize) -> [isize; 2] {
     if L::LOW[axis] { [0, 1] } else { [-1, 0] }
 }
 
-linear!([const A: usize] [E::At: Beside<A>] Slope<E, A>, at: <E::At as Beside<A>>::Other, |s, c, at| {
+linear!([const A: usize] [E::At: Beside<A>] Slope<E, A>, number: A as u64, at: <E::At as Beside<A>>::Other, |s, c, at| {
     let [below, above] = const { sides::<E::At>(A) };
     s.of.eval(c, along(at, A, above)) - s.of.eval(c, along(at, A, below))
 });

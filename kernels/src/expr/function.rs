@@ -4,6 +4,7 @@ use super::location::Combine;
 use super::name::Names;
 use super::node::{Evaluate, Node};
 use super::read::{Leaf, Offset};
+use super::shared::{Structures, structure};
 use crate::element::{Element, Real};
 use crate::sealed::Sealed;
 
@@ -37,6 +38,8 @@ macro_rules! node {
             type At = $At;
             type Scaled = super::arithmetic::Scaled<Self>;
             const NAMES: Names = Names::NONE$(.and(&$A::NAMES))+;
+            const STRUCTURE: u64 = structure(stringify!($Type), 0, &[$($A::STRUCTURE),+]);
+            const STRUCTURES: Structures = Structures::NONE$(.and(&$A::STRUCTURES))+;
             const LAPLACIAN: bool = false $(|| $A::LAPLACIAN)+;
             fn scaled(self, by: f64) -> Self::Scaled { super::arithmetic::Scaled { of: self, by } }
             fn leaves(&mut self, f: &mut dyn FnMut(&mut Leaf, u64)) { $(self.$i.leaves(f);)+ }

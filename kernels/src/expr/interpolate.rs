@@ -5,6 +5,7 @@ use super::location::{Beside, Location};
 use super::name::Names;
 use super::node::{Evaluate, Node};
 use super::read::{Leaf, Offset, along};
+use super::shared::{Structures, structure};
 use crate::element::Element;
 use crate::sealed::Sealed;
 use std::marker::PhantomData;
@@ -39,7 +40,12 @@ impl<E: Node<At: Location>, L: Location> Interpolated<E, L> {
     }
 }
 
-linear!([L: Location] [E::At: Location] Interpolated<E, L>, at: L, |s, c, at| nearest::<T, E, L, C>(&s.of, c, at));
+linear!([L: Location] [E::At: Location] Interpolated<E, L>, number: low(L::LOW), at: L, |s, c, at| nearest::<T, E, L, C>(&s.of, c, at));
+
+/// A location as a number.
+const fn low([z, y, x]: [bool; 3]) -> u64 {
+    z as u64 * 4 + y as u64 * 2 + x as u64
+}
 
 /// The sum of the nearest values, axis by axis.
 #[inline(always)]
@@ -80,12 +86,14 @@ pub struct OneSide<E, const AXIS: usize, const ABOVE: bool>(pub(super) E);
 
 /// Implements `Node` and `Evaluate` for a node that reads its operand `$of` at another offset.
 macro_rules! moved {
-    ([$($g:tt)*] [$($where:tt)*] $Type:ty, of: $of:tt, at: $At:ty, |$at:ident| $moved:expr) => {
+    ([$($g:tt)*] [$($where:tt)*] $Type:ty, of: $of:tt, number: $number:expr, at: $At:ty, |$at:ident| $moved:expr) => {
         impl<E, $($g)*> Sealed for $Type {}
         impl<E: Node, $($g)*> Node for $Type where $($where)* {
             type At = $At;
             type Scaled = super::arithmetic::Scaled<Self>;
             const NAMES: Names = E::NAMES;
+            const STRUCTURE: u64 = structure(stringify!($Type), $number, &[E::STRUCTURE]);
+            const STRUCTURES: Structures = E::STRUCTURES;
             const LAPLACIAN: bool = E::LAPLACIAN;
             fn scaled(self, by: f64) -> Self::Scaled { super::arithmetic::Scaled { of: self, by } }
             fn leaves(&mut self, f: &mut dyn FnMut(&mut Leaf, u64)) { self.$of.leaves(f) }
@@ -98,7 +106,7 @@ macro_rules! moved {
     };
 }
 moved!([L: Copy + Send + Sync + 'static, const Z: isize, const Y: isize, const X: isize] [] Shifted<E, L, Z, Y, X>,
-    of: of, at: L, |at| [at[0] + Z, at[1] + Y, at[2] + X]);
+    of: of, number: ((Z as u64 & 0xffff) << 32) | ((Y as u64 & 0xffff) << 16) | (X as u64 & 0xffff), at: L, |at| [at[0] + Z, at[1] + Y, at[2] + X]);
 moved!([const A: usize, const ABOVE: bool] [E::At: Beside<A>] OneSide<E, A, ABOVE>,
-    of: 0, at: <E::At as Beside<A>>::Other,
+    of: 0, number: A as u64 * 2 + ABOVE as u64, at: <E::At as Beside<A>>::Other,
     |at| along(at, A, const { super::difference::sides::<E::At>(A)[ABOVE as usize] }));

@@ -6,6 +6,7 @@ use super::name::{MAX_NAMES, Names};
 use super::node::{Evaluate, Node};
 use super::operators::Value;
 use super::read::{Leaf, Rows, Source};
+use super::shared::{Shared, Structures};
 use crate::cell::RowPointers;
 use crate::element::Element;
 use crate::instruction_set::InstructionSet;
@@ -31,6 +32,7 @@ macro_rules! tuples {
         impl<$($A: Node),+> Scope for ($($A,)+) {
             const NAMES: Names = Names::NONE$(.and(&$A::NAMES))+;
             const LAPLACIAN: bool = false $(|| $A::LAPLACIAN)+;
+            const STRUCTURES: Structures = Structures::NONE$(.and(&$A::STRUCTURES))+;
         }
         impl<T: Element, $($A: Evaluate<T>),+> Expressions<T> for ($($A,)+) {
             type Out = [T; $n];
@@ -64,6 +66,7 @@ macro_rules! measures {
         impl<$($A: Node),+> Scope for $M<$($A),+> {
             const NAMES: Names = Names::NONE$(.and(&$A::NAMES))+;
             const LAPLACIAN: bool = false $(|| $A::LAPLACIAN)+;
+            const STRUCTURES: Structures = Structures::NONE$(.and(&$A::STRUCTURES))+;
         }
         impl<T: Element, $($A: Evaluate<T>),+> Expressions<T> for $M<$($A),+> {
             type Out = (f64,);
@@ -112,7 +115,8 @@ pub struct BoundExpressions {
 pub fn bind<T: Element, X: Expressions<T>>(mut expressions: X) -> Result<BoundExpressions, LayoutError> {
     let recorder = Recorder::default();
     expressions.values(&recorder);
-    let mut layout = Layout::new(&recorder.reads(), <T::Real as Element>::TYPE)?;
+    let (reads, constants) = recorder.recorded();
+    let mut layout = Layout::new(&reads, <T::Real as Element>::TYPE)?;
     let mut bound = Ok(());
     expressions.leaves(&mut |leaf, key| {
         if bound.is_ok() {
@@ -120,27 +124,41 @@ pub fn bind<T: Element, X: Expressions<T>>(mut expressions: X) -> Result<BoundEx
         }
     });
     bound?;
-    let names = layout.names;
-    fn compile<T: Element, X: Expressions<T>, const EQUAL: usize>(
+    let shared = Shared::of(&X::STRUCTURES, &constants, |source| layout.coefficient(source));
+    fn compile<T: Element, X: Expressions<T>, const EQUAL: usize, const SHARED: bool>(
         expressions: X,
         names: [Rows; MAX_NAMES],
+        shared: Shared,
     ) -> Arc<dyn Fn(InstructionSet) -> RowFn + Send + Sync> {
-        let kernel = Arc::new(Equations::<X, EQUAL> { expressions, names });
-        Arc::new(move |set| erase::<T, Equations<X, EQUAL>>(&kernel, set))
+        let kernel = Arc::new(Equations::<X, EQUAL, SHARED> { expressions, names, shared });
+        Arc::new(move |set| erase::<T, Equations<X, EQUAL, SHARED>>(&kernel, set))
+    }
+    // Code with shared constants is made only where two nodes can share some.
+    macro_rules! compile {
+        ($equal:literal) => {
+            match shared {
+                Some(shared) if const { X::STRUCTURES.repeated } => {
+                    compile::<T, X, $equal, true>(expressions, layout.names, shared)
+                }
+                _ => compile::<T, X, $equal, false>(expressions, layout.names, Shared::NONE),
+            }
+        };
     }
     let [z, y, x] = expressions.spacing().unwrap_or([1.0; 3]);
     let compile = match () {
-        () if const { X::LAPLACIAN } && z == y && y == x => compile::<T, X, 3>,
-        () if const { X::LAPLACIAN } && z.is_infinite() && y == x => compile::<T, X, 2>,
-        () => compile::<T, X, 0>,
+        () if const { X::LAPLACIAN } && z == y && y == x => compile!(3),
+        () if const { X::LAPLACIAN } && z.is_infinite() && y == x => compile!(2),
+        () => compile!(0),
     };
-    Ok(BoundExpressions { arguments: layout.arguments, compile: compile(expressions, names) })
+    Ok(BoundExpressions { arguments: layout.arguments, compile })
 }
 
-/// The kernel of bound expressions. `EQUAL` is [`Context::EQUAL`].
-struct Equations<X, const EQUAL: usize> {
+/// The kernel of bound expressions. `EQUAL` is [`Context::EQUAL`]; if `SHARED`, nodes of one structure have their constants in
+/// `shared`.
+struct Equations<X, const EQUAL: usize, const SHARED: bool> {
     expressions: X,
     names: [Rows; MAX_NAMES],
+    shared: Shared,
 }
 
 /// The argument of that kernel: the table and the index of the cell. It has no rows of its own, so only `bind`, which knows
@@ -159,14 +177,14 @@ impl<T: Element> Args<T> for WholeTable {
     }
 }
 
-impl<T: Element, X: Expressions<T>, const EQUAL: usize> Kernel<T> for Equations<X, EQUAL> {
+impl<T: Element, X: Expressions<T>, const EQUAL: usize, const SHARED: bool> Kernel<T> for Equations<X, EQUAL, SHARED> {
     type Reads = WholeTable;
     type Writes = X::Out;
     #[inline(always)]
     fn cell(&self, (table, i): (&RowPointers, usize)) -> X::Out {
         // SAFETY: only `bind` makes these kernels. By the contract of `RowKernel::compute`, the table holds the rows of
-        // `arguments`, to which `bind` has bound the leaves and names.
-        let cell = unsafe { CellContext::<X, EQUAL>::new(table, i, &self.names) };
+        // `arguments`, to which `bind` has bound the leaves, names and shared coefficients.
+        let cell = unsafe { CellContext::<X, EQUAL, SHARED>::new(table, i, &self.names, &self.shared) };
         self.expressions.values(&cell)
     }
 }

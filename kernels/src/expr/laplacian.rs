@@ -4,6 +4,7 @@ use super::name::Names;
 use super::node::{Evaluate, Node};
 use super::operators::{Expression, Operand};
 use super::read::{Leaf, Offset, along};
+use super::shared::{Structures, structure};
 use crate::central::{inverse_squares, weights};
 use crate::element::Element;
 use crate::sealed::Sealed;
@@ -20,6 +21,8 @@ impl<E: Node, const N: usize> Node for Laplacian<E, N> {
     type At = E::At;
     type Scaled = Self;
     const NAMES: Names = E::NAMES;
+    const STRUCTURE: u64 = structure("laplacian", N as u64, &[E::STRUCTURE]);
+    const STRUCTURES: Structures = E::STRUCTURES.with(Self::STRUCTURE);
     const LAPLACIAN: bool = true;
     const PRODUCT: bool = true;
     fn scaled(self, by: f64) -> Self {
@@ -57,7 +60,13 @@ macro_rules! weighted {
     }};
 }
 
-impl<E, const N: usize> Laplacian<E, N> {
+impl<E: Node, const N: usize> Laplacian<E, N> {
+    /// The factors of the second differences along z, y, x.
+    #[inline(always)]
+    fn factors<C: Context>(&self, c: &C) -> [f64; 3] {
+        c.constants::<Self>(self.by)
+    }
+
     /// The sum of two neighbours along an axis.
     #[inline(always)]
     fn pair<T: Element, C: Context>(&self, c: &C, at: Offset, axis: usize, k: isize) -> T
@@ -94,9 +103,10 @@ impl<E, const N: usize> Laplacian<E, N> {
             let four = self.of.eval(c, at) * T::Real::of(4.0);
             weighted!(N, T, |k| self.pair::<T, C>(c, at, 2, k) + self.pair::<T, C>(c, at, 1, k) - four)
         } else {
-            let x = self.second::<T, C>(c, at, 2) * T::Real::of(self.by[2]);
-            let yx = self.second::<T, C>(c, at, 1).fused_real(T::Real::of(self.by[1]), x);
-            self.second::<T, C>(c, at, 0).fused_real(T::Real::of(self.by[0]), yx)
+            let by = self.factors(c);
+            let x = self.second::<T, C>(c, at, 2) * T::Real::of(by[2]);
+            let yx = self.second::<T, C>(c, at, 1).fused_real(T::Real::of(by[1]), x);
+            self.second::<T, C>(c, at, 0).fused_real(T::Real::of(by[0]), yx)
         }
     }
 }
@@ -105,17 +115,17 @@ impl<T: Element, E: Evaluate<T>, const N: usize> Evaluate<T> for Laplacian<E, N>
     #[inline(always)]
     fn eval<C: Context>(&self, c: &C, at: Offset) -> T {
         let sum: T = self.sum(c, at);
-        if const { C::EQUAL > 0 } { sum * T::Real::of(self.by[2]) } else { sum }
+        if const { C::EQUAL > 0 } { sum * T::Real::of(self.factors(c)[2]) } else { sum }
     }
     #[inline(always)]
     fn plus<C: Context>(&self, c: &C, at: Offset, term: T) -> T {
         let sum: T = self.sum(c, at);
-        if const { C::EQUAL > 0 } { sum.fused_real(T::Real::of(self.by[2]), term) } else { term + sum }
+        if const { C::EQUAL > 0 } { sum.fused_real(T::Real::of(self.factors(c)[2]), term) } else { term + sum }
     }
     #[inline(always)]
     fn minus<C: Context>(&self, c: &C, at: Offset, from: T) -> T {
         let sum: T = self.sum(c, at);
-        if const { C::EQUAL > 0 } { sum.fused_real(T::Real::of(-self.by[2]), from) } else { from - sum }
+        if const { C::EQUAL > 0 } { sum.fused_real(T::Real::of(-self.factors(c)[2]), from) } else { from - sum }
     }
 }
 

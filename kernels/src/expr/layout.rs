@@ -125,6 +125,11 @@ impl Layout {
         }
     }
 
+    /// The position of the row of a scalar or a profile.
+    pub fn coefficient(&self, source: Source) -> Option<usize> {
+        self.rows.iter().find(|(of, _)| *of == source).map(|(_, rows)| rows.y)
+    }
+
     /// Gives a leaf its rows, and also its name if it has one, at this position.
     pub fn bind(&mut self, leaf: &mut Leaf, name: usize) -> Result<(), LayoutError> {
         // A leaf that is not read has no rows.

@@ -5,6 +5,7 @@ use super::location::{Anywhere, LocationOfField};
 use super::name::{Anonymous, Name, Names};
 use super::node::{Evaluate, Node};
 use super::read::{Leaf, Offset, Source};
+use super::shared::{Structures, structure};
 use crate::element::{Element, Real};
 use crate::sealed::Sealed;
 use num_complex::Complex;
@@ -42,6 +43,8 @@ impl<T: Element, L: LocationOfField, N: Name> Node for FieldLeaf<T, L, N> {
     type At = L;
     type Scaled = Scaled<Self>;
     const NAMES: Names = Names::NONE.with(N::KEY);
+    const STRUCTURE: u64 = N::KEY;
+    const STRUCTURES: Structures = Structures::NONE;
     fn scaled(self, by: f64) -> Scaled<Self> {
         Scaled { of: self, by }
     }
@@ -70,6 +73,8 @@ where
     type At = L;
     type Scaled = Scaled<Self>;
     const NAMES: Names = Names::NONE.with(N::KEY);
+    const STRUCTURE: u64 = N::KEY;
+    const STRUCTURES: Structures = Structures::NONE;
     fn scaled(self, by: f64) -> Scaled<Self> {
         Scaled { of: self, by }
     }
@@ -102,6 +107,8 @@ macro_rules! coefficient {
             type At = Anywhere;
             type Scaled = $Scaled;
             const NAMES: Names = Names::NONE;
+            const STRUCTURE: u64 = structure(stringify!($Leaf), 0 $(+ $A as u64)?, &[]);
+            const STRUCTURES: Structures = Structures::NONE.with(Self::STRUCTURE);
             const REAL: bool = true;
             fn scaled(self, $by: f64) -> $Scaled { let $s = self; $scaled }
             fn leaves(&mut self, $f: &mut dyn FnMut(&mut Leaf, u64)) { let $s = self; $leaves }
@@ -120,17 +127,17 @@ macro_rules! coefficient {
 coefficient!(
     /// A constant, in double precision until it is rounded to the numbers of the expression.
     Constant { value: f64 } -> Constant,
-    |s, by| Constant { value: s.value * by }, |_f| { let _ = s; }, |_c, _at, R| R::<T>::of(s.value)
+    |s, by| Constant { value: s.value * by }, |_f| { let _ = s; }, |c, _at, R| R::<T>::of(c.constant::<Constant>(s.value))
 );
 coefficient!(
     /// A scalar of a model.
     ScalarLeaf { leaf: Leaf } -> Scaled<ScalarLeaf>,
-    |s, by| Scaled { of: s, by }, |f| f(&mut s.leaf, 0), |c, _at, R| c.scalar::<R<T>>(&s.leaf)
+    |s, by| Scaled { of: s, by }, |f| f(&mut s.leaf, 0), |c, _at, R| c.scalar::<R<T>, ScalarLeaf>(&s.leaf)
 );
 coefficient!(
     /// Coefficients along an axis.
     ProfileLeaf[const A] { leaf: Leaf } -> Scaled<ProfileLeaf<A>>,
-    |s, by| Scaled { of: s, by }, |f| f(&mut s.leaf, 0), |c, at, R| c.profile::<R<T>, A>(&s.leaf, at)
+    |s, by| Scaled { of: s, by }, |f| f(&mut s.leaf, 0), |c, at, R| c.profile::<R<T>, ProfileLeaf<A>, A>(&s.leaf, at)
 );
 
 impl Constant {
@@ -160,6 +167,8 @@ impl Node for ComplexConstant {
     type At = Anywhere;
     type Scaled = Self;
     const NAMES: Names = Names::NONE;
+    const STRUCTURE: u64 = structure("complex", 0, &[]);
+    const STRUCTURES: Structures = Structures::NONE.with(Self::STRUCTURE);
     fn scaled(self, by: f64) -> Self {
         ComplexConstant(self.0 * by)
     }
@@ -173,7 +182,8 @@ where
     Complex<R>: Element,
 {
     #[inline(always)]
-    fn eval<C: Context>(&self, _: &C, _: Offset) -> Complex<R> {
-        Complex::from_parts([self.0.re, self.0.im])
+    fn eval<C: Context>(&self, c: &C, _: Offset) -> Complex<R> {
+        let [re, im, _] = c.constants::<Self>([self.0.re, self.0.im, 0.0]);
+        Complex::from_parts([re, im])
     }
 }

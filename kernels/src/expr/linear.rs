@@ -3,12 +3,14 @@
 /// Implements `Node` and `Evaluate` for a type with the members `of` (the operand) and `by` (the factor): a combination `$sum`
 /// of values of the operand, times the factor.
 macro_rules! linear {
-    ([$($g:tt)*] [$($where:tt)*] $Type:ty, at: $At:ty, |$s:ident, $c:ident, $at:ident| $sum:expr) => {
+    ([$($g:tt)*] [$($where:tt)*] $Type:ty, number: $number:expr, at: $At:ty, |$s:ident, $c:ident, $at:ident| $sum:expr) => {
         impl<E, $($g)*> Sealed for $Type {}
         impl<E: Node, $($g)*> Node for $Type where $($where)* {
             type At = $At;
             type Scaled = Self;
             const NAMES: Names = E::NAMES;
+            const STRUCTURE: u64 = structure(stringify!($Type), $number, &[E::STRUCTURE]);
+            const STRUCTURES: Structures = E::STRUCTURES.with(Self::STRUCTURE);
             const LAPLACIAN: bool = E::LAPLACIAN;
             const PRODUCT: bool = true;
             fn scaled(self, by: f64) -> Self { Self { by: self.by * by, ..self } }
@@ -20,19 +22,19 @@ macro_rules! linear {
             fn eval<C: Context>(&self, $c: &C, $at: Offset) -> T {
                 let $s = self;
                 let sum: T = $sum;
-                sum * T::Real::of(self.by)
+                sum * T::Real::of($c.constant::<Self>(self.by))
             }
             #[inline(always)]
             fn plus<C: Context>(&self, $c: &C, $at: Offset, term: T) -> T {
                 let $s = self;
                 let sum: T = $sum;
-                sum.fused_real(T::Real::of(self.by), term)
+                sum.fused_real(T::Real::of($c.constant::<Self>(self.by)), term)
             }
             #[inline(always)]
             fn minus<C: Context>(&self, $c: &C, $at: Offset, from: T) -> T {
                 let $s = self;
                 let sum: T = $sum;
-                sum.fused_real(T::Real::of(-self.by), from)
+                sum.fused_real(T::Real::of(-$c.constant::<Self>(self.by)), from)
             }
         }
     };

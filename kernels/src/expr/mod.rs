@@ -22,9 +22,10 @@ mod node;
 #[doc(hidden)]
 pub mod operators;
 mod read;
+mod shared;
 mod vector;
 
-pub use advance::{Advanced, Combined, advanced, combined_of};
+pub use advance::{Advanced, Combined, Steps, advanced, combined_of};
 pub use arithmetic::{Difference, Product, Quotient, Scaled, Sum};
 pub use difference::{Slope, ddx, ddy, ddz};
 pub use function::{Apply1, Apply2, Map1, Map2, Select};

@@ -2,6 +2,7 @@
 use super::context::Context;
 use super::name::Names;
 use super::read::{Leaf, Offset};
+use super::shared::Structures;
 use crate::element::Element;
 use crate::sealed::Sealed;
 
@@ -17,6 +18,10 @@ pub trait Node: Sealed + Copy + Send + Sync + 'static {
     type Scaled: Node<At = Self::At>;
     /// The names of the fields in it.
     const NAMES: Names;
+    /// The structure of the node: the same number for nodes that differ in constants only, 0 if something in it has no name.
+    const STRUCTURE: u64;
+    /// The structures of the nodes with constants in it.
+    const STRUCTURES: Structures;
     /// True if it is a product: a sum with it is rounded once.
     const PRODUCT: bool = false;
     /// True if there is a Laplacian in it.
