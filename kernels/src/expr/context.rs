@@ -87,8 +87,11 @@ impl<S: Scope, const EQUAL: usize, const SHARED: bool> Context for CellContext<'
     #[inline(always)]
     fn field<U: Element, N: Name>(&self, leaf: &Leaf, at: Offset) -> U {
         let name = const { S::NAMES.find(N::KEY) };
-        let rows = if name < MAX_NAMES { &self.names[name] } else { &leaf.rows };
-        // SAFETY: the contract of `new`: this read was recorded.
+        let mut rows = if name < MAX_NAMES { self.names[name] } else { leaf.rows };
+        if name == 0 {
+            rows.y = 0; // The first name has the first rows, see `bind`: a constant is one load less before the loop.
+        }
+        // SAFETY: the contract of `new`: this read was recorded, and `bind` has asserted where the first name's rows are.
         unsafe { self.load(rows.at(at), self.i as isize + at[2]) }
     }
 

@@ -115,7 +115,15 @@ pub struct BoundExpressions {
 pub fn bind<T: Element, X: Expressions<T>>(mut expressions: X) -> Result<BoundExpressions, LayoutError> {
     let recorder = Recorder::default();
     expressions.values(&recorder);
-    let (reads, constants) = recorder.recorded();
+    let (mut reads, constants) = recorder.recorded();
+    // The field with the first name gets the first rows: `CellContext::field` relies on it.
+    let mut first = None;
+    expressions.leaves(&mut |leaf, key| {
+        if X::NAMES.find(key) == 0 {
+            first = Some(leaf.source);
+        }
+    });
+    reads.sort_by_key(|read| Some(read.source) != first);
     let mut layout = Layout::new(&reads, <T::Real as Element>::TYPE)?;
     let mut bound = Ok(());
     expressions.leaves(&mut |leaf, key| {
@@ -124,6 +132,7 @@ pub fn bind<T: Element, X: Expressions<T>>(mut expressions: X) -> Result<BoundEx
         }
     });
     bound?;
+    assert_eq!(layout.names[0].y, 0, "the first name has the first rows");
     let shared = Shared::of(&X::STRUCTURES, &constants, |source| layout.coefficient(source));
     fn compile<T: Element, X: Expressions<T>, const EQUAL: usize, const SHARED: bool>(
         expressions: X,
