@@ -55,10 +55,18 @@ impl SeriesFile {
             return Ok((SeriesFile::create(dir, header)?, 0));
         };
         SeriesFile::check(dir, header)?;
+        let mut file = File::open(&path).map_err(|e| Error::file("read", &path, e))?;
+        let kept = keep(&file, last).map_err(|e| Error::file("read", &path, e))?;
+        // Into a new file: an earlier attempt that is still alive must not add its rows to this one.
+        durable::replace(&path, |part| {
+            let copied = file.rewind().and_then(|()| {
+                let mut kept = (&file).take(kept.bytes);
+                std::io::copy(&mut kept, &mut File::create(part)?)
+            });
+            copied.map(drop).map_err(|e| durable::why("write", part, e))
+        })?;
         let file =
             OpenOptions::new().read(true).append(true).open(&path).map_err(|e| durable::why("open", &path, e))?;
-        let kept = keep(&file, last).map_err(|e| Error::file("read", &path, e))?;
-        file.set_len(kept.bytes).map_err(|e| durable::why("cut back", &path, e))?;
         Ok((SeriesFile { path, file, rows: vec![], written: Instant::now() }, kept.rows))
     }
 
@@ -227,6 +235,21 @@ mod tests {
         assert_eq!((names, &columns[0][..], columns[2][1]), (header(), &[0.0, 10.0][..], 5e-31));
         SeriesFile::resume(dir, &header(), None).unwrap();
         assert_eq!(text(dir).lines().count(), 1);
+    }
+
+    #[test]
+    fn an_earlier_attempt_adds_nothing_to_the_table_of_its_successor() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut earlier = SeriesFile::create(dir.path(), &header()).unwrap();
+        earlier.add(0, &[0.0, 1.0]).unwrap();
+        earlier.sync().unwrap();
+        let (mut later, rows) = SeriesFile::resume(dir.path(), &header(), Some(0)).unwrap();
+        earlier.add(10, &[1.0, 1.0]).unwrap();
+        earlier.sync().unwrap();
+        later.add(10, &[1.0, 2.0]).unwrap();
+        later.sync().unwrap();
+        assert_eq!((rows, text(dir.path()).lines().last()), (1, Some("10,1.0,2.0")));
+        assert_eq!(text(dir.path()).lines().count(), 3);
     }
 
     #[test]
