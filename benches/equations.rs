@@ -225,7 +225,7 @@ fn compare(comm: &Comm, ask: &Ask, case: &str, fuse: usize) -> f64 {
         }
         ratios.push(of_pair[0] / of_pair[1]);
     }
-    let cells = (ask.n as f64).powi(3) * 1e-9;
+    let cells = (ask.n as f64 * ask.n as f64 * ask.n as f64) * 1e-9;
     let best = times.each_ref().map(|t| t.iter().copied().fold(f64::MAX, f64::min));
     let [kernel, equation] = times.map(|t| cells / median(t));
     let ratio = median(ratios);
