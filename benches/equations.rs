@@ -5,9 +5,9 @@
 //! Each case is measured one step at a time (`fuse = 1`) and with four steps fused. The two contenders take turns, and the order
 //! is swapped from pair to pair, so that a disturbance affects both. Tiles have a fixed number of rows, because the engine's choice
 //! by measurement could differ between them. Values are random and of order 1: fronts that move into zeros have subnormal numbers,
-//! which take longer. The ratio is the median over the pairs of the time of the
-//! kernel divided by that of the equation: above 1, the equation is faster. With `cpu`, the time of the process on its processors is
-//! measured, which other processes on a busy machine change less. With `control`, the kernel is measured against itself.
+//! which take longer. For each pair, the ratio is the kernel's time divided by the equation's; the median over all pairs is printed.
+//! Above 1, the equation is faster. With `cpu`, CPU time is measured instead of wall time, because other processes on a busy machine
+//! change it less. With `control`, the kernel is measured against itself.
 use halocline::comm::ranks;
 use halocline::model::Profile;
 use halocline::prelude::*;

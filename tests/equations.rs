@@ -541,7 +541,7 @@ fn a_model_has_one_time_step() {
         let u = field!(model, u: f64).at(Center).expect("a field");
         model.integrate(Scheme::SspRk2, (u,), |(u,)| (laplacian(u),)).expect("the equations");
     });
-    assert!(without.contains("reads the time step, but the model has none\n  declare it before"), "{without}");
+    assert!(without.contains("reads the time step, but the model has none (the stage is declared at "), "{without}");
     let twice = compiled(|model| {
         model.fixed_step(0.1);
         model.fixed_step(0.2);

@@ -72,8 +72,8 @@ pub(super) struct NewArguments {
     /// Directory to make; its name is the name of the crate
     #[arg(value_name = "NAME")]
     pub directory: PathBuf,
-    /// Sources of halocline for the crate [default: those of this program, if they are on this machine, or else its revision
-    /// of the repository]
+    /// Directory with the sources of halocline that the crate uses [default: the one this program was built from, if it
+    /// exists; otherwise the same revision in the repository]
     #[arg(long, value_name = "DIR")]
     pub path: Option<PathBuf>,
 }

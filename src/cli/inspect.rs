@@ -48,7 +48,7 @@ pub(super) fn describe(entry: &JobEntry) -> String {
     text
 }
 
-/// The boundary conditions of a field in words: one for all sides, or those of each axis.
+/// Describes the boundary conditions of a field: once if all sides have the same, otherwise for each axis.
 fn boundaries(d: &FieldDeclaration) -> String {
     if d.derived {
         return "none".into();

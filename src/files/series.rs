@@ -43,8 +43,8 @@ impl SeriesFile {
         Ok(series)
     }
 
-    /// Opens the table of a run that resumes, and cuts it back to the rows of steps until `last`; without such a step, or without
-    /// the file, the table begins anew. Returns the number of its rows.
+    /// Opens the table of a run that resumes, and cuts it back to the rows of steps until `last`. Without such a step (the run
+    /// starts from its beginning), or without the file, the table begins anew. Returns the number of its rows.
     ///
     /// # Errors
     /// If the file has other columns, or cannot be read or written.

@@ -148,8 +148,7 @@ impl Declarations {
 
     /// Returns the fields whose boundary values may change with time while the field does not.
     pub(crate) fn varying(&self) -> impl Iterator<Item = usize> {
-        let varies = |d: &FieldDeclaration| d.boundaries.iter().flatten().any(|b| b.varies());
-        self.fields.iter().enumerate().filter(move |(_, d)| varies(d)).map(|(f, _)| f)
+        self.fields.iter().enumerate().filter(|(_, d)| d.varies()).map(|(f, _)| f)
     }
 
     /// Returns the fields of the state that some stage writes, or that have values on boundaries that change with time.

@@ -1,5 +1,5 @@
 //! The declaration of a field.
-use crate::model::boundary::{Boundaries, Point};
+use crate::model::boundary::{Boundaries, Boundary, Point};
 use crate::model::file_input::FileInput;
 use crate::model::location::Location;
 use halocline_kernels::{ElementType, math, random};
@@ -104,4 +104,11 @@ pub struct FieldDeclaration {
     pub output: bool,
     /// Whether the field is a derived quantity, which has values at instants of output only.
     pub derived: bool,
+}
+
+impl FieldDeclaration {
+    /// Returns true if boundary values may change with time while the field does not.
+    pub(crate) fn varies(&self) -> bool {
+        self.boundaries.iter().flatten().any(Boundary::varies)
+    }
 }

@@ -4,7 +4,7 @@
 //! messages are under way, which fields need a second array, and what must be in a checkpoint.
 use crate::base::index_transform::{IndexTransform, SignedAxis};
 use crate::base::{Array, Region};
-use crate::model::argument::{Handles, Targets, field_reads, scalar_reads, unbind};
+use crate::model::argument::{Bound, Handles, Targets, field_reads, scalar_reads, unbind};
 use crate::model::assignment::Settable;
 use crate::model::condition::Condition;
 use crate::model::handle::{Field, Records, Scalar, SourceId, TIME, Use};
@@ -55,6 +55,26 @@ impl Schedule {
         self
     }
 
+    /// Adds a stage that applies a kernel to all cells, with these arguments and outputs.
+    #[track_caller]
+    pub(crate) fn kernel<T: Element, K: Kernel<T>>(
+        &mut self,
+        name: String,
+        kernel: K,
+        reads: Vec<Bound>,
+        writes: &[Use],
+    ) -> &mut Self {
+        let (kernel, (arguments, mut uses)) = (Arc::new(kernel), unbind(reads));
+        uses.extend(writes);
+        self.stage(Stage {
+            uses,
+            reads: field_reads(&arguments),
+            writes: writes.iter().map(|field| field.id).collect(),
+            scalars_read: scalar_reads(&arguments),
+            ..Stage::new(name, Work::Cells { kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), arguments })
+        })
+    }
+
     /// Declares the stages that follow at another line of the source than that of the call.
     pub(crate) fn declared_at(&mut self, place: &'static Location<'static>) {
         self.place = Some(place);
@@ -76,18 +96,7 @@ impl Schedule {
     ) -> &mut Self {
         let writes: Vec<Use> = writes.fields().into_iter().map(|target| target.0).collect();
         debug_assert_eq!(writes.len(), K::Writes::elements().len());
-        let (kernel, (arguments, mut uses)) = (Arc::new(kernel), unbind(reads.bind()));
-        uses.extend(&writes);
-        self.stage(Stage {
-            uses,
-            reads: field_reads(&arguments),
-            writes: writes.iter().map(|field| field.id).collect(),
-            scalars_read: scalar_reads(&arguments),
-            ..Stage::new(
-                short_name::<K>(),
-                Work::Cells { kernel: Arc::new(move |set| erase::<T, K>(&kernel, set)), arguments },
-            )
-        })
+        self.kernel(short_name::<K>(), kernel, reads.bind(), &writes)
     }
 
     /// Sets a field to an expression, or a tuple of at most six fields to a tuple of expressions. Expressions read the values that

@@ -1,13 +1,10 @@
 //! Updates: stages whose new values a closure computes from neighbourhoods of cells, for what expressions do not say.
-use crate::model::argument::{Bound, Handle, field_reads, scalar_reads, unbind};
+use crate::model::argument::{Bound, Handle};
 use crate::model::handle::{Field, Here, Profile, Scalar, Use};
 use crate::model::schedule::Schedule;
-use crate::model::stage::{Stage, Work};
 use halocline_kernels::kernel::{Arg, Args, Near, Outputs};
-use halocline_kernels::row::erase;
 use halocline_kernels::{Along, As, Cube, Element, Kernel, PointValue, Position, Star, Stencil, Uniform};
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 /// The name of stages of updates, until the names of the fields are known.
 pub(crate) const UPDATE: &str = "update";
@@ -107,20 +104,8 @@ impl Schedule {
         reads: R,
         f: impl for<'a> Fn(<R::Args as Args<S::Element>>::Views<'a>) -> S::Values + Send + Sync + 'static,
     ) -> &mut Self {
-        let writes = fields.targets();
-        let (arguments, mut uses) = unbind(reads.bind());
-        uses.extend(&writes);
-        let kernel = Arc::new(Update { f, of: PhantomData::<fn() -> (S, R)> });
-        self.stage(Stage {
-            uses,
-            reads: field_reads(&arguments),
-            writes: writes.iter().map(|field| field.id).collect(),
-            scalars_read: scalar_reads(&arguments),
-            ..Stage::new(
-                UPDATE.into(),
-                Work::Cells { kernel: Arc::new(move |set| erase::<S::Element, _>(&kernel, set)), arguments },
-            )
-        })
+        let kernel = Update { f, of: PhantomData::<fn() -> (S, R)> };
+        self.kernel::<S::Element, _>(UPDATE.into(), kernel, reads.bind(), &fields.targets())
     }
 }
 

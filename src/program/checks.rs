@@ -104,8 +104,9 @@ pub(crate) fn declarations(declared: &Declarations) -> Result<()> {
     }
     let reads_step = |stage: &&Stage| stage.scalars_read.contains(&DT);
     if let (Clock::Steps, Some(stage)) = (declared.clock, declared.stages.iter().find(reads_step)) {
-        return Err(Error::input(format!("the stage `{}` reads the time step, but the model has none", stage.name))
-            .remedy("declare it before: `model.fixed_step(dt)`, or `model.adaptive_step(first)`"));
+        let what = format!("the stage `{}` reads the time step, but the model has none", stage.name);
+        let remedy = "declare it: `model.fixed_step(dt)`, or `model.adaptive_step(first)`";
+        return Err(at_place(Error::input(what).remedy(remedy), stage));
     }
     if let Clock::Fixed(dt) = declared.clock
         && (dt.is_nan() || dt <= 0.0)

@@ -71,9 +71,9 @@ pub(super) fn begin<'a>(job: &'a PreparedJob, options: &'a Options, comm: Comm) 
         check_continues(&comm, options, file, &simulation, resumed_from)?;
     }
     Streams::check(simulation.fields(), file, state.as_deref())?;
-    if let Some(state) = &state {
+    if state.is_some() {
         let declared = simulation.fields().declared();
-        let continues = || Series::check_resumable(dir, file, declared, &**state);
+        let continues = || Series::check_resumable(dir, file, declared);
         comm.agree(if comm.is_root() { continues() } else { Ok(()) })?;
     }
     let claim = |seen: Seen| {

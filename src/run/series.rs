@@ -86,16 +86,19 @@ fn last_row(state: &dyn Saved) -> Option<u64> {
     state.number(UNTIL).and_then(|until| until.checked_sub(1))
 }
 
+/// The step until which rows of a table belong to a saved state. A state that was saved while no rows were written knows its own
+/// step only.
+fn until(state: &dyn Saved) -> u64 {
+    last_row(state).unwrap_or_else(|| state.step())
+}
+
 impl Series {
     /// Checks that the table in the run directory can be continued from a saved state, without changing anything.
     ///
     /// # Errors
     /// If it has other columns.
-    pub fn check_resumable(dir: &Path, file: &JobFile, declared: &Declarations, state: &dyn Saved) -> Result<()> {
-        match last_row(state).filter(|_| is_on(file, declared)) {
-            None => Ok(()),
-            Some(_) => SeriesFile::check(dir, &columns(declared)),
-        }
+    pub fn check_resumable(dir: &Path, file: &JobFile, declared: &Declarations) -> Result<()> {
+        if is_on(file, declared) { SeriesFile::check(dir, &columns(declared)) } else { Ok(()) }
     }
 
     /// Creates the table. If the run `resumes` at `moment`, continues it from a saved state instead, cut back to the rows of this
@@ -117,6 +120,7 @@ impl Series {
             None => CadenceState::new(every),
         };
         let last = state.and_then(last_row);
+        let known = state.and_then(|state| state.number(ROWS)).unwrap_or(0);
         let mut series = Series {
             cadence,
             align: file.series.align,
@@ -127,7 +131,7 @@ impl Series {
             last,
             numbers: vec![],
             pending: false,
-            rows: state.and_then(|state| state.number(ROWS)).unwrap_or(0),
+            rows: known,
         };
         let open = || -> Result<Option<SeriesFile>> {
             if every == Cadence::Never {
@@ -137,10 +141,10 @@ impl Series {
             if !resumes {
                 return SeriesFile::create(dir, &header).map(Some);
             }
-            let (table, rows) = SeriesFile::resume(dir, &header, last)?;
-            if rows < series.rows {
+            let (table, rows) = SeriesFile::resume(dir, &header, state.map(until))?;
+            if rows < known {
                 let path = dir.join(SERIES);
-                message!("warning: {} has lost {} of {} rows", path.display(), series.rows - rows, series.rows);
+                message!("warning: {} has lost {} of {} rows", path.display(), known - rows, known);
             }
             Ok(Some(table))
         };

@@ -119,6 +119,22 @@ fn an_extended_run_drops_the_row_of_its_end() {
 }
 
 #[test]
+fn a_table_that_is_not_written_for_a_while_keeps_its_rows() {
+    let top = tempfile::tempdir().unwrap();
+    let output = top.path().join("run");
+    run(Threads(1), &smoke("gray_scott"), &output).with_all(["series.every=4 step", "time.end=10 step"]).ends().state();
+    let on = |steps: &str, every: &str| {
+        let settings = [format!("time.end={steps} step"), format!("series.every={every}")];
+        resume(Threads(1), &output).with_all(settings).ends().state();
+        columns(&output)["step"].clone()
+    };
+    // The row of the end at step 10 is none of the cadence.
+    assert_eq!(on("20", "never"), [0.0, 4.0, 8.0, 10.0]);
+    assert_eq!(on("30", "4 step"), [0.0, 4.0, 8.0, 10.0, 24.0, 28.0, 30.0]);
+    assert_eq!(on("32", "4 step"), [0.0, 4.0, 8.0, 10.0, 24.0, 28.0, 32.0]);
+}
+
+#[test]
 fn mistakes_are_found_before_anything_is_written() {
     let top = tempfile::tempdir().unwrap();
     let output = top.path().join("run");

@@ -19,8 +19,8 @@ use syn::{Error, Item, Result};
 /// | `min = 0.0`, `max = 1.0` | the smallest and the largest allowed number |
 /// | `above = 0.0`, `below = 1.0` | numbers that all values are above or below |
 /// | `one_of = [2, 4]` | all allowed numbers or strings |
-/// | `min_length = 1`, `max_length = 3` | the allowed lengths of a list; other limits are those of its items |
-/// | `flatten` | the field is a group, whose keys stand beside those of this struct; it may have a `default` of its own |
+/// | `min_length = 1`, `max_length = 3` | how many items a list may have; `min`, `max`, `above`, `below` and `one_of` then limit each item |
+/// | `flatten` | the field is a group of parameters: its keys are keys of this table, too; with `default`, they have these defaults |
 ///
 /// The struct gets implementations of `Default`, `serde::{Serialize, Deserialize}` and `schemars::JsonSchema`, an enum all but
 /// `Default`. In a job file, the name of a variant is in lower case, with `_` between words, and its doc comment is its

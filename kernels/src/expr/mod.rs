@@ -11,6 +11,7 @@ mod context;
 mod difference;
 mod function;
 mod interpolate;
+mod keys;
 mod kernel;
 mod laplacian;
 mod layout;

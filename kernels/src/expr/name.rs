@@ -3,6 +3,7 @@
 //! Two reads of one field at one offset are one load only if the compiler knows that the fields are the same. A field declared
 //! by `field!` has a type of its own, its *name*; without names, loads and common subexpressions stay apart, which costs up to
 //! 1.6 times the time in expressions that read a value often.
+use super::keys::Keys;
 
 /// The identity of a field for the compiler. `field!` makes one for each place in the source.
 pub trait Name: Copy + Send + Sync + 'static {
@@ -33,47 +34,7 @@ pub const fn key(file: &str, line: u32, column: u32) -> u64 {
 pub const MAX_NAMES: usize = 24;
 
 /// The names of the fields in an expression, as a constant.
-#[derive(Clone, Copy, Debug)]
-pub struct Names {
-    keys: [u64; MAX_NAMES],
-    count: usize,
-}
-
-impl Names {
-    /// No names.
-    pub const NONE: Names = Names { keys: [0; MAX_NAMES], count: 0 };
-
-    /// The position of a key; `MAX_NAMES` if it is absent.
-    pub const fn find(&self, key: u64) -> usize {
-        let mut i = 0;
-        while i < self.count {
-            if self.keys[i] == key {
-                return i;
-            }
-            i += 1;
-        }
-        MAX_NAMES
-    }
-
-    /// These names and one more.
-    pub const fn with(mut self, key: u64) -> Names {
-        if key != 0 && self.find(key) == MAX_NAMES && self.count < MAX_NAMES {
-            self.keys[self.count] = key;
-            self.count += 1;
-        }
-        self
-    }
-
-    /// The names of two expressions.
-    pub const fn and(mut self, other: &Names) -> Names {
-        let mut i = 0;
-        while i < other.count {
-            self = self.with(other.keys[i]);
-            i += 1;
-        }
-        self
-    }
-}
+pub type Names = Keys<MAX_NAMES>;
 
 #[cfg(test)]
 mod tests {
@@ -84,6 +45,6 @@ mod tests {
         let (a, b) = (key("a.rs", 1, 2), key("a.rs", 2, 1));
         assert_ne!(a, b);
         let names = Names::NONE.with(a).with(0).with(b).with(a).and(&Names::NONE.with(b));
-        assert_eq!((names.find(a), names.find(b), names.find(1), names.count), (0, 1, MAX_NAMES, 2));
+        assert_eq!((names.find(a), names.find(b), names.find(1), names.count()), (0, 1, MAX_NAMES, 2));
     }
 }

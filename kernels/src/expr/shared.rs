@@ -1,9 +1,10 @@
 //! Common subexpressions with constants.
 //!
 //! In `((p + dt * rate), rate)`, the tree of `rate` stands twice, with its constants, and the compiler cannot know that they are equal:
-//! it would compute `rate` twice. So the constants of nodes of one structure are compared when expressions are bound. If those of
-//! all such nodes agree, all nodes read them in one place, and the compiler sees what is common. Equal constants are exchanged
+//! it would compute `rate` twice. When expressions are bound, the constants of nodes with the same structure are compared. Where
+//! they agree for every structure, these nodes read them in one place, and the compiler sees what is common. Equal constants are exchanged
 //! for each other only, so results do not depend on it.
+use super::keys::Keys;
 use super::read::Source;
 
 /// Most structures of nodes whose constants are shared; further ones read their own.
@@ -31,49 +32,34 @@ pub const fn structure(kind: &str, number: u64, parts: &[u64]) -> u64 {
 /// The structures of the nodes with constants in an expression, as a constant.
 #[derive(Clone, Copy, Debug)]
 pub struct Structures {
-    keys: [u64; MAX_SHARED],
-    count: usize,
+    keys: Keys<MAX_SHARED>,
     /// True if two nodes have the same structure.
     pub(super) repeated: bool,
 }
 
 impl Structures {
     /// No nodes with constants.
-    pub const NONE: Structures = Structures { keys: [0; MAX_SHARED], count: 0, repeated: false };
+    pub const NONE: Structures = Structures { keys: Keys::NONE, repeated: false };
 
     /// The position of a structure; `MAX_SHARED` if it is absent.
     pub const fn find(&self, key: u64) -> usize {
-        let mut i = 0;
-        while i < self.count {
-            if self.keys[i] == key {
-                return i;
-            }
-            i += 1;
-        }
-        MAX_SHARED
+        self.keys.find(key)
     }
 
     /// These structures and one more.
-    pub const fn with(mut self, key: u64) -> Structures {
-        if key == 0 {
-        } else if self.find(key) < MAX_SHARED {
-            self.repeated = true;
-        } else if self.count < MAX_SHARED {
-            self.keys[self.count] = key;
-            self.count += 1;
-        }
-        self
+    pub const fn with(self, key: u64) -> Structures {
+        let repeated = self.repeated || self.find(key) < MAX_SHARED;
+        Structures { keys: self.keys.with(key), repeated }
     }
 
     /// The structures of two expressions.
     pub const fn and(mut self, other: &Structures) -> Structures {
-        self.repeated = self.repeated || other.repeated;
         let mut i = 0;
-        while i < other.count {
-            self = self.with(other.keys[i]);
+        while i < other.keys.count() {
+            self = self.with(other.keys.at(i));
             i += 1;
         }
-        self
+        Structures { repeated: self.repeated || other.repeated, ..self }
     }
 }
 
@@ -97,7 +83,7 @@ pub(super) struct Shared {
 impl Shared {
     pub const NONE: Shared = Shared { numbers: [[0.0; 3]; MAX_SHARED], rows: [0; MAX_SHARED] };
 
-    /// The constants of all nodes of these structures, as they were recorded; `None` if those of two nodes of one structure differ.
+    /// The recorded constants, one set for each structure; `None` if two nodes of one structure have different constants.
     /// `row` gives the position of the row of a scalar or profile.
     pub fn of(
         structures: &Structures,
@@ -105,8 +91,9 @@ impl Shared {
         row: impl Fn(Source) -> Option<usize>,
     ) -> Option<Shared> {
         let mut shared = Shared::NONE;
-        for i in 0..structures.count {
-            let mut all = recorded.iter().filter(|(key, _)| *key == structures.keys[i]).map(|(_, constants)| constants);
+        for i in 0..structures.keys.count() {
+            let mut all =
+                recorded.iter().filter(|(key, _)| *key == structures.keys.at(i)).map(|(_, constants)| constants);
             let Some(&first) = all.next() else { continue };
             if !all.all(|other| other.is(&first)) {
                 return None;

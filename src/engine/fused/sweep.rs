@@ -113,7 +113,7 @@ pub(super) fn run(
         }
         invalidate(&program.declared, &mut core.halos.valid, f);
         // Rows were written to memory with the halo at their ends.
-        if !program.declared.fields[f].boundaries.iter().flatten().any(|b| b.varies()) {
+        if !program.declared.fields[f].varies() {
             core.halos.valid[f].push(along_x(&program.extent[f]));
         }
     }

@@ -92,8 +92,7 @@ impl Block {
                             Origin::Value(v) => *first_reads[v].get_or_insert(position) / stages.len(),
                         };
                         let d = &declared.fields[f];
-                        if first != step && !extent.is_pointwise() && d.boundaries.iter().flatten().any(|b| b.varies())
-                        {
+                        if first != step && !extent.is_pointwise() && d.varies() {
                             return Err(format!(
                                 "`{}` is read in two steps, and its boundary changes between them",
                                 d.name

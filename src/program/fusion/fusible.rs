@@ -41,7 +41,7 @@ pub(super) fn stage(declared: &Declarations, extent: &[Extent], stage: &Stage) -
         Work::Reduce { .. } if !stage.reads.is_empty() => {}
         _ => return Err(format!("`{}` is not a kernel on cells", stage.name)),
     }
-    let varies = |f: usize| declared.fields[f].boundaries.iter().flatten().any(Boundary::varies);
+    let varies = |f: usize| declared.fields[f].varies();
     if stage.steps_after != 0.0
         && let Some((f, _)) = stage.reads.iter().find(|(f, extent)| !extent.is_pointwise() && varies(*f))
     {
